@@ -1,0 +1,31 @@
+//! Every rule of the Penning child chain, as data in and data out.
+//!
+//! This crate must never do IO, read a clock, draw a random number, depend on hash order, or panic on input
+//! (invariants I2 and I3 of `docs/architecture.md`). Shells in the other crates fetch facts, hand them in, commit the
+//! returned [`DbUpdate`](db_update::DbUpdate)s and only then tell anybody.
+//!
+//! Read in this order:
+//! - [`wire`]: what travels — positions, transactions, signatures, Merkle trees, blocks, ids.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    unused_crate_dependencies
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        unused_crate_dependencies
+    )
+)]
+
+pub mod wire;

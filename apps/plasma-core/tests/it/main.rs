@@ -1,0 +1,11 @@
+//! The core against vectors made by the contracts and against random input.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod decoding;
+mod merkle;
+mod vectors;
+
+/// Bytes from hex, with or without the prefix.
+pub(crate) fn unhex(hex: &str) -> Vec<u8> {
+    const_hex::decode(hex).unwrap()
+}
