@@ -6,6 +6,10 @@
 //!
 //! Read in this order:
 //! - [`wire`]: what travels — positions, transactions, signatures, Merkle trees, blocks, ids.
+//! - [`root_chain`]: what L1 reports.
+//! - [`db_update`]: every write there is, and who owns it.
+//! - [`fees`]: what the operator asks. [`state`]: the ledger.
+//! - [`exit_processor`]: which exits are valid.
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,4 +32,9 @@
     )
 )]
 
+pub mod db_update;
+pub mod exit_processor;
+pub mod fees;
+pub mod root_chain;
+pub mod state;
 pub mod wire;

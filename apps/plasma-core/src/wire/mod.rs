@@ -24,8 +24,8 @@ pub use keccak::keccak256;
 pub use merkle::{InclusionProof, MerkleBuilder};
 pub use position::{InputPointer, UtxoPos};
 pub use primitives::{
-    Address, Blknum, BlockHash, Currency, ETH, EthHeight, H256, OutputIndex, TxHash, TxIndex, U256,
-    U512,
+    Address, Blknum, BlockHash, CHILD_BLOCK_INTERVAL, Currency, ETH, EthHeight, H256, OutputIndex,
+    TxHash, TxIndex, U256, U512,
 };
 pub use recovered::{RecoverTxError, RecoveredTx};
 pub use signed::{DecodeTxError, SignedTx};

@@ -1,0 +1,3 @@
+//! The one binary: devnet, child-chain, watcher, wallet, contracts.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What both nodes share: actor shells, the supervisor, configuration, telemetry.

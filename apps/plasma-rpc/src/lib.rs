@@ -1,0 +1,1 @@
+//! The wire contract of our servers: DTOs, error codes, the two envelopes, server and client.

@@ -1,0 +1,1 @@
+//! The kit that tests are written with.
