@@ -163,9 +163,9 @@ impl State {
                 .zip(tx.spenders())
                 .filter_map(|(position, owner)| {
                     let position = position?;
-                    // An output of the pending block is in memory or does not exist.
+                    // Also of the pending block: after a restart its outputs are in the store only.
                     let asked =
-                        position.blknum < self.blknum && self.utxos.recent(&position).is_none();
+                        position.blknum <= self.blknum && self.utxos.recent(&position).is_none();
                     asked.then_some(UtxoKey {
                         owner: *owner,
                         position,

@@ -1,8 +1,11 @@
 //! The core against vectors made by the contracts and against random input.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod chain;
 mod decoding;
 mod merkle;
+mod state;
+mod state_model;
 mod vectors;
 
 /// Bytes from hex, with or without the prefix.
