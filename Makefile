@@ -1,0 +1,43 @@
+# Thin: each line calls a real tool. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+NPM_STAMP := contracts/node_modules/.package-lock.json
+export PENNING_ANVIL ?= $(CURDIR)/contracts/node_modules/.bin/anvil
+
+.PHONY: help tools build devnet test bench fuzz lint docs contracts clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
+
+tools: $(NPM_STAMP) ## Install what the build needs, pinned, without root (anvil, forge, solc, libclang)
+	@node priv/scripts/fetch-libclang.mjs
+
+$(NPM_STAMP): contracts/package-lock.json
+	npm ci --prefix contracts --no-audit --no-fund
+	@touch $@
+
+build: tools ## Build the penning binary
+	cargo build --locked -p penning
+
+devnet: build ## Run a whole network on this machine: L1, operator, watcher, ten funded accounts
+	cargo run --locked -q -p penning -- devnet $(ARGS)
+
+test: tools ## Run every test: contracts, core, nodes, end to end against a real anvil
+	npm --prefix contracts test
+	cargo test --workspace --locked
+
+bench: tools ## Measure, and write docs/performance.md
+	cargo run --locked --release -p penning -- bench --out docs/performance.md $(ARGS)
+
+lint: tools ## Formatting and clippy, as CI runs them
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+docs: tools ## Build the API documentation, warnings are errors
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+contracts: $(NPM_STAMP) ## Compile the contracts and rewrite priv/contracts
+	npm --prefix contracts run artifacts
+
+clean: ## Remove what was built and the devnet's data
+	cargo clean
+	rm -rf .penning contracts/out contracts/cache
