@@ -42,15 +42,18 @@ abstract contract StandardExits is ExitGameBase {
         bytes32 senderData;
     }
 
-    /// @dev Four slots. `startedAt` is zero for no record; a position takes 68 bits.
+    /// @dev Three slots for every real amount; the fourth is touched only for amounts of 2^128 and above.
+    ///      `startedAt` (seconds) is zero for no record; a position takes 68 bits.
     struct Record {
         address exitTarget;
         uint96 bondSize;
-        uint256 amount;
         bytes32 outputId;
+        uint128 amountLow;
         uint72 utxoPos;
-        uint64 startedAt;
+        uint40 startedAt;
         bool exitable;
+        bool isAmountLarge;
+        uint128 amountHigh;
     }
 
     /// @notice The first bond for starting a standard exit, in wei.
@@ -98,11 +101,15 @@ abstract contract StandardExits is ExitGameBase {
         if (framework.isOutputFinalized(outputId)) revert OutputFinalizedBefore(outputId);
         record.exitTarget = msg.sender;
         record.bondSize = bondSize;
-        record.amount = output.amount;
         record.outputId = outputId;
+        record.amountLow = uint128(output.amount);
         record.utxoPos = uint72(args.utxoPos);
-        record.startedAt = uint64(block.timestamp);
+        record.startedAt = uint40(block.timestamp);
         record.exitable = true;
+        if (output.amount > type(uint128).max) {
+            record.isAmountLarge = true;
+            record.amountHigh = uint128(output.amount >> 128);
+        }
 
         framework.enqueue(
             _vaultIdOf(output.token),
@@ -159,7 +166,7 @@ abstract contract StandardExits is ExitGameBase {
                 record.utxoPos,
                 record.outputId,
                 record.exitTarget,
-                record.amount,
+                _amountOf(record),
                 record.bondSize
             );
         }
@@ -169,22 +176,21 @@ abstract contract StandardExits is ExitGameBase {
     ///      at least one minimum exit period old, whatever the queue says.
     function _processStandardExit(uint160 exitId, address token, uint64 startedAt) internal {
         Record storage record = _records[exitId];
-        uint256 recordStartedAt = record.startedAt;
-        if (recordStartedAt != startedAt) {
+        if (record.startedAt != startedAt) {
             emit ExitOmitted(exitId);
             return;
         }
-        uint256 dueAfter = recordStartedAt + MIN_EXIT_PERIOD;
+        uint256 dueAfter = uint256(startedAt) + MIN_EXIT_PERIOD;
         if (block.timestamp <= dueAfter) revert ExitNotDue(exitId, dueAfter);
         if (!record.exitable) {
-            delete _records[exitId];
+            _deleteRecord(record);
             emit ExitOmitted(exitId);
             return;
         }
 
-        (address target, uint256 bondSize, uint256 amount) = (record.exitTarget, record.bondSize, record.amount);
+        (address target, uint256 bondSize, uint256 amount) = (record.exitTarget, record.bondSize, _amountOf(record));
         bool flagged = framework.flagOutputFinalized(record.outputId, exitId);
-        delete _records[exitId];
+        _deleteRecord(record);
         _payBond(target, bondSize);
         if (flagged) {
             _withdraw(target, token, amount);
@@ -193,6 +199,24 @@ abstract contract StandardExits is ExitGameBase {
             // The output left through another exit meanwhile. That is no fraud: nobody proved a spend.
             emit ExitOmitted(exitId);
         }
+    }
+
+    function _amountOf(Record storage record) private view returns (uint256 amount) {
+        amount = record.amountLow;
+        if (record.isAmountLarge) amount |= uint256(record.amountHigh) << 128;
+    }
+
+    /// @dev `delete` would touch the fourth slot even where it was never written.
+    function _deleteRecord(Record storage record) private {
+        if (record.isAmountLarge) record.amountHigh = 0;
+        record.exitTarget = address(0);
+        record.bondSize = 0;
+        record.outputId = 0;
+        record.amountLow = 0;
+        record.utxoPos = 0;
+        record.startedAt = 0;
+        record.exitable = false;
+        record.isAmountLarge = false;
     }
 
     /// @dev Checks that the sender owns the output and that its transaction is in a block.
