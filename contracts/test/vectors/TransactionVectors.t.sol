@@ -109,6 +109,10 @@ contract TransactionVectorsTest is Vectors {
         vm.assertEq(PaymentEip712.SALT, vm.parseJsonBytes32(json, ".eip712.domain.salt"));
         vm.assertEq(PaymentEip712.EMPTY_INPUT, vm.parseJsonBytes32(json, ".eip712.emptyInputHash"));
         vm.assertEq(PaymentEip712.EMPTY_OUTPUT, vm.parseJsonBytes32(json, ".eip712.emptyOutputHash"));
+        vm.assertEq(
+            lib.domainSeparator(transactions()[0].verifyingContract),
+            vm.parseJsonBytes32(json, ".eip712.frameworkDomainSeparator")
+        );
     }
 
     function transactions() private view returns (Tx[] memory txs) {
