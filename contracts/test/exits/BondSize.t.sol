@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {BondSize} from "../../src/exits/BondSize.sol";
-import {bound, vm} from "../kit/Vm.sol";
+import {bound, skip, vm} from "../kit/Vm.sol";
 
 contract BondSizeTest {
     using BondSize for BondSize.Params;
@@ -20,19 +20,19 @@ contract BondSizeTest {
 
     function test_a_new_size_takes_effect_after_two_days() public {
         params.update(2 ether);
-        vm.warp(block.timestamp + 2 days - 1);
+        skip(2 days - 1);
         vm.assertEq(params.current(), 1 ether);
-        vm.warp(block.timestamp + 1);
+        skip(1);
         vm.assertEq(params.current(), 2 ether);
     }
 
     function test_a_waiting_size_is_replaced_and_waits_anew() public {
         params.update(2 ether);
-        vm.warp(block.timestamp + 1 days);
+        skip(1 days);
         params.update(0.5 ether);
-        vm.warp(block.timestamp + 2 days - 1);
+        skip(2 days - 1);
         vm.assertEq(params.current(), 1 ether);
-        vm.warp(block.timestamp + 1);
+        skip(1);
         vm.assertEq(params.current(), 0.5 ether);
     }
 
@@ -45,7 +45,7 @@ contract BondSizeTest {
             this.update(next);
         } else {
             this.update(next);
-            vm.warp(block.timestamp + 2 days);
+            skip(2 days);
             vm.assertEq(params.current(), next);
         }
     }

@@ -20,7 +20,7 @@ import {EthDepositVerifier} from "../../src/vaults/EthDepositVerifier.sol";
 import {EthVault} from "../../src/vaults/EthVault.sol";
 import {Encode} from "./Encode.sol";
 import {Tree} from "./Tree.sol";
-import {bound, vm} from "./Vm.sol";
+import {bound, skip, vm} from "./Vm.sol";
 
 /// @title A whole system, deployed like the real one, and its people
 /// @notice The deployer deploys, the maintainer registers, the authority activates and submits: no key does another's
@@ -267,7 +267,7 @@ abstract contract TestChain {
 
     /// @dev Behind every time an exit started now can leave at.
     function warpPastExit() internal {
-        vm.warp(block.timestamp + 2 * MIN_EXIT_PERIOD + 1);
+        skip(2 * MIN_EXIT_PERIOD + 1);
     }
 
     // --- EIP-712, written out a second time from the specification ---

@@ -19,7 +19,7 @@ interface Vm {
     }
 
     function warp(uint256 timestamp) external;
-    function roll(uint256 number) external;
+    function getBlockTimestamp() external view returns (uint256);
     function deal(address account, uint256 balance) external;
     function etch(address account, bytes calldata code) external;
     function load(address account, bytes32 slot) external view returns (bytes32);
@@ -102,4 +102,15 @@ function bound(uint256 x, uint256 min, uint256 max) pure returns (uint256) {
     if (x >= min && x <= max) return x;
     uint256 size = max - min + 1;
     return size == 0 ? x : min + x % size;
+}
+
+/// @dev The time. The optimizer takes `block.timestamp` for a constant of the transaction, which a test's many warps
+///      make it not.
+function clock() view returns (uint256) {
+    return vm.getBlockTimestamp();
+}
+
+/// @dev Lets time pass.
+function skip(uint256 duration) {
+    vm.warp(clock() + duration);
 }
