@@ -41,6 +41,7 @@ contract Erc20Vault is Vault, ReentrancyGuardTransient {
     error NoCredit(address owner, address token);
     error NotCreditOwner(address caller, address owner);
     error ReceiverZero();
+    error NotVault(address caller);
 
     constructor(IPlasmaFramework framework_) Vault(framework_) {}
 
@@ -80,6 +81,12 @@ contract Erc20Vault is Vault, ReentrancyGuardTransient {
         }
     }
 
+    /// @notice The transfer of a payout, in a frame that can fail alone. Only the vault itself calls it (NotVault).
+    function transferOut(address token, address receiver, uint256 amount) external {
+        if (msg.sender != address(this)) revert NotVault(msg.sender);
+        IERC20(token).safeTransfer(receiver, amount);
+    }
+
     /// @notice Pays a whole credit out, with all the gas at hand. Its owner chooses where to; anyone else can only have
     ///         it sent to the owner, which helps contracts that can receive but not call.
     /// @dev Reverts with NotCreditOwner, ReceiverZero, NoCredit, SafeERC20FailedOperation or the token's own error (the credit
@@ -110,16 +117,13 @@ contract Erc20Vault is Vault, ReentrancyGuardTransient {
         return success && held >= claimed && held - claimed >= amount;
     }
 
-    /// @dev Transfers like SafeERC20, but answers false instead of reverting: a token without code, a revert, an answer
-    ///      of false, too much gas. Copies one word of what the token returns, however much that is.
-    function _transfer(address token, address receiver, uint256 amount) private returns (bool success) {
-        if (token.code.length == 0) return false;
-        bytes memory data = abi.encodeCall(IERC20.transfer, (receiver, amount));
-        uint256 gasLimit = _fairGas();
-        assembly ("memory-safe") {
-            success := call(gasLimit, token, 0, add(data, 0x20), mload(data), 0, 0x20)
-            let saysTrue := and(gt(returndatasize(), 0x1f), eq(mload(0), 1))
-            success := and(success, or(iszero(returndatasize()), saysTrue))
+    /// @dev Whether the token made the transfer. Some tokens move the money and say false all the same; a frame of its
+    ///      own undoes whatever such a token did, so that nobody has both the tokens and a credit for them.
+    function _transfer(address token, address receiver, uint256 amount) private returns (bool) {
+        try this.transferOut{gas: _fairGas()}(token, receiver, amount) {
+            return true;
+        } catch {
+            return false;
         }
     }
 

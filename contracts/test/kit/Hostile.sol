@@ -69,6 +69,7 @@ contract MoodyToken is ERC20("Moody", "MOOD") {
         Refuse,
         SayFalse,
         SayNothing,
+        TransferAndSayFalse,
         SaySomethingElse,
         BurnGas,
         ReturnBomb,
@@ -122,6 +123,10 @@ contract MoodyToken is ERC20("Moody", "MOOD") {
         if (mood == Mood.SayNothing) {
             _transfer(msg.sender, to, amount);
             answer(0, 0);
+        }
+        if (mood == Mood.TransferAndSayFalse) {
+            _transfer(msg.sender, to, amount);
+            answer(0, 32);
         }
         if (mood == Mood.BurnGas) while (true) {}
         if (mood == Mood.ReturnBomb) answer(0, 200_000);

@@ -23,6 +23,8 @@ interface Vm {
     function deal(address account, uint256 balance) external;
     function etch(address account, bytes calldata code) external;
     function load(address account, bytes32 slot) external view returns (bytes32);
+    function record() external;
+    function accesses(address account) external returns (bytes32[] memory reads, bytes32[] memory writes);
     function store(address account, bytes32 slot, bytes32 value) external;
     function label(address account, string calldata name) external;
     function getNonce(address account) external view returns (uint64);

@@ -116,6 +116,27 @@ contract Erc20VaultTest is TestChain {
         vm.assertEq(erc20Vault.totalCredits(address(moody)), 50);
     }
 
+    function test_a_token_that_transfers_and_says_false_does_not_pay_twice() public {
+        // Tokens exist that move the money and answer false. Were the answer believed and the transfer kept, the
+        // receiver would have the tokens and a credit for them, paid from what others deposited.
+        deposit(alice, 100);
+        moody.setMood(MoodyToken.Mood.TransferAndSayFalse);
+        withdraw(bob, 50);
+        vm.assertEq(moody.balanceOf(bob), 0);
+        vm.assertEq(erc20Vault.credits(bob, address(moody)), 50);
+        moody.setMood(MoodyToken.Mood.Honest);
+        erc20Vault.withdrawCredit(bob, address(moody), bob);
+        vm.assertEq(moody.balanceOf(bob), 50);
+        vm.assertEq(moody.balanceOf(address(erc20Vault)), 50);
+    }
+
+    function test_only_the_vault_itself_transfers_out() public {
+        deposit(alice, 100);
+        vm.expectRevert(abi.encodeWithSelector(Erc20Vault.NotVault.selector, game));
+        vm.prank(address(game));
+        erc20Vault.transferOut(address(moody), mallory, 100);
+    }
+
     function test_a_token_can_not_make_a_payout_expensive() public {
         deposit(alice, 100);
         MoodyToken.Mood[2] memory moods = [MoodyToken.Mood.BurnGas, MoodyToken.Mood.ReturnBomb];
