@@ -34,7 +34,7 @@ contract MerkleTest {
         // Were it accepted, the leaf at index i would also be proved at i + 2^depth, i + 2 * 2^depth and so on: one
         // output at several positions, to be exited once at each.
         depth = bound(depth, 1, 20);
-        index = bound(index, 1 << depth, type(uint256).max);
+        index = bound(index, 2 ** depth, type(uint256).max);
         vm.expectRevert(abi.encodeWithSelector(Merkle.MerkleIndexOutOfRange.selector, index, depth));
         lib.isMember("leaf", index, bytes32(0), new bytes(32 * depth));
     }
