@@ -2,15 +2,20 @@
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-const { status } = spawnSync(join(root, "node_modules/.bin/forge"), ["test", "--match-contract", "GasTest"], {
+const { status } = spawnSync("forge", ["test", "--match-contract", "GasTest"], {
   cwd: root,
   stdio: ["ignore", "ignore", "inherit"],
-  env: { ...process.env, FOUNDRY_GAS_SNAPSHOT_CHECK: "false", FOUNDRY_GAS_SNAPSHOT_EMIT: "true" },
+  env: {
+    ...process.env,
+    PATH: join(root, "node_modules", ".bin") + delimiter + process.env.PATH,
+    FOUNDRY_GAS_SNAPSHOT_CHECK: "false",
+    FOUNDRY_GAS_SNAPSHOT_EMIT: "true",
+  },
 });
 if (status !== 0) {
   console.error("forge test --match-contract GasTest failed");

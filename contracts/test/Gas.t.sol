@@ -99,9 +99,7 @@ contract GasTest is TestChain {
         for (uint256 i = 0; i < 4; ++i) {
             MoodyWallet wallet = new MoodyWallet();
             Utxo memory utxo = depositUtxo(address(wallet), ETH, 1 ether);
-            wallet.execute{value: 1 ether}(
-                address(ethVault), 1 ether, abi.encodeCall(ethVault.deposit, (utxo.rawTx))
-            );
+            wallet.execute{value: 1 ether}(address(ethVault), 1 ether, abi.encodeCall(ethVault.deposit, (utxo.rawTx)));
             bytes memory start = abi.encodeCall(game.startStandardExit, (startArgs(utxo)));
             wallet.execute{value: SE_BOND}(address(game), SE_BOND, start);
             wallet.setMood(MoodyWallet.Mood.Refuse);

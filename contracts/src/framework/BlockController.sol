@@ -85,9 +85,8 @@ abstract contract BlockController is VaultRegistry {
     /// @notice Root and submission time (seconds) of a block; both zero for a block that does not exist.
     function blocks(uint256 blknum) public view returns (bytes32 root, uint256 timestamp) {
         root = _roots[blknum];
-        (mapping(uint256 => uint256) storage stamps, uint256 index) = _isDepositNumber(blknum)
-            ? (_depositStamps, blknum)
-            : (_childStamps, blknum / CHILD_BLOCK_INTERVAL);
+        (mapping(uint256 => uint256) storage stamps, uint256 index) =
+            _isDepositNumber(blknum) ? (_depositStamps, blknum) : (_childStamps, blknum / CHILD_BLOCK_INTERVAL);
         timestamp = uint64(stamps[index / 4] >> (index % 4 * 64));
     }
 

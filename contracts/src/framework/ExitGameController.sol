@@ -89,14 +89,11 @@ abstract contract ExitGameController is ExitGameRegistry, IExitQueues {
     /// @param txPos The transaction position that orders exits of equal time: blknum * 10^5 + txindex.
     /// @param startedAt Seconds; when this incarnation of the exit started. Handed back to the game.
     /// @return priority The entry's place in the queue, lower first.
-    function enqueue(
-        uint256 vaultId,
-        address token,
-        uint64 exitableAt,
-        uint256 txPos,
-        uint160 exitId,
-        uint64 startedAt
-    ) external onlySafeExitGame returns (uint256 priority) {
+    function enqueue(uint256 vaultId, address token, uint64 exitableAt, uint256 txPos, uint160 exitId, uint64 startedAt)
+        external
+        onlySafeExitGame
+        returns (uint256 priority)
+    {
         ExitQueue.Data storage queue = _existingQueue(vaultId, token);
         uint256 earliest = block.timestamp + minExitPeriod;
         if (exitableAt < earliest) revert ExitableTooEarly(exitableAt, earliest);
@@ -148,11 +145,7 @@ abstract contract ExitGameController is ExitGameRegistry, IExitQueues {
     /// @notice Marks an output as paid out, for ever. The first exit to do so wins.
     /// @dev Only a registered exit game out of quarantine (NotASafeExitGame); reverts with ExitIdZero.
     /// @return flagged False when the output was marked before, by whatever exit.
-    function flagOutputFinalized(bytes32 outputId, uint160 exitId)
-        external
-        onlySafeExitGame
-        returns (bool flagged)
-    {
+    function flagOutputFinalized(bytes32 outputId, uint160 exitId) external onlySafeExitGame returns (bool flagged) {
         if (exitId == 0) revert ExitIdZero();
         if (outputsFinalizations[outputId] != 0) return false;
         outputsFinalizations[outputId] = exitId;

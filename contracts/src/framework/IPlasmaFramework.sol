@@ -17,12 +17,7 @@ interface IPlasmaFramework {
     function activateNonReentrant() external;
     function deactivateNonReentrant() external;
     function flagOutputFinalized(bytes32 outputId, uint160 exitId) external returns (bool flagged);
-    function enqueue(
-        uint256 vaultId,
-        address token,
-        uint64 exitableAt,
-        uint256 txPos,
-        uint160 exitId,
-        uint64 startedAt
-    ) external returns (uint256 priority);
+    function enqueue(uint256 vaultId, address token, uint64 exitableAt, uint256 txPos, uint160 exitId, uint64 startedAt)
+        external
+        returns (uint256 priority);
 }

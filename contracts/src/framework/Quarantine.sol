@@ -17,8 +17,7 @@ library Quarantine {
     /// @dev Refuses an address whose code can still change under its readers: one without code, and an account that
     ///      only delegates to code (prefix 0xef0100) and may delegate elsewhere tomorrow.
     function admit(Data storage data, address account, uint256 period) internal {
-        bytes memory code = account.code;
-        if (code.length == 0 || (code.length == 23 && bytes3(code) == 0xef0100)) revert NotAContract(account);
+        if (account.code.length == 0 || _isDelegation(account)) revert NotAContract(account);
         if (data.immunities != 0) {
             data.immunities -= 1;
             data.safeFrom[account] = block.timestamp;
@@ -31,5 +30,16 @@ library Quarantine {
     function isSafe(Data storage data, address account) internal view returns (bool) {
         uint256 safeFrom = data.safeFrom[account];
         return safeFrom != 0 && block.timestamp >= safeFrom;
+    }
+
+    /// @dev Whether the account's code is the EIP-7702 designator of another's. No contract can begin like this.
+    function _isDelegation(address account) private view returns (bool) {
+        uint256 head;
+        assembly ("memory-safe") {
+            mstore(0, 0)
+            extcodecopy(account, 0, 0, 3)
+            head := shr(232, mload(0))
+        }
+        return head == 0xef0100;
     }
 }

@@ -59,10 +59,9 @@ library PaymentEip712 {
 
     /// @dev The guard is a bytes20 and so left-aligned in its word, unlike an address.
     function _outputHash(WireTransaction.Output memory output) private pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                OUTPUT_TYPEHASH, output.outputType, bytes20(output.owner), output.token, output.amount
-            )
-        );
+        return
+            keccak256(
+                abi.encode(OUTPUT_TYPEHASH, output.outputType, bytes20(output.owner), output.token, output.amount)
+            );
     }
 }

@@ -40,11 +40,7 @@ library PaymentTransaction {
     }
 
     /// @notice The output at `oindex`, or a revert when there is none.
-    function outputAt(Decoded memory decoded, uint256 oindex)
-        internal
-        pure
-        returns (WireTransaction.Output memory)
-    {
+    function outputAt(Decoded memory decoded, uint256 oindex) internal pure returns (WireTransaction.Output memory) {
         if (oindex >= decoded.outputs.length) revert WireTransaction.OutputNotFound(oindex);
         return decoded.outputs[oindex];
     }

@@ -26,11 +26,7 @@ library WireTransaction {
     }
 
     /// @notice Checks the common shape and reads one fungible output.
-    function outputAt(bytes calldata raw, uint256 oindex)
-        internal
-        pure
-        returns (uint256 txType, Output memory output)
-    {
+    function outputAt(bytes calldata raw, uint256 oindex) internal pure returns (uint256 txType, Output memory output) {
         uint256 ptr;
         uint256 end;
         (txType, ptr, end) = _open(raw);
@@ -64,11 +60,7 @@ library WireTransaction {
     }
 
     /// @dev Checks all five items; the outputs lie at [outputs, outputsEnd).
-    function _open(bytes calldata raw)
-        private
-        pure
-        returns (uint256 txType, uint256 outputs, uint256 outputsEnd)
-    {
+    function _open(bytes calldata raw) private pure returns (uint256 txType, uint256 outputs, uint256 outputsEnd) {
         (uint256 ptr, uint256 end) = Rlp.open(raw);
         (txType, ptr) = readTxType(ptr, end);
         ptr = _skipInputs(ptr, end);

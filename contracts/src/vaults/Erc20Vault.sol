@@ -25,9 +25,7 @@ contract Erc20Vault is Vault, ReentrancyGuardTransient {
     /// @dev What the EVM charges at most for the call itself, rounded up for the instructions around it.
     uint256 private constant CALL_COST_MAX = 5_000;
 
-    event DepositCreated(
-        address indexed depositor, uint256 indexed blknum, address indexed token, uint256 amount
-    );
+    event DepositCreated(address indexed depositor, uint256 indexed blknum, address indexed token, uint256 amount);
     event Erc20Withdrawn(address indexed receiver, address indexed token, uint256 amount);
     /// @notice The token did not transfer.
     event WithdrawFailed(address indexed receiver, address indexed token, uint256 amount);

@@ -8,9 +8,7 @@ import {Vault} from "./Vault.sol";
 
 /// @title Custody of deposited ETH
 contract EthVault is Vault, EthCredits {
-    event DepositCreated(
-        address indexed depositor, uint256 indexed blknum, address indexed token, uint256 amount
-    );
+    event DepositCreated(address indexed depositor, uint256 indexed blknum, address indexed token, uint256 amount);
     event EthWithdrawn(address indexed receiver, uint256 amount);
     event WithdrawFailed(address indexed receiver, uint256 amount);
 

@@ -57,7 +57,9 @@ contract BondSizeTest {
     function test_the_bounds_belong_to_the_step() public {
         this.update(0.5 ether);
         this.update(2 ether);
-        vm.expectRevert(abi.encodeWithSelector(BondSize.BondSizeOutOfBounds.selector, 0.5 ether - 1, 0.5 ether, 2 ether));
+        vm.expectRevert(
+            abi.encodeWithSelector(BondSize.BondSizeOutOfBounds.selector, 0.5 ether - 1, 0.5 ether, 2 ether)
+        );
         this.update(0.5 ether - 1);
         vm.expectRevert(abi.encodeWithSelector(BondSize.BondSizeOutOfBounds.selector, 2 ether + 1, 0.5 ether, 2 ether));
         this.update(2 ether + 1);

@@ -14,10 +14,7 @@ contract HostileReceiversTest is TestChain {
     function test_eth_exits_behind_hostile_receivers_are_paid() public {
         MoodyWallet[] memory wallets = new MoodyWallet[](4);
         MoodyWallet.Mood[4] memory moods = [
-            MoodyWallet.Mood.Refuse,
-            MoodyWallet.Mood.BurnGas,
-            MoodyWallet.Mood.NeedMoreGas,
-            MoodyWallet.Mood.ReturnBomb
+            MoodyWallet.Mood.Refuse, MoodyWallet.Mood.BurnGas, MoodyWallet.Mood.NeedMoreGas, MoodyWallet.Mood.ReturnBomb
         ];
         for (uint256 i = 0; i < 4; ++i) {
             wallets[i] = new MoodyWallet();

@@ -87,9 +87,7 @@ contract SpendingConditionsTest is TestChain {
     function test_the_output_must_exist() public {
         vm.expectRevert(abi.encodeWithSelector(WireTransaction.OutputNotFound.selector, 1));
         payment.verify(inputTx, POS + 1, spendingTx, 0, signature);
-        vm.expectRevert(
-            abi.encodeWithSelector(FeeClaimOutputToPaymentTxCondition.FeeOutputIndexNotZero.selector, 1)
-        );
+        vm.expectRevert(abi.encodeWithSelector(FeeClaimOutputToPaymentTxCondition.FeeOutputIndexNotZero.selector, 1));
         fee.verify(feeTx, POS + 1, spendingTx, 0, signature);
     }
 
@@ -109,9 +107,7 @@ contract SpendingConditionsTest is TestChain {
         fee.verify(inputTx, POS, spendingTx, 0, signature);
         FeeClaimOutputToPaymentTxCondition otherFee =
             new FeeClaimOutputToPaymentTxCondition(address(framework), 3, 4, 1);
-        vm.expectRevert(
-            abi.encodeWithSelector(FeeClaimOutputToPaymentTxCondition.OutputTypeUnexpected.selector, 2, 4)
-        );
+        vm.expectRevert(abi.encodeWithSelector(FeeClaimOutputToPaymentTxCondition.OutputTypeUnexpected.selector, 2, 4));
         otherFee.verify(feeTx, POS, spendingTx, 0, signature);
     }
 

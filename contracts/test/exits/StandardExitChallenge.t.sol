@@ -54,7 +54,9 @@ contract StandardExitChallengeTest is TestChain {
 
     function test_an_exit_is_challenged_once() public {
         challenge(utxo, "bob", carol);
-        refuses(challengeArgs(utxo, "bob", carol), abi.encodeWithSelector(StandardExits.ExitNotExitable.selector, exitId));
+        refuses(
+            challengeArgs(utxo, "bob", carol), abi.encodeWithSelector(StandardExits.ExitNotExitable.selector, exitId)
+        );
     }
 
     function test_there_must_be_an_exit() public {
@@ -63,14 +65,14 @@ contract StandardExitChallengeTest is TestChain {
         refuses(args, abi.encodeWithSelector(StandardExits.ExitNotExitable.selector, exitId + 1));
         warpPastExit();
         processEth(1);
-        refuses(challengeArgs(utxo, "bob", carol), abi.encodeWithSelector(StandardExits.ExitNotExitable.selector, exitId));
+        refuses(
+            challengeArgs(utxo, "bob", carol), abi.encodeWithSelector(StandardExits.ExitNotExitable.selector, exitId)
+        );
     }
 
     function test_a_challenge_names_its_sender_so_that_a_copy_is_worthless() public {
         StandardExits.ChallengeStandardExitArgs memory args = challengeArgs(utxo, "bob", carol);
-        vm.expectRevert(
-            abi.encodeWithSelector(ExitGameBase.SenderDataMismatch.selector, args.senderData, mallory)
-        );
+        vm.expectRevert(abi.encodeWithSelector(ExitGameBase.SenderDataMismatch.selector, args.senderData, mallory));
         vm.prank(mallory);
         game.challengeStandardExit(args);
     }
@@ -85,10 +87,7 @@ contract StandardExitChallengeTest is TestChain {
     function test_the_spend_must_point_at_the_exiting_output() public {
         StandardExits.ChallengeStandardExitArgs memory args = challengeArgs(utxo, "bob", carol);
         args.challengeTx = paymentTx(utxo.pos + 1, mallory, ETH, 1 ether);
-        refuses(
-            args,
-            abi.encodeWithSelector(PaymentSpend.InputPointsElsewhere.selector, utxo.pos + 1, utxo.pos)
-        );
+        refuses(args, abi.encodeWithSelector(PaymentSpend.InputPointsElsewhere.selector, utxo.pos + 1, utxo.pos));
         args = challengeArgs(utxo, "bob", carol);
         args.inputIndex = 1;
         refuses(args, abi.encodeWithSelector(PaymentSpend.InputNotFound.selector, 1));
@@ -145,8 +144,9 @@ contract StandardExitChallengeTest is TestChain {
     }
 
     function typed(uint256 txType) private view returns (bytes memory) {
-        return Encode.payment(
-            txType, Encode.one(utxo.pos), Encode.one(Encode.Output(1, mallory, ETH, 1)), Encode.NO_METADATA
-        );
+        return
+            Encode.payment(
+                txType, Encode.one(utxo.pos), Encode.one(Encode.Output(1, mallory, ETH, 1)), Encode.NO_METADATA
+            );
     }
 }

@@ -178,9 +178,7 @@ contract StandardExitProcessTest is TestChain {
         vm.prank(mallory);
         game.updateStartStandardExitBondSize(uint128(SE_BOND));
         vm.expectRevert(
-            abi.encodeWithSelector(
-                BondSize.BondSizeOutOfBounds.selector, 2 * SE_BOND + 1, SE_BOND / 2, 2 * SE_BOND
-            )
+            abi.encodeWithSelector(BondSize.BondSizeOutOfBounds.selector, 2 * SE_BOND + 1, SE_BOND / 2, 2 * SE_BOND)
         );
         vm.prank(maintainer);
         game.updateStartStandardExitBondSize(uint128(2 * SE_BOND + 1));

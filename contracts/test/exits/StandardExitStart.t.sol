@@ -125,9 +125,8 @@ contract StandardExitStartTest is TestChain {
     }
 
     function test_only_payments_of_the_supported_type_leave() public {
-        bytes memory raw = Encode.payment(
-            2, Encode.one(1e9), Encode.one(Encode.Output(1, bob, ETH, 1)), Encode.NO_METADATA
-        );
+        bytes memory raw =
+            Encode.payment(2, Encode.one(1e9), Encode.one(Encode.Output(1, bob, ETH, 1)), Encode.NO_METADATA);
         (bytes32 root, bytes memory proof) = Tree.rootAndProof(txs(raw), 16, 0);
         Utxo memory utxo = Utxo(submit(root) * 1e9, raw, proof, bob, ETH, 1);
         refuses(utxo, abi.encodeWithSelector(StandardExits.TxTypeNotSupported.selector, 2, 1));
@@ -180,9 +179,7 @@ contract StandardExitStartTest is TestChain {
         bytes memory raw = paymentTx(1e9, bob, mallory, 1);
         (bytes32 root, bytes memory proof) = Tree.rootAndProof(txs(raw), 16, 0);
         Utxo memory utxo = Utxo(submit(root) * 1e9, raw, proof, bob, mallory, 1);
-        refuses(
-            utxo, abi.encodeWithSelector(ExitGameController.ExitQueueNotFound.selector, ERC20_VAULT_ID, mallory)
-        );
+        refuses(utxo, abi.encodeWithSelector(ExitGameController.ExitQueueNotFound.selector, ERC20_VAULT_ID, mallory));
         framework.addExitQueue(ERC20_VAULT_ID, mallory);
         startExit(utxo);
     }

@@ -83,11 +83,7 @@ contract StateTransitionTest {
         indexes.push(0);
     }
 
-    function pay(address token1, uint256 amount1, address token2, uint256 amount2)
-        private
-        pure
-        returns (bytes memory)
-    {
+    function pay(address token1, uint256 amount1, address token2, uint256 amount2) private pure returns (bytes memory) {
         Encode.Output[] memory outs = new Encode.Output[](2);
         outs[0] = Encode.Output(1, address(2), token1, amount1);
         outs[1] = Encode.Output(1, address(2), token2, amount2);

@@ -195,6 +195,17 @@ contract ExitGameControllerTest is TestChain {
         vm.assertEq(framework.delegations(key), address(0));
     }
 
+    function test_a_time_later_than_the_period_is_strict_as_well() public {
+        uint64 exitableAt = soon() + 1000;
+        recorder.enqueue(VAULT, TOKEN, exitableAt, 1, 1);
+        vm.warp(exitableAt);
+        process(10);
+        vm.assertEq(recorder.count(), 0);
+        vm.warp(exitableAt + 1);
+        process(10);
+        vm.assertEq(recorder.count(), 1);
+    }
+
     function test_processing_stops_at_the_wanted_number_and_counts() public {
         for (uint160 i = 1; i <= 5; ++i) {
             enqueue(i, i);

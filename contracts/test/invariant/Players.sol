@@ -64,8 +64,7 @@ contract Players is TestChain {
         Utxo memory made = includePayment(from, receiver);
         _coins[i].isSpent = true;
         _coins[i].spendTx = made.rawTx;
-        _coins[i].spendSignature =
-            sign(names[_coins[i].person], digestOf(from.pos, receiver, from.token, from.amount));
+        _coins[i].spendSignature = sign(names[_coins[i].person], digestOf(from.pos, receiver, from.token, from.amount));
         add(made, to);
     }
 

@@ -58,9 +58,7 @@ library Encode {
         for (uint256 i = 0; i < outs.length; ++i) {
             bytes memory data = list(
                 bytes.concat(
-                    str(abi.encodePacked(outs[i].owner)),
-                    str(abi.encodePacked(outs[i].token)),
-                    integer(outs[i].amount)
+                    str(abi.encodePacked(outs[i].owner)), str(abi.encodePacked(outs[i].token)), integer(outs[i].amount)
                 )
             );
             items = bytes.concat(items, list(bytes.concat(integer(outs[i].outputType), data)));
@@ -99,7 +97,9 @@ library Encode {
 
     function minimal(uint256 value) internal pure returns (bytes memory out) {
         uint256 length = 0;
-        for (uint256 rest = value; rest != 0; rest >>= 8) ++length;
+        for (uint256 rest = value; rest != 0; rest >>= 8) {
+            ++length;
+        }
         out = new bytes(length);
         for (uint256 i = length; i > 0; --i) {
             out[i - 1] = bytes1(uint8(value));

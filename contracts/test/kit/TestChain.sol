@@ -274,8 +274,7 @@ abstract contract TestChain {
 
     function digestOf(uint256 input, address to, address currency, uint256 amount) internal view returns (bytes32) {
         bytes32 inputType = keccak256("Input(uint256 blknum,uint256 txindex,uint256 oindex)");
-        bytes32 outputType =
-            keccak256("Output(uint256 outputType,bytes20 outputGuard,address currency,uint256 amount)");
+        bytes32 outputType = keccak256("Output(uint256 outputType,bytes20 outputGuard,address currency,uint256 amount)");
         bytes32 noInput = keccak256(abi.encode(inputType, 0, 0, 0));
         bytes32 noOutput = keccak256(abi.encode(outputType, 0, bytes20(0), address(0), 0));
         bytes32 input0 = keccak256(abi.encode(inputType, input / 1e9, input % 1e9 / 1e4, input % 1e4));

@@ -24,13 +24,19 @@ contract PaymentTransactionTest {
         vm.assertEq(lib.typeOf(raw), written.txType);
     }
 
-    function testFuzz_a_changed_byte_gives_another_transaction_or_none(uint256 seed, uint256 where, uint8 to) public view {
+    function testFuzz_a_changed_byte_gives_another_transaction_or_none(uint256 seed, uint256 where, uint8 to)
+        public
+        view
+    {
         (bytes memory raw,) = randomPayment(seed);
         raw[where % raw.length] = bytes1(to);
         checkCanonical(raw);
     }
 
-    function testFuzz_an_added_byte_gives_no_transaction_or_another(uint256 seed, uint256 where, uint8 added) public view {
+    function testFuzz_an_added_byte_gives_no_transaction_or_another(uint256 seed, uint256 where, uint8 added)
+        public
+        view
+    {
         (bytes memory raw,) = randomPayment(seed);
         where = where % (raw.length + 1);
         checkCanonical(bytes.concat(slice(raw, 0, where), bytes1(added), slice(raw, where, raw.length)));
@@ -42,7 +48,10 @@ contract PaymentTransactionTest {
         checkCanonical(bytes.concat(slice(raw, 0, where), slice(raw, where + 1, raw.length)));
     }
 
-    function testFuzz_two_changed_bytes_give_another_transaction_or_none(uint256 seed, uint256 where, uint16 to) public view {
+    function testFuzz_two_changed_bytes_give_another_transaction_or_none(uint256 seed, uint256 where, uint16 to)
+        public
+        view
+    {
         (bytes memory raw,) = randomPayment(seed);
         raw[where % raw.length] = bytes1(uint8(to));
         raw[(where >> 128) % raw.length] = bytes1(uint8(to >> 8));
@@ -80,9 +89,7 @@ contract PaymentTransactionTest {
         refuses(tx5(one, none, outputsOf(5), zero, word), PaymentTransaction.TooManyOutputs.selector);
         refuses(tx5(one, none, hex"c0", zero, word), PaymentTransaction.NoOutputs.selector);
         refuses(tx5(one, Encode.inputList(Encode.one(0)), outs, zero, word), PaymentTransaction.InputZero.selector);
-        refuses(
-            tx5(one, none, outs, one, word), abi.encodeWithSelector(PaymentTransaction.TxDataNotZero.selector, 1)
-        );
+        refuses(tx5(one, none, outs, one, word), abi.encodeWithSelector(PaymentTransaction.TxDataNotZero.selector, 1));
         refuses(tx5(zero, none, outs, zero, word), WireTransaction.TxTypeZero.selector);
         refuses(tx5(one, none, outs, zero, hex"80"), abi.encodeWithSelector(Rlp.RlpWrongLength.selector, 32));
         refuses(tx5(one, hex"80", outs, zero, word), Rlp.RlpNotAList.selector);

@@ -38,9 +38,7 @@ contract Erc20VaultTest is TestChain {
         bytes memory raw = prepare(alice, 1000);
         moody.mint(address(erc20Vault), 50);
         moody.setMood(MoodyToken.Mood.TakeFee);
-        vm.expectRevert(
-            abi.encodeWithSelector(Erc20Vault.ReceivedOtherThanAmount.selector, address(moody), 990, 1000)
-        );
+        vm.expectRevert(abi.encodeWithSelector(Erc20Vault.ReceivedOtherThanAmount.selector, address(moody), 990, 1000));
         vm.prank(alice);
         erc20Vault.deposit(raw);
     }

@@ -90,10 +90,7 @@ contract EthVaultTest is TestChain {
     function test_a_payout_that_is_not_taken_becomes_a_credit() public {
         depositEth(alice, 10 ether);
         MoodyWallet.Mood[4] memory moods = [
-            MoodyWallet.Mood.Refuse,
-            MoodyWallet.Mood.BurnGas,
-            MoodyWallet.Mood.NeedMoreGas,
-            MoodyWallet.Mood.ReturnBomb
+            MoodyWallet.Mood.Refuse, MoodyWallet.Mood.BurnGas, MoodyWallet.Mood.NeedMoreGas, MoodyWallet.Mood.ReturnBomb
         ];
         for (uint256 i = 0; i < moods.length; ++i) {
             wallet.setMood(moods[i]);
@@ -177,9 +174,7 @@ contract EthVaultTest is TestChain {
         uint256 before = carol.balance;
         vm.expectEmit(address(ethVault));
         emit EthCredits.CreditWithdrawn(address(wallet), carol, 1 ether);
-        wallet.execute(
-            address(ethVault), 0, abi.encodeCall(ethVault.withdrawCredit, (address(wallet), payable(carol)))
-        );
+        wallet.execute(address(ethVault), 0, abi.encodeCall(ethVault.withdrawCredit, (address(wallet), payable(carol))));
         vm.assertEq(carol.balance, before + 1 ether);
         vm.assertEq(ethVault.credits(address(wallet)), 0);
         vm.assertEq(ethVault.totalCredits(), 0);
@@ -200,9 +195,7 @@ contract EthVaultTest is TestChain {
 
     function test_a_credit_stays_when_its_payment_fails() public {
         giveCredit(1 ether);
-        vm.expectRevert(
-            abi.encodeWithSelector(EthCredits.CreditTransferFailed.selector, address(wallet), 1 ether)
-        );
+        vm.expectRevert(abi.encodeWithSelector(EthCredits.CreditTransferFailed.selector, address(wallet), 1 ether));
         ethVault.withdrawCredit(address(wallet), payable(address(wallet)));
         vm.assertEq(ethVault.credits(address(wallet)), 1 ether);
         vm.assertEq(ethVault.totalCredits(), 1 ether);
@@ -219,12 +212,9 @@ contract EthVaultTest is TestChain {
     function test_a_credit_is_paid_once_even_to_a_receiver_that_calls_back() public {
         giveCredit(1 ether);
         wallet.setCallBack(
-            address(ethVault),
-            abi.encodeCall(ethVault.withdrawCredit, (address(wallet), payable(address(wallet))))
+            address(ethVault), abi.encodeCall(ethVault.withdrawCredit, (address(wallet), payable(address(wallet))))
         );
-        vm.expectRevert(
-            abi.encodeWithSelector(EthCredits.CreditTransferFailed.selector, address(wallet), 1 ether)
-        );
+        vm.expectRevert(abi.encodeWithSelector(EthCredits.CreditTransferFailed.selector, address(wallet), 1 ether));
         ethVault.withdrawCredit(address(wallet), payable(address(wallet)));
     }
 

@@ -42,9 +42,8 @@ abstract contract PaymentSpend {
     /// @dev Exactly 65 bytes r ‖ s ‖ v with v 27 or 28 and s in the lower half: one signature per signer and digest.
     function _recover(bytes32 digest, bytes calldata signature) private pure returns (address) {
         if (signature.length != 65) revert SignatureInvalid();
-        (address signer, ECDSA.RecoverError err,) = ECDSA.tryRecover(
-            digest, uint8(signature[64]), bytes32(signature[0:32]), bytes32(signature[32:64])
-        );
+        (address signer, ECDSA.RecoverError err,) =
+            ECDSA.tryRecover(digest, uint8(signature[64]), bytes32(signature[0:32]), bytes32(signature[32:64]));
         if (err != ECDSA.RecoverError.NoError) revert SignatureInvalid();
         return signer;
     }

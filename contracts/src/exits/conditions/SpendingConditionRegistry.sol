@@ -16,11 +16,7 @@ contract SpendingConditionRegistry is Ownable {
     constructor() Ownable(msg.sender) {}
 
     /// @notice The condition for spending an output of `outputType` in a transaction of `spendingTxType`, or zero.
-    function spendingConditions(uint256 outputType, uint256 spendingTxType)
-        external
-        view
-        returns (ISpendingCondition)
-    {
+    function spendingConditions(uint256 outputType, uint256 spendingTxType) external view returns (ISpendingCondition) {
         return _conditions[outputType][spendingTxType];
     }
 

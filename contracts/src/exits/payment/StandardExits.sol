@@ -62,9 +62,7 @@ abstract contract StandardExits is ExitGameBase {
     mapping(uint160 exitId => Record) private _records;
     BondSize.Params private _bondSize;
 
-    event ExitStarted(
-        address indexed owner, uint160 exitId, uint256 utxoPos, bytes outputTx, uint64 exitableAt
-    );
+    event ExitStarted(address indexed owner, uint160 exitId, uint256 utxoPos, bytes outputTx, uint64 exitableAt);
     event ExitChallenged(uint256 indexed utxoPos);
     event ExitOmitted(uint160 indexed exitId);
     event ExitFinalized(uint160 indexed exitId);
@@ -162,12 +160,7 @@ abstract contract StandardExits is ExitGameBase {
         for (uint256 i = 0; i < exitIds.length; ++i) {
             Record storage record = _records[exitIds[i]];
             exits[i] = StandardExit(
-                record.exitable,
-                record.utxoPos,
-                record.outputId,
-                record.exitTarget,
-                _amountOf(record),
-                record.bondSize
+                record.exitable, record.utxoPos, record.outputId, record.exitTarget, _amountOf(record), record.bondSize
             );
         }
     }
@@ -230,9 +223,8 @@ abstract contract StandardExits is ExitGameBase {
         if (decoded.txType != supportTxType) revert TxTypeNotSupported(decoded.txType, supportTxType);
         output = decoded.outputAt(oindex);
         if (output.owner != msg.sender) revert NotOutputOwner(msg.sender, output.owner);
-        uint256 blockTimestamp = _requireStandardFinalized(
-            args.rlpOutputTx, decoded.txType, blknum, txindex, args.outputTxInclusionProof
-        );
+        uint256 blockTimestamp =
+            _requireStandardFinalized(args.rlpOutputTx, decoded.txType, blknum, txindex, args.outputTxInclusionProof);
         isDeposit = _isDeposit(blknum);
         exitableAt = isDeposit
             ? ExitableTime.ofDeposit(block.timestamp, MIN_EXIT_PERIOD)
@@ -247,8 +239,7 @@ abstract contract StandardExits is ExitGameBase {
         if (givenOutputId != outputId) revert OutputIsAnother(givenOutputId, outputId);
         (, WireTransaction.Output memory output) = WireTransaction.outputAt(args.exitingTx, oindex);
         uint256 challengeTxType = _requireProtocolFinalized(args.challengeTx);
-        ISpendingCondition condition =
-            spendingConditionRegistry.spendingConditions(output.outputType, challengeTxType);
+        ISpendingCondition condition = spendingConditionRegistry.spendingConditions(output.outputType, challengeTxType);
         if (address(condition) == address(0)) {
             revert SpendingConditionNotFound(output.outputType, challengeTxType);
         }
