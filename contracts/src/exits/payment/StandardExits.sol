@@ -238,14 +238,25 @@ abstract contract StandardExits is ExitGameBase {
         bytes32 givenOutputId = _outputIdOf(_isDeposit(blknum), args.exitingTx, utxoPos, oindex);
         if (givenOutputId != outputId) revert OutputIsAnother(givenOutputId, outputId);
         (, WireTransaction.Output memory output) = WireTransaction.outputAt(args.exitingTx, oindex);
-        uint256 challengeTxType = _requireProtocolFinalized(args.challengeTx);
-        ISpendingCondition condition = spendingConditionRegistry.spendingConditions(output.outputType, challengeTxType);
-        if (address(condition) == address(0)) {
-            revert SpendingConditionNotFound(output.outputType, challengeTxType);
-        }
-        if (!condition.verify(args.exitingTx, utxoPos, args.challengeTx, args.inputIndex, args.witness)) {
-            revert SpendingConditionNotMet();
-        }
+        ISpendingCondition condition = _conditionFor(output.outputType, _requireProtocolFinalized(args.challengeTx));
+        if (!_isMet(condition, args, utxoPos)) revert SpendingConditionNotMet();
+    }
+
+    function _isMet(ISpendingCondition condition, ChallengeStandardExitArgs calldata args, uint256 utxoPos)
+        private
+        view
+        returns (bool)
+    {
+        return condition.verify(args.exitingTx, utxoPos, args.challengeTx, args.inputIndex, args.witness);
+    }
+
+    function _conditionFor(uint256 outputType, uint256 spendingTxType)
+        private
+        view
+        returns (ISpendingCondition condition)
+    {
+        condition = spendingConditionRegistry.spendingConditions(outputType, spendingTxType);
+        if (address(condition) == address(0)) revert SpendingConditionNotFound(outputType, spendingTxType);
     }
 
     function _idsOf(bool isDeposit, bytes calldata rawTx, uint256 utxoPos)
