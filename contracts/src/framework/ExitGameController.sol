@@ -127,10 +127,10 @@ abstract contract ExitGameController is ExitGameRegistry, IExitQueues {
         uint256 processedNum = 0;
         // Priorities are never zero, so zero says that the queue has run empty.
         while (head != 0 && processedNum < maxExitsToProcess && head.exitableAtOf() < block.timestamp) {
-            Delegation storage entry = _delegations[_delegationKey(head, vaultId, token)];
-            Delegation memory delegation = entry;
+            bytes32 key = _delegationKey(head, vaultId, token);
+            Delegation memory delegation = _delegations[key];
             if (delegation.queuedAt + minExitPeriod >= block.timestamp) break;
-            delete _delegations[_delegationKey(head, vaultId, token)];
+            delete _delegations[key];
             uint160 exitId = head.exitIdOf();
             head = queue.removeMin();
             delegation.processor.processExit(exitId, vaultId, token, delegation.startedAt);

@@ -49,6 +49,19 @@ contract ExitQueueTest {
         }
     }
 
+    function test_a_long_queue_stays_affordable() public {
+        // Whoever fills a queue with exits to make others pay for its length buys twelve levels with 4096 bonds.
+        for (uint256 i = 0; i < 4096; ++i) {
+            queue.insert(1_000_000 + i);
+        }
+        uint256 before = gasleft();
+        queue.insert(1);
+        vm.assertLt(before - gasleft(), 120_000);
+        before = gasleft();
+        queue.removeMin();
+        vm.assertLt(before - gasleft(), 150_000);
+    }
+
     function test_removed_slots_are_cleared() public {
         for (uint256 i = 10; i > 0; --i) {
             queue.insert(i);
