@@ -132,6 +132,14 @@ contract StandardExitStartTest is TestChain {
         refuses(utxo, abi.encodeWithSelector(StandardExits.TxTypeNotSupported.selector, 2, 1));
     }
 
+    function test_nothing_leaves_under_a_protocol_without_exits_of_unconfirmed_transactions() public {
+        Utxo memory utxo = depositEth(alice, 1 ether);
+        // As if payments had been registered as an MVP type.
+        bytes memory asMvp = abi.encodeCall(framework.protocols, (1));
+        vm.mockCall(address(framework), asMvp, abi.encode(1));
+        refuses(utxo, abi.encodeWithSelector(ExitGameBase.ProtocolNotMoreVp.selector, 1, 1));
+    }
+
     function test_claimed_fees_leave_only_through_a_payment() public {
         bytes32 nonce = keccak256("nonce");
         bytes memory raw = Encode.feeClaim(bob, ETH, 1, nonce);

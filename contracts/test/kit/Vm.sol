@@ -33,6 +33,7 @@ interface Vm {
     function startPrank(address sender) external;
     function stopPrank() external;
 
+    function mockCall(address callee, bytes calldata data, bytes calldata returnData) external;
     function expectRevert() external;
     function expectRevert(bytes4 selector) external;
     function expectRevert(bytes calldata data) external;
