@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IExitProcessor} from "../../framework/IExitProcessor.sol";
+import {IPlasmaFramework} from "../../framework/IPlasmaFramework.sol";
+import {Protocol} from "../../framework/Protocol.sol";
+import {WireTransaction} from "../../transactions/WireTransaction.sol";
+import {EthCredits} from "../../utils/EthCredits.sol";
+import {Merkle} from "../../utils/Merkle.sol";
+import {Erc20Vault} from "../../vaults/Erc20Vault.sol";
+import {EthVault} from "../../vaults/EthVault.sol";
+import {SpendingConditionRegistry} from "../conditions/SpendingConditionRegistry.sol";
+import {PaymentTransactionStateTransitionVerifier} from "./PaymentTransactionStateTransitionVerifier.sol";
+
+/// @title What standard and in-flight exits of payments share: where everything is, who may call, how money leaves
+abstract contract ExitGameBase is EthCredits, IExitProcessor {
+    struct PaymentExitGameArgs {
+        IPlasmaFramework framework;
+        uint256 ethVaultId;
+        uint256 erc20VaultId;
+        SpendingConditionRegistry spendingConditionRegistry;
+        PaymentTransactionStateTransitionVerifier stateTransitionVerifier;
+        uint256 supportTxType;
+        uint256 safeGasStipend;
+    }
+
+    /// @notice The framework this game is registered with.
+    IPlasmaFramework public immutable framework;
+    /// @notice Decides how outputs may be spent. Nobody owns it.
+    SpendingConditionRegistry public immutable spendingConditionRegistry;
+    /// @notice Decides whether a payment makes nothing out of nothing.
+    PaymentTransactionStateTransitionVerifier public immutable stateTransitionVerifier;
+    /// @notice The transaction type whose outputs exit here.
+    uint256 public immutable supportTxType;
+
+    EthVault internal immutable ETH_VAULT;
+    Erc20Vault internal immutable ERC20_VAULT;
+    uint256 internal immutable ETH_VAULT_ID;
+    uint256 internal immutable ERC20_VAULT_ID;
+    /// @dev Seconds.
+    uint256 internal immutable MIN_EXIT_PERIOD;
+    uint256 internal immutable CHILD_BLOCK_INTERVAL;
+
+    /// @notice A bond could not be pushed to its receiver; it became a credit.
+    event BondReturnFailed(address indexed receiver, uint256 amount);
+
+    error AddressZero();
+    error TxTypeZero();
+    error VaultIdsEqual(uint256 vaultId);
+    error VaultNotRegistered(uint256 vaultId);
+    error RegistryStillOwned(address owner);
+    error NotMaintainer(address caller);
+    error NotFramework(address caller);
+    error SenderDataMismatch(bytes32 senderData, address sender);
+    error BondNotExact(uint256 sent, uint256 wanted);
+    error BlockNotFound(uint256 blknum);
+    error ProtocolNotMoreVp(uint256 txType, uint8 protocol);
+    error TransactionNotIncluded(uint256 blknum, uint256 txindex);
+
+    /// @dev Takes the mutex that all exit games share with `processExits`; fails while this game is not registered or
+    ///      in quarantine.
+    modifier nonReentrant() {
+        framework.activateNonReentrant();
+        _;
+        framework.deactivateNonReentrant();
+    }
+
+    modifier onlyMaintainer() {
+        if (msg.sender != framework.getMaintainer()) revert NotMaintainer(msg.sender);
+        _;
+    }
+
+    modifier onlyFramework() {
+        if (msg.sender != address(framework)) revert NotFramework(msg.sender);
+        _;
+    }
+
+    /// @dev A challenge pays whoever sends it. Naming the sender inside its call data makes a copy by another worthless.
+    modifier onlyNamedSender(bytes32 senderData) {
+        if (senderData != keccak256(abi.encodePacked(msg.sender))) revert SenderDataMismatch(senderData, msg.sender);
+        _;
+    }
+
+    /// @dev Vaults are looked up once: a registration can not change.
+    constructor(PaymentExitGameArgs memory args) EthCredits(args.safeGasStipend) {
+        if (
+            address(args.framework) == address(0) || address(args.spendingConditionRegistry) == address(0)
+                || address(args.stateTransitionVerifier) == address(0)
+        ) revert AddressZero();
+        if (args.supportTxType == 0) revert TxTypeZero();
+        if (args.ethVaultId == args.erc20VaultId) revert VaultIdsEqual(args.ethVaultId);
+        address registryOwner = args.spendingConditionRegistry.owner();
+        if (registryOwner != address(0)) revert RegistryStillOwned(registryOwner);
+
+        framework = args.framework;
+        spendingConditionRegistry = args.spendingConditionRegistry;
+        stateTransitionVerifier = args.stateTransitionVerifier;
+        supportTxType = args.supportTxType;
+        ETH_VAULT_ID = args.ethVaultId;
+        ERC20_VAULT_ID = args.erc20VaultId;
+        ETH_VAULT = EthVault(_registeredVault(args.framework, args.ethVaultId));
+        ERC20_VAULT = Erc20Vault(_registeredVault(args.framework, args.erc20VaultId));
+        MIN_EXIT_PERIOD = args.framework.minExitPeriod();
+        CHILD_BLOCK_INTERVAL = args.framework.childBlockInterval();
+    }
+
+    /// @dev Reverts unless the transaction is in the block at this index and its type's protocol is MoreVP.
+    /// @return blockTimestamp When the block was submitted, in seconds.
+    function _requireStandardFinalized(
+        bytes calldata rawTx,
+        uint256 txType,
+        uint256 blknum,
+        uint256 txindex,
+        bytes calldata inclusionProof
+    ) internal view returns (uint256 blockTimestamp) {
+        bytes32 root;
+        (root, blockTimestamp) = framework.blocks(blknum);
+        if (root == 0) revert BlockNotFound(blknum);
+        _requireMoreVp(txType);
+        if (!Merkle.isMember(rawTx, txindex, root, inclusionProof)) revert TransactionNotIncluded(blknum, txindex);
+    }
+
+    /// @dev Reverts unless the transaction is well formed and its type's protocol is MoreVP, which counts signed
+    ///      transactions whether or not a block holds them.
+    function _requireProtocolFinalized(bytes calldata rawTx) internal view returns (uint256 txType) {
+        txType = WireTransaction.typeOf(rawTx);
+        _requireMoreVp(txType);
+    }
+
+    function _isDeposit(uint256 blknum) internal view returns (bool) {
+        return blknum % CHILD_BLOCK_INTERVAL != 0;
+    }
+
+    function _vaultIdOf(address token) internal view returns (uint256) {
+        return token == address(0) ? ETH_VAULT_ID : ERC20_VAULT_ID;
+    }
+
+    /// @dev Pays an exit from its vault. Never reverts for anything a receiver or a token does.
+    function _withdraw(address receiver, address token, uint256 amount) internal {
+        if (token == address(0)) {
+            ETH_VAULT.withdraw(payable(receiver), amount);
+        } else {
+            ERC20_VAULT.withdraw(receiver, token, amount);
+        }
+    }
+
+    /// @dev Pays a bond this contract holds. Never reverts for anything the receiver does.
+    function _payBond(address receiver, uint256 amount) internal {
+        if (!_push(receiver, amount)) {
+            emit BondReturnFailed(receiver, amount);
+            _addCredit(receiver, amount);
+        }
+    }
+
+    function _requireMoreVp(uint256 txType) private view {
+        uint8 protocol = framework.protocols(txType);
+        if (protocol != Protocol.MORE_VP) revert ProtocolNotMoreVp(txType, protocol);
+    }
+
+    function _registeredVault(IPlasmaFramework framework_, uint256 vaultId) private view returns (address vault) {
+        vault = framework_.vaults(vaultId);
+        if (vault == address(0)) revert VaultNotRegistered(vaultId);
+    }
+}

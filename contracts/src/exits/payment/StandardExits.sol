@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {PaymentTransaction} from "../../transactions/PaymentTransaction.sol";
+import {WireTransaction} from "../../transactions/WireTransaction.sol";
+import {Position} from "../../utils/Position.sol";
+import {BondSize} from "../BondSize.sol";
+import {ISpendingCondition} from "../conditions/ISpendingCondition.sol";
+import {ExitableTime} from "../ExitableTime.sol";
+import {ExitId} from "../ExitId.sol";
+import {ExitGameBase} from "./ExitGameBase.sol";
+
+/// @title Standard exits: the owner of an included output leaves with it
+/// @notice start → (challenge) → process. A record lives exactly as long as its queue entry: it is written when the
+///         entry is made and deleted when the entry is processed, and a challenge deletes neither. While it lives, the
+///         exit can not be started again.
+abstract contract StandardExits is ExitGameBase {
+    using BondSize for BondSize.Params;
+    using PaymentTransaction for PaymentTransaction.Decoded;
+
+    struct StandardExit {
+        bool exitable;
+        uint256 utxoPos;
+        bytes32 outputId;
+        address exitTarget;
+        uint256 amount;
+        uint256 bondSize;
+    }
+
+    struct StartStandardExitArgs {
+        uint256 utxoPos;
+        bytes rlpOutputTx;
+        bytes outputTxInclusionProof;
+    }
+
+    struct ChallengeStandardExitArgs {
+        uint160 exitId;
+        bytes exitingTx;
+        bytes challengeTx;
+        uint16 inputIndex;
+        bytes witness;
+        bytes32 senderData;
+    }
+
+    /// @dev Three slots for every real amount; the fourth is touched only for amounts of 2^128 and above.
+    ///      `startedAt` (seconds) is zero for no record; a position takes 68 bits.
+    struct Record {
+        address exitTarget;
+        uint96 bondSize;
+        bytes32 outputId;
+        uint128 amountLow;
+        uint72 utxoPos;
+        uint40 startedAt;
+        bool exitable;
+        bool isAmountLarge;
+        uint128 amountHigh;
+    }
+
+    /// @notice The first bond for starting a standard exit, in wei.
+    uint128 public constant INITIAL_BOND_SIZE = 0.014 ether;
+
+    mapping(uint160 exitId => Record) private _records;
+    BondSize.Params private _bondSize;
+
+    event ExitStarted(address indexed owner, uint160 exitId, uint256 utxoPos, bytes outputTx, uint64 exitableAt);
+    event ExitChallenged(uint256 indexed utxoPos);
+    event ExitOmitted(uint160 indexed exitId);
+    event ExitFinalized(uint160 indexed exitId);
+    event StandardExitBondUpdated(uint128 bondSize);
+
+    error TxTypeNotSupported(uint256 txType, uint256 supported);
+    error NotOutputOwner(address caller, address owner);
+    error ExitStartedBefore(uint160 exitId);
+    error OutputFinalizedBefore(bytes32 outputId);
+    error ExitNotExitable(uint160 exitId);
+    error OutputIsAnother(bytes32 outputId, bytes32 wanted);
+    error SpendingConditionNotFound(uint256 outputType, uint256 spendingTxType);
+    error SpendingConditionNotMet();
+    error ExitNotDue(uint160 exitId, uint256 dueAfter);
+
+    constructor() {
+        _bondSize.updated = uint96(INITIAL_BOND_SIZE);
+    }
+
+    /// @notice Starts the exit of an output. The owner sends exactly the bond, in wei, and gets it back with the output
+    ///         unless somebody proves that the output was spent.
+    /// @dev Reverts with BondNotExact, an error of Position or the decoder, TxTypeNotSupported, OutputNotFound,
+    ///      NotOutputOwner, BlockNotFound, ProtocolNotMoreVp, an error of Merkle, TransactionNotIncluded,
+    ///      ExitStartedBefore, OutputFinalizedBefore, or an error of the framework: NotASafeExitGame, Reentrant,
+    ///      ExitQueueNotFound. Emits ExitQueued (framework), then ExitStarted.
+    function startStandardExit(StartStandardExitArgs calldata args) external payable nonReentrant {
+        uint96 bondSize = _bondSize.current();
+        if (msg.value != bondSize) revert BondNotExact(msg.value, bondSize);
+        (WireTransaction.Output memory output, bool isDeposit, uint64 exitableAt) = _requireExitable(args);
+        (uint160 exitId, bytes32 outputId) = _idsOf(isDeposit, args.rlpOutputTx, args.utxoPos);
+
+        Record storage record = _records[exitId];
+        if (record.startedAt != 0) revert ExitStartedBefore(exitId);
+        if (framework.isOutputFinalized(outputId)) revert OutputFinalizedBefore(outputId);
+        record.exitTarget = msg.sender;
+        record.bondSize = bondSize;
+        record.outputId = outputId;
+        record.amountLow = uint128(output.amount);
+        record.utxoPos = uint72(args.utxoPos);
+        record.startedAt = uint40(block.timestamp);
+        record.exitable = true;
+        if (output.amount > type(uint128).max) {
+            record.isAmountLarge = true;
+            record.amountHigh = uint128(output.amount >> 128);
+        }
+
+        framework.enqueue(
+            _vaultIdOf(output.token),
+            output.token,
+            exitableAt,
+            Position.txPos(args.utxoPos),
+            exitId,
+            uint64(block.timestamp)
+        );
+        emit ExitStarted(msg.sender, exitId, args.utxoPos, args.rlpOutputTx, exitableAt);
+    }
+
+    /// @notice Stops an exit by showing a signed transaction, included or not, that spends its output. The challenger
+    ///         gets the exit's bond.
+    /// @dev Possible until the exit is processed. `senderData` is keccak(sender as 20 bytes). Reverts with
+    ///      SenderDataMismatch, ExitNotExitable, an error of the decoder, ProtocolNotMoreVp, OutputIsAnother,
+    ///      SpendingConditionNotFound, SpendingConditionNotMet or an error of the condition, NotEnoughGasToPay, or an
+    ///      error of the framework: NotASafeExitGame, Reentrant. Emits ExitChallenged, and BondReturnFailed and
+    ///      CreditAdded before it when the challenger does not take the bond.
+    function challengeStandardExit(ChallengeStandardExitArgs calldata args)
+        external
+        nonReentrant
+        onlyNamedSender(args.senderData)
+    {
+        Record storage record = _records[args.exitId];
+        if (!record.exitable) revert ExitNotExitable(args.exitId);
+        uint256 utxoPos = record.utxoPos;
+        _requireSpent(args, utxoPos, record.outputId);
+        record.exitable = false;
+        _payBond(msg.sender, record.bondSize);
+        emit ExitChallenged(utxoPos);
+    }
+
+    /// @notice Announces a new bond for exits started two days from now: half to twice the present one, in wei.
+    /// @dev Maintainer only (NotMaintainer); BondSizeOutOfBounds. Running exits keep theirs. Emits
+    ///      StandardExitBondUpdated.
+    function updateStartStandardExitBondSize(uint128 newBondSize) external onlyMaintainer {
+        _bondSize.update(newBondSize);
+        emit StandardExitBondUpdated(newBondSize);
+    }
+
+    /// @notice The bond for starting a standard exit now, in wei.
+    function startStandardExitBondSize() external view returns (uint128) {
+        return _bondSize.current();
+    }
+
+    /// @notice The records of these exits, all zero where there is none.
+    function standardExits(uint160[] calldata exitIds) external view returns (StandardExit[] memory exits) {
+        exits = new StandardExit[](exitIds.length);
+        for (uint256 i = 0; i < exitIds.length; ++i) {
+            Record storage record = _records[exitIds[i]];
+            exits[i] = StandardExit(
+                record.exitable, record.utxoPos, record.outputId, record.exitTarget, _amountOf(record), record.bondSize
+            );
+        }
+    }
+
+    /// @dev Ends a standard exit whose queue entry came up. The record must be of the same incarnation as the entry and
+    ///      at least one minimum exit period old, whatever the queue says.
+    function _processStandardExit(uint160 exitId, address token, uint64 startedAt) internal {
+        Record storage record = _records[exitId];
+        if (record.startedAt != startedAt) {
+            emit ExitOmitted(exitId);
+            return;
+        }
+        uint256 dueAfter = uint256(startedAt) + MIN_EXIT_PERIOD;
+        if (block.timestamp <= dueAfter) revert ExitNotDue(exitId, dueAfter);
+        if (!record.exitable) {
+            _deleteRecord(record);
+            emit ExitOmitted(exitId);
+            return;
+        }
+
+        (address target, uint256 bondSize, uint256 amount) = (record.exitTarget, record.bondSize, _amountOf(record));
+        bool flagged = framework.flagOutputFinalized(record.outputId, exitId);
+        _deleteRecord(record);
+        _payBond(target, bondSize);
+        if (flagged) {
+            _withdraw(target, token, amount);
+            emit ExitFinalized(exitId);
+        } else {
+            // The output left through another exit meanwhile. That is no fraud: nobody proved a spend.
+            emit ExitOmitted(exitId);
+        }
+    }
+
+    function _amountOf(Record storage record) private view returns (uint256 amount) {
+        amount = record.amountLow;
+        if (record.isAmountLarge) amount |= uint256(record.amountHigh) << 128;
+    }
+
+    /// @dev `delete` would touch the fourth slot even where it was never written.
+    function _deleteRecord(Record storage record) private {
+        if (record.isAmountLarge) record.amountHigh = 0;
+        record.exitTarget = address(0);
+        record.bondSize = 0;
+        record.outputId = 0;
+        record.amountLow = 0;
+        record.utxoPos = 0;
+        record.startedAt = 0;
+        record.exitable = false;
+        record.isAmountLarge = false;
+    }
+
+    /// @dev Checks that the sender owns the output and that its transaction is in a block.
+    function _requireExitable(StartStandardExitArgs calldata args)
+        private
+        view
+        returns (WireTransaction.Output memory output, bool isDeposit, uint64 exitableAt)
+    {
+        (uint256 blknum, uint256 txindex, uint256 oindex) = Position.decode(args.utxoPos);
+        PaymentTransaction.Decoded memory decoded = PaymentTransaction.decode(args.rlpOutputTx);
+        if (decoded.txType != supportTxType) revert TxTypeNotSupported(decoded.txType, supportTxType);
+        output = decoded.outputAt(oindex);
+        if (output.owner != msg.sender) revert NotOutputOwner(msg.sender, output.owner);
+        uint256 blockTimestamp =
+            _requireStandardFinalized(args.rlpOutputTx, decoded.txType, blknum, txindex, args.outputTxInclusionProof);
+        isDeposit = _isDeposit(blknum);
+        exitableAt = isDeposit
+            ? ExitableTime.ofDeposit(block.timestamp, MIN_EXIT_PERIOD)
+            : ExitableTime.ofOutput(block.timestamp, blockTimestamp, MIN_EXIT_PERIOD);
+    }
+
+    /// @dev Checks that the challenge transaction spends the exiting output. Comparing the output id first proves that
+    ///      `exitingTx` is the transaction that was checked when the exit started.
+    function _requireSpent(ChallengeStandardExitArgs calldata args, uint256 utxoPos, bytes32 outputId) private view {
+        (uint256 blknum,, uint256 oindex) = Position.decode(utxoPos);
+        bytes32 givenOutputId = _outputIdOf(_isDeposit(blknum), args.exitingTx, utxoPos, oindex);
+        if (givenOutputId != outputId) revert OutputIsAnother(givenOutputId, outputId);
+        (, WireTransaction.Output memory output) = WireTransaction.outputAt(args.exitingTx, oindex);
+        ISpendingCondition condition = _conditionFor(output.outputType, _requireProtocolFinalized(args.challengeTx));
+        if (!_isMet(condition, args, utxoPos)) revert SpendingConditionNotMet();
+    }
+
+    function _isMet(ISpendingCondition condition, ChallengeStandardExitArgs calldata args, uint256 utxoPos)
+        private
+        view
+        returns (bool)
+    {
+        return condition.verify(args.exitingTx, utxoPos, args.challengeTx, args.inputIndex, args.witness);
+    }
+
+    function _conditionFor(uint256 outputType, uint256 spendingTxType)
+        private
+        view
+        returns (ISpendingCondition condition)
+    {
+        condition = spendingConditionRegistry.spendingConditions(outputType, spendingTxType);
+        if (address(condition) == address(0)) revert SpendingConditionNotFound(outputType, spendingTxType);
+    }
+
+    function _idsOf(bool isDeposit, bytes calldata rawTx, uint256 utxoPos)
+        private
+        pure
+        returns (uint160 exitId, bytes32 outputId)
+    {
+        (,, uint256 oindex) = Position.decode(utxoPos);
+        exitId = ExitId.ofStandardExit(isDeposit, rawTx, utxoPos, oindex);
+        outputId = _outputIdOf(isDeposit, rawTx, utxoPos, oindex);
+    }
+
+    function _outputIdOf(bool isDeposit, bytes calldata rawTx, uint256 utxoPos, uint256 oindex)
+        private
+        pure
+        returns (bytes32)
+    {
+        return isDeposit ? ExitId.ofDepositOutput(rawTx, oindex, utxoPos) : ExitId.ofOutput(rawTx, oindex);
+    }
+}
