@@ -84,6 +84,20 @@ contract StandardExitStartTest is TestChain {
         refuses(utxo, abi.encodeWithSelector(StandardExits.NotOutputOwner.selector, mallory, alice));
     }
 
+    /// A payment can name an output type that no spending condition for payments covers. Its owner could spend it on the
+    /// child chain and leave with it as well: no challenge would ever be accepted, and the vault would pay twice.
+    function test_a_payment_leaves_with_payment_outputs_only() public {
+        uint256[2] memory others = [uint256(2), 7];
+        for (uint256 i = 0; i < others.length; ++i) {
+            bytes memory raw = Encode.payment(
+                1, Encode.one(1e9), Encode.one(Encode.Output(others[i], bob, ETH, 1)), Encode.NO_METADATA
+            );
+            (bytes32 root, bytes memory proof) = Tree.rootAndProof(txs(raw), 16, 0);
+            Utxo memory utxo = Utxo(submit(root) * 1e9, raw, proof, bob, ETH, 1);
+            refuses(utxo, abi.encodeWithSelector(StandardExits.OutputTypeNotSupported.selector, others[i], 1));
+        }
+    }
+
     function test_the_position_must_be_one_with_an_output() public {
         Utxo memory utxo = depositEth(alice, 1 ether);
         utxo.pos += 1;

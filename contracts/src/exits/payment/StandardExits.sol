@@ -56,6 +56,8 @@ abstract contract StandardExits is ExitGameBase {
         uint128 amountHigh;
     }
 
+    /// @dev The one type of output that a payment makes and that can leave.
+    uint256 private constant PAYMENT_OUTPUT_TYPE = 1;
     /// @notice The first bond for starting a standard exit, in wei.
     uint128 public constant INITIAL_BOND_SIZE = 0.014 ether;
 
@@ -69,6 +71,7 @@ abstract contract StandardExits is ExitGameBase {
     event StandardExitBondUpdated(uint128 bondSize);
 
     error TxTypeNotSupported(uint256 txType, uint256 supported);
+    error OutputTypeNotSupported(uint256 outputType, uint256 supported);
     error NotOutputOwner(address caller, address owner);
     error ExitStartedBefore(uint160 exitId);
     error OutputFinalizedBefore(bytes32 outputId);
@@ -85,9 +88,9 @@ abstract contract StandardExits is ExitGameBase {
     /// @notice Starts the exit of an output. The owner sends exactly the bond, in wei, and gets it back with the output
     ///         unless somebody proves that the output was spent.
     /// @dev Reverts with BondNotExact, an error of Position or the decoder, TxTypeNotSupported, OutputNotFound,
-    ///      NotOutputOwner, BlockNotFound, ProtocolNotMoreVp, an error of Merkle, TransactionNotIncluded,
-    ///      ExitStartedBefore, OutputFinalizedBefore, or an error of the framework: NotASafeExitGame, Reentrant,
-    ///      ExitQueueNotFound. Emits ExitQueued (framework), then ExitStarted.
+    ///      OutputTypeNotSupported, NotOutputOwner, BlockNotFound, ProtocolNotMoreVp, an error of Merkle,
+    ///      TransactionNotIncluded, ExitStartedBefore, OutputFinalizedBefore, or an error of the framework:
+    ///      NotASafeExitGame, Reentrant, ExitQueueNotFound. Emits ExitQueued (framework), then ExitStarted.
     function startStandardExit(StartStandardExitArgs calldata args) external payable nonReentrant {
         uint96 bondSize = _bondSize.current();
         if (msg.value != bondSize) revert BondNotExact(msg.value, bondSize);
@@ -222,6 +225,10 @@ abstract contract StandardExits is ExitGameBase {
         PaymentTransaction.Decoded memory decoded = PaymentTransaction.decode(args.rlpOutputTx);
         if (decoded.txType != supportTxType) revert TxTypeNotSupported(decoded.txType, supportTxType);
         output = decoded.outputAt(oindex);
+        // No spending condition covers another type made by a payment: its exit could never be challenged.
+        if (output.outputType != PAYMENT_OUTPUT_TYPE) {
+            revert OutputTypeNotSupported(output.outputType, PAYMENT_OUTPUT_TYPE);
+        }
         if (output.owner != msg.sender) revert NotOutputOwner(msg.sender, output.owner);
         uint256 blockTimestamp =
             _requireStandardFinalized(args.rlpOutputTx, decoded.txType, blknum, txindex, args.outputTxInclusionProof);
