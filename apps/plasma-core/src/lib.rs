@@ -9,7 +9,8 @@
 //! - [`root_chain`]: what L1 reports.
 //! - [`db_update`]: every write there is, and who owns it.
 //! - [`fees`]: what the operator asks. [`state`]: the ledger.
-//! - [`exit_processor`]: which exits are valid.
+//! - [`byzantine`]: what can be wrong.
+//! - [`exit_processor`]: which exits are valid. [`eventer`]: what appeared and what was resolved.
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -32,7 +33,9 @@
     )
 )]
 
+pub mod byzantine;
 pub mod db_update;
+pub mod eventer;
 pub mod exit_processor;
 pub mod fees;
 pub mod root_chain;
