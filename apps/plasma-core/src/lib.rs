@@ -9,7 +9,8 @@
 //! - [`root_chain`]: what L1 reports.
 //! - [`db_update`]: every write there is, and who owns it.
 //! - [`fees`]: what the operator asks. [`state`]: the ledger.
-//! - [`byzantine`]: what can be wrong.
+//! - [`byzantine`]: what can be wrong. [`block_getter`]: what a watcher downloads and executes, and what it does with what is
+//!   wrong.
 //! - [`exit_processor`]: which exits are valid. [`eventer`]: what appeared and what was resolved.
 #![deny(
     clippy::unwrap_used,
@@ -33,6 +34,7 @@
     )
 )]
 
+pub mod block_getter;
 pub mod byzantine;
 pub mod db_update;
 pub mod eventer;
