@@ -10,7 +10,7 @@
 //! - [`db_update`]: every write there is, and who owns it.
 //! - [`fees`]: what the operator asks. [`state`]: the ledger.
 //! - [`byzantine`]: what can be wrong. [`block_getter`]: what a watcher downloads and executes, and what it does with what is
-//!   wrong.
+//!   wrong. [`block_validator`]: a block without its history.
 //! - [`exit_processor`]: which exits are valid. [`eventer`]: what appeared and what was resolved.
 #![deny(
     clippy::unwrap_used,
@@ -35,6 +35,7 @@
 )]
 
 pub mod block_getter;
+pub mod block_validator;
 pub mod byzantine;
 pub mod db_update;
 pub mod eventer;
