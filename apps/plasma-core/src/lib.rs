@@ -12,6 +12,7 @@
 //! - [`byzantine`]: what can be wrong. [`block_getter`]: what a watcher downloads and executes, and what it does with what is
 //!   wrong. [`block_validator`]: a block without its history.
 //! - [`exit_processor`]: which exits are valid. [`eventer`]: what appeared and what was resolved.
+//! - [`payment_builder`]: what a wallet sends.
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -41,6 +42,7 @@ pub mod db_update;
 pub mod eventer;
 pub mod exit_processor;
 pub mod fees;
+pub mod payment_builder;
 pub mod root_chain;
 pub mod state;
 pub mod wire;
