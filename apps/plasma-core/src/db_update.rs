@@ -46,13 +46,12 @@ pub enum StateUpdate {
 /// What the block getter writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlockGetterUpdate {
-    /// The chain broke a rule: the ledger stays at the last good block from here on.
+    /// The chain broke a rule: the ledger stays at the last good block from here on. Replaces the one before.
     PutFault(ChainFault),
-    /// A transaction of a block that is not part of the valid chain, kept as evidence of what it spends.
-    PutQuarantined(Blknum, TxIndex, Box<[u8]>),
-    /// Where an output was spent on the invalid part of the chain.
-    PutQuarantinedSpend(UtxoPos, TxPos),
-    /// Everything of this block has been looked at.
+    /// The signed bytes of a transaction, not part of the ledger, in which this account spends this output. Whatever was there
+    /// under the same key is replaced: any one of them is evidence enough. Nobody else can write under somebody's key.
+    PutQuarantinedSpend(UtxoKey, Box<[u8]>),
+    /// Every block from the fault up to this one has been looked at. Replaces the one before, also by a lower one.
     PutQuarantinedUpTo(Blknum),
 }
 

@@ -1,8 +1,37 @@
 //! Which exits are valid, and how to challenge those that are not (protocol 5.4 to 5.8).
+//!
+//! It must never blame an honest exit, overlook a spent one, or cost time for exits that nothing happens to: an exit is judged
+//! when it starts and again only when something is learned about its output. `docs/protocol/exits.md` numbers the rules, and
+//! the arms cite them (`E7`).
+//!
+//! ```text
+//! events of exits ─► records_needed ─► on_events          blocks, deposits ─► on_ledger
+//! events of payments ─► exiting ─► State::exit_utxos ─► on_finalized
+//! quarantine ─► on_quarantined     facts_needed ─► store ─► decide ─► byzantine_events
+//! ```
+//! Only exits that need watching are in memory; closed ones are in the store, found by position and by exit id.
 
+pub mod challenge;
+pub mod exit_data;
+mod recognise;
+mod report;
 pub mod standard_exit;
+mod verdict;
 
+pub use challenge::{ChallengeData, ChallengeError, challenge_data};
+pub use exit_data::{ExitData, ExitDataFacts, ExitInvalid, exit_data, exitable_utxos};
+pub use recognise::{ExitKey, PaidExits};
+pub use report::{ExitHeights, SlaMarginTooBig};
 pub use standard_exit::{StandardExit, StandardExitPhase};
+pub use verdict::{ExitFact, ExitFacts};
+
+use crate::db_update::UtxoKey;
+use crate::wire::{Blknum, EthHeight, ExitId, OutputIndex, TxIndex, TypedDataDomain, UtxoPos};
+use std::collections::{BTreeMap, BTreeSet};
+use verdict::{LedgerEdge, Verdict, judge};
+
+/// Most outputs that facts are asked for at one time.
+pub const FACTS_MAX: usize = 1_024;
 
 /// What the exit processor writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,3 +39,219 @@ pub enum ExitProcessorUpdate {
     /// A standard exit was recognised, or its phase changed. Keyed by position, and found by exit id.
     PutStandardExit(Box<StandardExit>),
 }
+
+/// Margins of the exit processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExitProcessorConfig {
+    /// Root chain blocks after its start in which an invalid exit is expected to be challenged.
+    pub sla_margin_eth_blocks: u64,
+    /// Root chain blocks by which the listeners of exit events stay behind: at best they know what was true so long ago.
+    pub exit_finality_margin_eth_blocks: u64,
+}
+
+/// A question about outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactsRequest {
+    /// Which outputs, each with the one who exits it, under whom the quarantine may hold a spend. At most [`FACTS_MAX`].
+    pub keys: Vec<UtxoKey>,
+    epoch: u64,
+    edge: LedgerEdge,
+}
+
+/// An exit in memory.
+#[derive(Clone, Debug)]
+struct Watched {
+    exit: StandardExit,
+    verdict: Verdict,
+}
+
+/// See the module for the order of calls.
+///
+/// # After a restart
+/// Every active exit is judged anew. Events that are read again change nothing.
+#[derive(Clone, Debug)]
+pub struct ExitProcessor {
+    config: ExitProcessorConfig,
+    domain: TypedDataDomain,
+    edge: LedgerEdge,
+    watched: BTreeMap<UtxoPos, Watched>,
+    by_id: BTreeMap<ExitId, UtxoPos>,
+    /// Outputs to learn about, and the epoch of the newest reason.
+    unchecked: BTreeMap<UtxoPos, u64>,
+    /// Counts questions, so that an answer from before a change does not settle what came after.
+    epoch: u64,
+    /// Active exits judged invalid, the longest running first.
+    invalid: BTreeSet<(EthHeight, UtxoPos)>,
+    /// Active exits that are not judged because their output is ahead of the ledger.
+    ahead: BTreeSet<UtxoPos>,
+    /// Paid, and should not have been.
+    paid_invalid: BTreeSet<UtxoPos>,
+}
+
+impl ExitProcessor {
+    /// Continues where the store left off. `active` are the stored exits whose phase
+    /// [is active](StandardExitPhase::is_active), `ledger_next` is [`State::blknum`](crate::state::State::blknum), and
+    /// `fault` the block of the chain's fault.
+    pub fn restore(
+        config: ExitProcessorConfig,
+        domain: TypedDataDomain,
+        active: impl IntoIterator<Item = StandardExit>,
+        ledger_next: Blknum,
+        fault: Option<Blknum>,
+    ) -> Self {
+        let mut processor = Self {
+            config,
+            domain,
+            edge: LedgerEdge {
+                next: ledger_next,
+                fault,
+            },
+            watched: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            unchecked: BTreeMap::new(),
+            epoch: 0,
+            invalid: BTreeSet::new(),
+            ahead: BTreeSet::new(),
+            paid_invalid: BTreeSet::new(),
+        };
+        for exit in active {
+            processor.watch(exit, Verdict::default());
+        }
+        processor
+    }
+
+    /// The ledger changed and the change is in the store: it takes `ledger_next` next, and these outputs were spent or made.
+    /// Costs nothing for exits of other outputs. (`E16`)
+    pub fn on_ledger(&mut self, ledger_next: Blknum, touched: impl IntoIterator<Item = UtxoPos>) {
+        self.edge.next = ledger_next;
+        if self.watched.is_empty() {
+            return;
+        }
+        for position in touched {
+            if self.watched.contains_key(&position) {
+                self.mark(position);
+            }
+        }
+        let edge = UtxoPos::new(self.edge.blknum(), TxIndex::new(0), OutputIndex::new(0));
+        let reached: Vec<UtxoPos> = self.ahead.range(..edge).copied().collect();
+        for position in reached {
+            self.mark(position);
+        }
+    }
+
+    /// The chain has a fault: what the ledger says about this block and later ones no longer counts. (`E8`, `E16`)
+    pub fn on_fault(&mut self, blknum: Blknum) {
+        self.edge.fault = Some(self.edge.fault.map_or(blknum, |fault| fault.min(blknum)));
+        let from = UtxoPos::new(blknum, TxIndex::new(0), OutputIndex::new(0));
+        let concerned: Vec<UtxoPos> = self.watched.range(from..).map(|(at, _)| *at).collect();
+        for position in concerned {
+            self.mark(position);
+        }
+    }
+
+    /// The quarantine holds new spends, and they are in the store. (`E16`)
+    pub fn on_quarantined(&mut self, spends: &[UtxoKey]) {
+        for spend in spends {
+            let watched = self.watched.get(&spend.position);
+            if watched.is_some_and(|watched| watched.exit.owner == spend.owner) {
+                self.mark(spend.position);
+            }
+        }
+    }
+
+    /// Which outputs to read from the store, to be answered with [`Self::decide`]. Ask until there are none.
+    pub fn facts_needed(&mut self) -> FactsRequest {
+        let epoch = self.epoch;
+        self.epoch = self.epoch.saturating_add(1);
+        let watched = self.unchecked.keys().filter_map(|at| self.watched.get(at));
+        let keys = watched.take(FACTS_MAX).map(|watched| UtxoKey {
+            owner: watched.exit.owner,
+            position: watched.exit.position,
+        });
+        FactsRequest {
+            keys: keys.collect(),
+            epoch,
+            edge: self.edge,
+        }
+    }
+
+    /// Judges the exits of the outputs that were asked about. An output that is not among the facts never was, and nobody
+    /// spent it. What changed between question and answer is asked again. (`E6` to `E11`, `E16`)
+    pub fn decide(&mut self, request: &FactsRequest, facts: &ExitFacts) {
+        let nothing = ExitFact::default();
+        for position in request.keys.iter().map(|key| key.position) {
+            let mark = self.unchecked.get(&position);
+            let is_newest = mark.is_none_or(|epoch| *epoch <= request.epoch);
+            if is_newest && request.edge.is_ahead(position) == self.edge.is_ahead(position) {
+                self.unchecked.remove(&position);
+            }
+            let Some(watched) = self.watched.get_mut(&position) else {
+                continue;
+            };
+            let fact = facts.get(&position).unwrap_or(&nothing);
+            watched.verdict = judge(&watched.exit, fact, request.edge, &self.domain);
+            let (phase, verdict) = (watched.exit.phase, watched.verdict);
+            let by_age = (watched.exit.eth_height, position);
+            self.invalid.remove(&by_age);
+            self.ahead.remove(&position);
+            match (phase, verdict) {
+                (StandardExitPhase::Active, Verdict::Invalid { .. }) => {
+                    self.invalid.insert(by_age);
+                }
+                (StandardExitPhase::Active, Verdict::Open) => {
+                    self.ahead.insert(position);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The exit of this output, if it needs watching; closed ones are in the store.
+    pub fn active_exit(&self, position: UtxoPos) -> Option<&StandardExit> {
+        self.watched.get(&position).map(|watched| &watched.exit)
+    }
+
+    /// Whether this output is leaving or has left (`E19`).
+    pub fn is_exiting(&self, position: UtxoPos) -> bool {
+        self.watched.contains_key(&position)
+    }
+
+    /// Exits in memory.
+    pub fn active_count(&self) -> usize {
+        self.watched.len()
+    }
+
+    /// Keeps an exit in memory, if it needs watching.
+    fn watch(&mut self, exit: StandardExit, verdict: Verdict) {
+        let position = exit.position;
+        match exit.phase {
+            StandardExitPhase::Active => {}
+            StandardExitPhase::FinalizedInvalid => {
+                self.paid_invalid.insert(position);
+            }
+            StandardExitPhase::Challenged | StandardExitPhase::Finalized => return,
+        }
+        self.by_id.insert(exit.exit_id, position);
+        self.watched.insert(position, Watched { exit, verdict });
+        self.mark(position);
+    }
+
+    fn unwatch(&mut self, position: UtxoPos) -> Option<Watched> {
+        let watched = self.watched.remove(&position)?;
+        if self.by_id.get(&watched.exit.exit_id) == Some(&position) {
+            self.by_id.remove(&watched.exit.exit_id);
+        }
+        self.invalid.remove(&(watched.exit.eth_height, position));
+        self.ahead.remove(&position);
+        self.paid_invalid.remove(&position);
+        self.unchecked.remove(&position);
+        Some(watched)
+    }
+
+    fn mark(&mut self, position: UtxoPos) {
+        self.unchecked.insert(position, self.epoch);
+    }
+}
+
+#[cfg(test)]
+mod tests;

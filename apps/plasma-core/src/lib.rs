@@ -9,7 +9,10 @@
 //! - [`root_chain`]: what L1 reports.
 //! - [`db_update`]: every write there is, and who owns it.
 //! - [`fees`]: what the operator asks. [`state`]: the ledger.
-//! - [`exit_processor`]: which exits are valid.
+//! - [`byzantine`]: what can be wrong. [`block_getter`]: what a watcher downloads and executes, and what it does with what is
+//!   wrong. [`block_validator`]: a block without its history.
+//! - [`exit_processor`]: which exits are valid. [`eventer`]: what appeared and what was resolved.
+//! - [`payment_builder`]: what a wallet sends.
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -32,9 +35,14 @@
     )
 )]
 
+pub mod block_getter;
+pub mod block_validator;
+pub mod byzantine;
 pub mod db_update;
+pub mod eventer;
 pub mod exit_processor;
 pub mod fees;
+pub mod payment_builder;
 pub mod root_chain;
 pub mod state;
 pub mod wire;

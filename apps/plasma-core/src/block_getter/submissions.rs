@@ -1,0 +1,207 @@
+//! Which blocks the root chain says were submitted, and where it said so.
+//!
+//! The newest part of root chain history can change, so it is read again and again: a block may turn up at a height that was
+//! already read, move to another height, or vanish for a while (protocol 10.7). What must never go unnoticed is a block of
+//! the ledger whose root changed that way.
+
+use super::verified::BlockId;
+use crate::root_chain::{EthEvent, RootChainEvent};
+use crate::wire::position::BLKNUM_MAX;
+use crate::wire::{Blknum, BlockHash, EthHeight, H256};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// Most submissions remembered ahead of the ledger. Beyond it the highest are forgotten and read again later, and the height
+/// waits for them.
+pub const WAITING_MAX: usize = 10_000;
+/// Most submissions of ledger blocks remembered. Of a forgotten one the root is read again when it is next seen.
+pub const APPLIED_MAX: usize = 10_000;
+
+/// Facts about the submissions that [`BlockGetter::facts_needed`](super::BlockGetter::facts_needed) named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubmissionFacts {
+    /// The roots that the contract holds; a number without a root is left out.
+    pub roots: BTreeMap<Blknum, BlockHash>,
+    /// The hashes of those that are blocks of the ledger.
+    pub ledger: BTreeMap<Blknum, BlockHash>,
+}
+
+/// One `BlockSubmitted` event and the root behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Submission {
+    pub(super) hash: BlockHash,
+    pub(super) eth_height: EthHeight,
+    /// The same event in the same root chain block always stands for the same root.
+    eth_block_hash: H256,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Submissions {
+    /// Everything up to here was read at least once.
+    scanned_to: EthHeight,
+    /// Not in the ledger yet, by number.
+    waiting: BTreeMap<Blknum, Submission>,
+    /// In the ledger, recent enough for a reorganisation to reach.
+    applied: BTreeMap<Blknum, Submission>,
+    /// The highest number ever seen.
+    top: Blknum,
+}
+
+impl Submissions {
+    pub(super) fn starting_at(synced_height: EthHeight) -> Self {
+        Self {
+            scanned_to: synced_height,
+            ..Self::default()
+        }
+    }
+
+    /// What to read to know everything up to `to`.
+    pub(super) fn range(
+        &self,
+        to: EthHeight,
+        reorg_margin_eth_blocks: u64,
+    ) -> Option<RangeInclusive<EthHeight>> {
+        (to > self.scanned_to).then(|| self.scanned_to.minus(reorg_margin_eth_blocks)..=to)
+    }
+
+    /// Numbers below `limit` whose root is not known for certain after these events.
+    pub(super) fn unknown(&self, events: &[EthEvent], limit: Option<Blknum>) -> Vec<Blknum> {
+        let below_limit = |blknum: &Blknum| limit.is_none_or(|limit| *blknum < limit);
+        submitted(events)
+            .filter(|(blknum, event)| below_limit(blknum) && self.known(*blknum, event).is_none())
+            .map(|(blknum, _)| blknum)
+            .collect()
+    }
+
+    /// Takes all events of a range. Returns the lowest ledger block that was submitted with another root than it has.
+    pub(super) fn scan(
+        &mut self,
+        range: &RangeInclusive<EthHeight>,
+        events: &[EthEvent],
+        facts: &SubmissionFacts,
+        last_applied: Blknum,
+        limit: Option<Blknum>,
+    ) -> Option<BlockId> {
+        let mut seen = BTreeMap::new();
+        let mut scanned_to = self.scanned_to.max(*range.end());
+        for (blknum, event) in submitted(events) {
+            self.top = self.top.max(blknum);
+            if limit.is_some_and(|limit| blknum >= limit) {
+                continue;
+            }
+            let known = self.known(blknum, event).map(|submission| submission.hash);
+            let Some(hash) = known.or_else(|| facts.roots.get(&blknum).copied()) else {
+                // History changed between two reads: this height has to be read again.
+                scanned_to = scanned_to.min(event.eth_height.minus(1));
+                continue;
+            };
+            let submission = Submission {
+                hash,
+                eth_height: event.eth_height,
+                eth_block_hash: event.eth_block_hash,
+            };
+            seen.insert(blknum, submission);
+        }
+        self.waiting
+            .retain(|_, submission| !range.contains(&submission.eth_height));
+        self.scanned_to = scanned_to;
+        let mut changed = None;
+        for (blknum, submission) in seen {
+            if blknum > last_applied {
+                self.waiting.insert(blknum, submission);
+                continue;
+            }
+            let remembered = self.applied.get(&blknum).map(|applied| applied.hash);
+            let of_ledger = remembered.or_else(|| facts.ledger.get(&blknum).copied());
+            match of_ledger {
+                Some(hash) if hash != submission.hash => {
+                    let hash = submission.hash;
+                    changed = changed.or(Some(BlockId { blknum, hash }));
+                }
+                Some(_) => {
+                    self.applied.insert(blknum, submission);
+                }
+                None => {}
+            }
+        }
+        self.forget_the_excess();
+        changed
+    }
+
+    /// The contract's word on which numbers exist, for when the events are too old to be read again.
+    pub(super) fn raise_top(&mut self, top: Blknum) {
+        self.top = self.top.max(top.min(Blknum::new(BLKNUM_MAX)));
+    }
+
+    pub(super) fn top(&self) -> Blknum {
+        self.top
+    }
+
+    pub(super) fn waiting(&self, blknum: Blknum) -> Option<&Submission> {
+        self.waiting.get(&blknum)
+    }
+
+    /// Numbers ahead of the ledger, up to this one.
+    pub(super) fn waiting_up_to(&self, last: Blknum) -> impl Iterator<Item = (Blknum, BlockHash)> {
+        let waiting = self.waiting.range(..=last);
+        waiting.map(|(blknum, submission)| (*blknum, submission.hash))
+    }
+
+    /// A block became part of the ledger. History from before `oldest` is not looked at any more.
+    pub(super) fn on_applied(&mut self, blknum: Blknum, reorg_margin_eth_blocks: u64) {
+        if let Some(submission) = self.waiting.remove(&blknum) {
+            self.applied.insert(blknum, submission);
+        }
+        let oldest = self.scanned_to.minus(reorg_margin_eth_blocks);
+        self.applied
+            .retain(|_, submission| submission.eth_height >= oldest);
+        self.forget_the_excess();
+    }
+
+    /// Nothing from this number on will go into the ledger.
+    pub(super) fn drop_from(&mut self, limit: Blknum) {
+        self.waiting.split_off(&limit);
+    }
+
+    /// The height up to which every submitted block that can go into the ledger is in it, no higher than `sync_height`.
+    pub(super) fn done_up_to(&self, sync_height: EthHeight) -> EthHeight {
+        let known = sync_height.min(self.scanned_to);
+        let heights = self.waiting.values().map(|waiting| waiting.eth_height);
+        heights
+            .min()
+            .map_or(known, |first| known.min(first.minus(1)))
+    }
+
+    /// What is known of this very event.
+    fn known(&self, blknum: Blknum, event: &EthEvent) -> Option<&Submission> {
+        let known = self
+            .waiting
+            .get(&blknum)
+            .or_else(|| self.applied.get(&blknum));
+        known.filter(|submission| submission.eth_block_hash == event.eth_block_hash)
+    }
+
+    fn forget_the_excess(&mut self) {
+        while self.waiting.len() > WAITING_MAX {
+            if let Some((_, forgotten)) = self.waiting.pop_last() {
+                self.scanned_to = self.scanned_to.min(forgotten.eth_height.minus(1));
+            }
+        }
+        while self.applied.len() > APPLIED_MAX {
+            self.applied.pop_first();
+        }
+    }
+}
+
+/// The numbers of operator blocks among these events: multiples of the interval, up to the highest that has positions.
+fn submitted(events: &[EthEvent]) -> impl Iterator<Item = (Blknum, &EthEvent)> {
+    events.iter().filter_map(|event| match event.event {
+        RootChainEvent::BlockSubmitted { blknum }
+            if !blknum.is_deposit() && (1..=BLKNUM_MAX).contains(&blknum.get()) =>
+        {
+            Some((blknum, event))
+        }
+        _ => None,
+    })
+}
