@@ -8,7 +8,10 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Recovers transactions from the bytes that travel.
-pub async fn recover_all<B>(transactions: Vec<B>, domain: Arc<TypedDataDomain>) -> Vec<Result<RecoveredTx, RecoverTxError>>
+pub async fn recover_all<B>(
+    transactions: Vec<B>,
+    domain: Arc<TypedDataDomain>,
+) -> Vec<Result<RecoveredTx, RecoverTxError>>
 where
     B: AsRef<[u8]> + Send + Sync + 'static,
 {

@@ -6,7 +6,9 @@ use crate::core_actor::{Core, CoreActor, CoreHandle, Order, Unanswered};
 use crate::supervisor::Nursery;
 use plasma_core::db_update::{BlockHeader, DbUpdate, PendingRecord, Service, StateUpdate, UtxoKey};
 use plasma_core::fees::AcceptedFees;
-use plasma_core::state::{Accepted, Deposit, ExecError, Exiting, ExitsOutcome, RestoreError, Role, State};
+use plasma_core::state::{
+    Accepted, Deposit, ExecError, Exiting, ExitsOutcome, RestoreError, Role, State,
+};
 use plasma_core::wire::{DecodeTxError, EthHeight, RecoveredTx, SignedTx, UtxoPos};
 use plasma_store::{Store, StoreError};
 use std::sync::Arc;
@@ -56,8 +58,12 @@ impl Ledger {
     }
 
     fn publish(&self) {
-        let status = PendingStatus { tx_count: self.state.pending_tx_count(), is_full: self.state.is_full() };
-        self.status.send_if_modified(|current| std::mem::replace(current, status) != status);
+        let status = PendingStatus {
+            tx_count: self.state.pending_tx_count(),
+            is_full: self.state.is_full(),
+        };
+        self.status
+            .send_if_modified(|current| std::mem::replace(current, status) != status);
     }
 }
 
@@ -72,12 +78,22 @@ pub struct StateHandle {
 ///
 /// # Errors
 /// [`RestoreStateError`] when that cannot be read or contradicts itself.
-pub fn start_state(role: Role, store: &Store, nursery: &mut Nursery) -> Result<StateHandle, RestoreStateError> {
+pub fn start_state(
+    role: Role,
+    store: &Store,
+    nursery: &mut Nursery,
+) -> Result<StateHandle, RestoreStateError> {
     let state = restore_state(role, store)?;
     let (sender, status) = watch::channel(PendingStatus::default());
-    let ledger = Ledger { state, status: sender };
+    let ledger = Ledger {
+        state,
+        status: sender,
+    };
     ledger.publish();
-    Ok(StateHandle { core: CoreActor::start("state", ledger, store.clone(), nursery), status })
+    Ok(StateHandle {
+        core: CoreActor::start("state", ledger, store.clone(), nursery),
+        status,
+    })
 }
 
 fn restore_state(role: Role, store: &Store) -> Result<State, RestoreStateError> {
@@ -103,7 +119,9 @@ impl StateHandle {
     pub async fn decide<R: Send + 'static>(
         &self,
         order: Order,
-        decide: impl FnOnce(&mut State, &Store) -> Result<(R, Vec<DbUpdate>), StoreError> + Send + 'static,
+        decide: impl FnOnce(&mut State, &Store) -> Result<(R, Vec<DbUpdate>), StoreError>
+        + Send
+        + 'static,
     ) -> Result<R, Unanswered> {
         let decide = move |ledger: &mut Ledger, store: &Store| {
             let decided = decide(&mut ledger.state, store)?;
@@ -158,10 +176,19 @@ impl StateHandle {
     ///
     /// # Errors
     /// [`Unanswered`]; the same range can be handed in again.
-    pub async fn deposit(&self, deposits: Vec<Deposit>, up_to: EthHeight) -> Result<(), Unanswered> {
+    pub async fn deposit(
+        &self,
+        deposits: Vec<Deposit>,
+        up_to: EthHeight,
+    ) -> Result<(), Unanswered> {
         self.decide(Order::Pipelined, move |state, store| {
-            let positions: Vec<UtxoPos> =
-                state.unknown(deposits.iter().map(|deposit| UtxoPos::deposit(deposit.blknum))).collect();
+            let positions: Vec<UtxoPos> = state
+                .unknown(
+                    deposits
+                        .iter()
+                        .map(|deposit| UtxoPos::deposit(deposit.blknum)),
+                )
+                .collect();
             let facts = store.output_facts(&positions)?;
             let mut updates = Vec::new();
             state.deposit(&deposits, &facts, &mut updates);
@@ -182,12 +209,15 @@ impl StateHandle {
         height: Option<(Service, EthHeight)>,
     ) -> Result<ExitsOutcome, Unanswered> {
         self.decide(Order::Pipelined, move |state, store| {
-            let positions: Vec<UtxoPos> = state.unknown(exits.iter().map(|exit| exit.position)).collect();
+            let positions: Vec<UtxoPos> = state
+                .unknown(exits.iter().map(|exit| exit.position))
+                .collect();
             let facts = store.output_facts(&positions)?;
             let mut updates = Vec::new();
             let outcome = state.exit_utxos(&exits, &facts, &mut updates);
             let mut updates = wrap(updates);
-            updates.extend(height.map(|(service, height)| DbUpdate::ServiceHeight(service, height)));
+            updates
+                .extend(height.map(|(service, height)| DbUpdate::ServiceHeight(service, height)));
             Ok((outcome, updates))
         })
         .await

@@ -71,7 +71,9 @@ pub enum SupervisorError<E> {
     #[error(transparent)]
     Build(E),
     /// The tree died too often.
-    #[error("restarted {restarts} times within {window_s} s, giving up; the last cause was: {last}")]
+    #[error(
+        "restarted {restarts} times within {window_s} s, giving up; the last cause was: {last}"
+    )]
     BudgetExhausted {
         /// Restarts inside the window.
         restarts: usize,
@@ -99,7 +101,10 @@ pub struct RestartBudget {
 
 impl Default for RestartBudget {
     fn default() -> Self {
-        Self { restarts_max: 10, window_s: 60 }
+        Self {
+            restarts_max: 10,
+            window_s: 60,
+        }
     }
 }
 
@@ -158,9 +163,16 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         let reason = self.reason.take().unwrap_or_else(|| {
-            if std::thread::panicking() { "it panicked".to_owned() } else { "it stopped".to_owned() }
+            if std::thread::panicking() {
+                "it panicked".to_owned()
+            } else {
+                "it stopped".to_owned()
+            }
         });
-        let _ = self.reports.send(Report::Died { name: self.name, reason });
+        let _ = self.reports.send(Report::Died {
+            name: self.name,
+            reason,
+        });
     }
 }
 
@@ -175,13 +187,27 @@ pub struct Nursery {
 
 impl Nursery {
     fn new(reports: mpsc::UnboundedSender<Report>) -> Self {
-        Self { reports, stops: Vec::new(), crashes: BTreeMap::new(), arbiters: Vec::new(), alive: BTreeMap::new() }
+        Self {
+            reports,
+            stops: Vec::new(),
+            crashes: BTreeMap::new(),
+            arbiters: Vec::new(),
+            alive: BTreeMap::new(),
+        }
     }
 
     fn link(&mut self, name: &'static str) -> Link {
         *self.alive.entry(name).or_default() += 1;
-        let guard = Guard(Arc::new(GuardInner { name, reports: self.reports.clone() }));
-        Link { name, reason: None, reports: self.reports.clone(), guard }
+        let guard = Guard(Arc::new(GuardInner {
+            name,
+            reports: self.reports.clone(),
+        }));
+        Link {
+            name,
+            reason: None,
+            reports: self.reports.clone(),
+            guard,
+        }
     }
 
     /// Starts an actor on the current thread. `mailbox_max` bounds the messages that wait for it.
@@ -234,7 +260,13 @@ impl Nursery {
 
     /// Stops everything and waits until the last guard is dropped.
     async fn stop(self, reports: &mut mpsc::UnboundedReceiver<Report>) -> Result<(), String> {
-        let Self { reports: sender, stops, crashes, arbiters, mut alive } = self;
+        let Self {
+            reports: sender,
+            stops,
+            crashes,
+            arbiters,
+            mut alive,
+        } = self;
         drop((sender, crashes));
         for stop in stops {
             stop.do_send(Stop);
@@ -244,7 +276,9 @@ impl Nursery {
             match tokio::time::timeout_at(deadline, reports.recv()).await {
                 Ok(Some(Report::Gone { name })) => forget(&mut alive, name),
                 Ok(Some(Report::Died { .. })) => {}
-                Ok(None) | Err(_) => return Err(alive.keys().copied().collect::<Vec<_>>().join(", ")),
+                Ok(None) | Err(_) => {
+                    return Err(alive.keys().copied().collect::<Vec<_>>().join(", "));
+                }
             }
         }
         for arbiter in arbiters {
@@ -273,6 +307,10 @@ impl<T> Clone for Published<T> {
     }
 }
 
+/// Where a supervisor publishes its tree.
+#[derive(Debug)]
+pub struct Publisher<T>(watch::Sender<Option<Running<T>>>);
+
 #[derive(Debug)]
 struct Running<T> {
     handles: T,
@@ -282,7 +320,10 @@ struct Running<T> {
 impl<T: Clone> Published<T> {
     /// The handles, when the tree runs.
     pub fn get(&self) -> Option<T> {
-        self.0.borrow().as_ref().map(|running| running.handles.clone())
+        self.0
+            .borrow()
+            .as_ref()
+            .map(|running| running.handles.clone())
     }
 
     /// The handles, as soon as the tree runs. `None` when it never will again.
@@ -299,13 +340,17 @@ impl<T: Clone> Published<T> {
 
     /// Names of the running actors.
     pub fn actors(&self) -> Vec<&'static str> {
-        self.0.borrow().as_ref().map_or_else(Vec::new, |running| running.crashes.keys().copied().collect())
+        self.0.borrow().as_ref().map_or_else(Vec::new, |running| {
+            running.crashes.keys().copied().collect()
+        })
     }
 
     /// Makes one actor panic. Returns whether it was there.
     pub fn crash(&self, name: &str) -> bool {
         let running = self.0.borrow();
-        let crash = running.as_ref().and_then(|running| running.crashes.get(name));
+        let crash = running
+            .as_ref()
+            .and_then(|running| running.crashes.get(name));
         crash.map(|crash| crash.do_send(Crash)).is_some()
     }
 }
@@ -316,7 +361,7 @@ impl<T: Clone> Published<T> {
 /// [`SupervisorError`], when a rebuild cannot help or was tried too often. The tree is stopped then.
 pub async fn supervise<T, E: BuildError>(
     mut build: impl AsyncFnMut(&mut Nursery) -> Result<T, E>,
-    publish: &watch::Sender<Option<Running<T>>>,
+    publish: &Publisher<T>,
     budget: RestartBudget,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), SupervisorError<E>> {
@@ -331,12 +376,15 @@ pub async fn supervise<T, E: BuildError>(
         };
         let cause = match built {
             Ok(handles) => {
-                publish.send_replace(Some(Running { handles, crashes: nursery.crashes.clone() }));
+                publish.0.send_replace(Some(Running {
+                    handles,
+                    crashes: nursery.crashes.clone(),
+                }));
                 let death = tokio::select! {
                     death = first_death(&mut reports, &mut nursery.alive) => Some(death),
                     () = &mut shutdown => None,
                 };
-                publish.send_replace(None);
+                publish.0.send_replace(None);
                 match death {
                     Some(cause) => cause,
                     None => return stop(nursery, &mut reports).await,
@@ -359,13 +407,19 @@ pub async fn supervise<T, E: BuildError>(
 }
 
 /// A channel to publish trees on, and the readers' end.
-pub fn publisher<T>() -> (watch::Sender<Option<Running<T>>>, Published<T>) {
+pub fn publisher<T>() -> (Publisher<T>, Published<T>) {
     let (sender, receiver) = watch::channel(None);
-    (sender, Published(receiver))
+    (Publisher(sender), Published(receiver))
 }
 
-async fn stop<E>(nursery: Nursery, reports: &mut mpsc::UnboundedReceiver<Report>) -> Result<(), SupervisorError<E>> {
-    nursery.stop(reports).await.map_err(|names| SupervisorError::StillRunning { names })
+async fn stop<E>(
+    nursery: Nursery,
+    reports: &mut mpsc::UnboundedReceiver<Report>,
+) -> Result<(), SupervisorError<E>> {
+    nursery
+        .stop(reports)
+        .await
+        .map_err(|names| SupervisorError::StillRunning { names })
 }
 
 async fn first_death(
@@ -389,13 +443,22 @@ fn spend<E>(
 ) -> Result<Duration, SupervisorError<E>> {
     let now = Instant::now();
     let window = Duration::from_secs(budget.window_s);
-    while restarts.front().is_some_and(|at| now.duration_since(*at) >= window) {
+    while restarts
+        .front()
+        .is_some_and(|at| now.duration_since(*at) >= window)
+    {
         restarts.pop_front();
     }
     if restarts.len() >= budget.restarts_max {
-        return Err(SupervisorError::BudgetExhausted { restarts: restarts.len(), window_s: budget.window_s, last });
+        return Err(SupervisorError::BudgetExhausted {
+            restarts: restarts.len(),
+            window_s: budget.window_s,
+            last,
+        });
     }
     let doublings = u32::try_from(restarts.len()).unwrap_or(u32::MAX).min(16);
     restarts.push_back(now);
-    Ok(Duration::from_millis((FIRST_PAUSE_MS << doublings).min(PAUSE_MS_MAX)))
+    Ok(Duration::from_millis(
+        (FIRST_PAUSE_MS << doublings).min(PAUSE_MS_MAX),
+    ))
 }

@@ -1,0 +1,162 @@
+//! The one way to write: a batch of updates, all of them or none, on disk before it returns.
+
+use crate::columns::Column;
+use crate::error::StoreError;
+use crate::read::{FAULT_KEY, NONCE_OFFSET_KEY, PENDING_KEY, QUARANTINED_UP_TO_KEY, height_key};
+use crate::store::{Store, durable};
+use crate::{keys, records};
+use plasma_core::db_update::{BlockGetterUpdate, BlockQueueUpdate, DbUpdate, StateUpdate, TxPos};
+use plasma_core::exit_processor::{ExitProcessorUpdate, StandardExit};
+use rocksdb::{ColumnFamily, WriteBatch};
+
+/// Bytes an update takes in a batch, roughly: saves the batch from growing step by step.
+const UPDATE_LEN_ESTIMATE: usize = 128;
+
+impl Store {
+    /// Writes a batch atomically and durably. Later updates of the same key win.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]: nothing of the batch may be relied on, and memory that is ahead of the disk is wrong.
+    ///
+    /// # After a restart
+    /// When this returned, all of the batch is there. When it did not, all or nothing is.
+    pub fn commit(&self, updates: &[DbUpdate]) -> Result<(), StoreError> {
+        let mut batch = Batch::new(self, updates.len())?;
+        for update in updates {
+            match update {
+                DbUpdate::State(update) => batch.state(update),
+                DbUpdate::ExitProcessor(ExitProcessorUpdate::PutStandardExit(exit)) => {
+                    batch.standard_exit(exit)
+                }
+                DbUpdate::BlockGetter(update) => batch.block_getter(update),
+                DbUpdate::BlockQueue(BlockQueueUpdate::PutNonceOffset(offset)) => {
+                    batch.meta(NONCE_OFFSET_KEY, |value| {
+                        records::encode_u64(offset.cast_unsigned(), value)
+                    });
+                }
+                DbUpdate::ServiceHeight(service, height) => {
+                    batch.meta(height_key(*service).as_bytes(), |value| {
+                        records::encode_u64(height.get(), value)
+                    });
+                }
+            }
+        }
+        self.db()
+            .write_opt(batch.batch, &durable())
+            .map_err(StoreError::io("write to"))
+    }
+}
+
+/// A batch in the making, with the columns looked up once and one buffer for all values.
+struct Batch<'a> {
+    batch: WriteBatch,
+    value: Vec<u8>,
+    meta: &'a ColumnFamily,
+    utxos: &'a ColumnFamily,
+    spends: &'a ColumnFamily,
+    transactions: &'a ColumnFamily,
+    blocks: &'a ColumnFamily,
+    block_hashes: &'a ColumnFamily,
+    standard_exits: &'a ColumnFamily,
+    standard_exit_ids: &'a ColumnFamily,
+    active_exits: &'a ColumnFamily,
+    quarantined_spends: &'a ColumnFamily,
+}
+
+impl<'a> Batch<'a> {
+    fn new(store: &'a Store, updates: usize) -> Result<Self, StoreError> {
+        Ok(Self {
+            batch: WriteBatch::with_capacity_bytes(updates.saturating_mul(UPDATE_LEN_ESTIMATE)),
+            value: Vec::with_capacity(UPDATE_LEN_ESTIMATE),
+            meta: store.column(Column::Meta)?,
+            utxos: store.column(Column::Utxos)?,
+            spends: store.column(Column::Spends)?,
+            transactions: store.column(Column::Transactions)?,
+            blocks: store.column(Column::Blocks)?,
+            block_hashes: store.column(Column::BlockHashes)?,
+            standard_exits: store.column(Column::StandardExits)?,
+            standard_exit_ids: store.column(Column::StandardExitIds)?,
+            active_exits: store.column(Column::ActiveExits)?,
+            quarantined_spends: store.column(Column::QuarantinedSpends)?,
+        })
+    }
+
+    fn put(&mut self, column: &'a ColumnFamily, key: &[u8], encode: impl FnOnce(&mut Vec<u8>)) {
+        self.value.clear();
+        encode(&mut self.value);
+        self.batch.put_cf(column, key, &self.value);
+    }
+
+    fn meta(&mut self, key: &[u8], encode: impl FnOnce(&mut Vec<u8>)) {
+        self.put(self.meta, key, encode);
+    }
+
+    fn state(&mut self, update: &StateUpdate) {
+        match update {
+            StateUpdate::PutUtxo(key, utxo) => {
+                self.put(self.utxos, &keys::utxo(*key), |value| {
+                    records::encode_utxo(utxo, value)
+                });
+            }
+            StateUpdate::DeleteUtxo(key) => self.batch.delete_cf(self.utxos, keys::utxo(*key)),
+            StateUpdate::PutSpend(position, spender) => {
+                let key = keys::position(*position);
+                self.put(self.spends, &key, |value| {
+                    records::encode_spender(*spender, value)
+                });
+            }
+            StateUpdate::PutTransaction(blknum, txindex, bytes) => {
+                let key = keys::tx_pos(TxPos {
+                    blknum: *blknum,
+                    txindex: *txindex,
+                });
+                self.batch.put_cf(self.transactions, key, bytes);
+            }
+            StateUpdate::PutBlock(header, roots) => {
+                let key = keys::blknum(header.number);
+                self.put(self.blocks, &key, |value| {
+                    records::encode_block(header, roots, value)
+                });
+                self.batch.put_cf(
+                    self.block_hashes,
+                    keys::block_hash(header.hash, header.number),
+                    [],
+                );
+            }
+            StateUpdate::PutPending(pending) => {
+                self.meta(PENDING_KEY, |value| records::encode_pending(pending, value));
+            }
+        }
+    }
+
+    fn standard_exit(&mut self, exit: &StandardExit) {
+        let key = keys::position(exit.position);
+        self.put(self.standard_exits, &key, |value| {
+            records::encode_standard_exit(exit, value)
+        });
+        self.batch
+            .put_cf(self.standard_exit_ids, exit.exit_id.as_bytes(), key);
+        if exit.phase.is_active() {
+            self.batch.put_cf(self.active_exits, key, []);
+        } else {
+            self.batch.delete_cf(self.active_exits, key);
+        }
+    }
+
+    fn block_getter(&mut self, update: &BlockGetterUpdate) {
+        match update {
+            BlockGetterUpdate::PutFault(fault) => {
+                self.meta(FAULT_KEY, |value| records::encode_fault(fault, value));
+            }
+            BlockGetterUpdate::PutQuarantinedSpend(key, bytes) => {
+                self.batch
+                    .put_cf(self.quarantined_spends, keys::utxo(*key), bytes);
+            }
+            BlockGetterUpdate::PutQuarantinedUpTo(blknum) => {
+                self.meta(QUARANTINED_UP_TO_KEY, |value| {
+                    records::encode_u64(blknum.get(), value)
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Keys: big-endian, so that RocksDB's byte order is the order of the numbers.
+
+use crate::codec::Malformed;
+use plasma_core::db_update::{TxPos, UtxoKey};
+use plasma_core::wire::{Address, Blknum, BlockHash, OutputIndex, TxIndex, UtxoPos};
+
+/// Bytes of a position: block 8, transaction 4, output 2.
+pub(crate) const POSITION_LEN: usize = 14;
+/// Bytes of an owner and a position.
+pub(crate) const UTXO_KEY_LEN: usize = 20 + POSITION_LEN;
+
+pub(crate) fn blknum(blknum: Blknum) -> [u8; 8] {
+    blknum.get().to_be_bytes()
+}
+
+pub(crate) fn tx_pos(at: TxPos) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..8].copy_from_slice(&at.blknum.get().to_be_bytes());
+    key[8..].copy_from_slice(&at.txindex.get().to_be_bytes());
+    key
+}
+
+pub(crate) fn position(at: UtxoPos) -> [u8; POSITION_LEN] {
+    let mut key = [0; POSITION_LEN];
+    key[..12].copy_from_slice(&tx_pos(TxPos {
+        blknum: at.blknum,
+        txindex: at.txindex,
+    }));
+    key[12..].copy_from_slice(&at.oindex.get().to_be_bytes());
+    key
+}
+
+pub(crate) fn utxo(key: UtxoKey) -> [u8; UTXO_KEY_LEN] {
+    let mut bytes = [0; UTXO_KEY_LEN];
+    bytes[..20].copy_from_slice(key.owner.as_bytes());
+    bytes[20..].copy_from_slice(&position(key.position));
+    bytes
+}
+
+/// First key behind all outputs of an owner; `None` behind the last possible owner.
+pub(crate) fn behind_owner(owner: Address) -> Option<Vec<u8>> {
+    let mut key = owner.0.to_vec();
+    while let Some(last) = key.pop() {
+        if let Some(next) = last.checked_add(1) {
+            key.push(next);
+            return Some(key);
+        }
+    }
+    None
+}
+
+pub(crate) fn block_hash(hash: BlockHash, number: Blknum) -> [u8; 40] {
+    let mut key = [0; 40];
+    key[..32].copy_from_slice(hash.as_bytes());
+    key[32..].copy_from_slice(&blknum(number));
+    key
+}
+
+pub(crate) fn read_position(key: &[u8]) -> Result<UtxoPos, Malformed> {
+    let key: &[u8; POSITION_LEN] = key.try_into().map_err(|_| "malformed position")?;
+    let (blknum, rest) = key.split_first_chunk::<8>().ok_or("malformed position")?;
+    let (txindex, oindex) = rest.split_first_chunk::<4>().ok_or("malformed position")?;
+    let oindex: [u8; 2] = oindex.try_into().map_err(|_| "malformed position")?;
+    Ok(UtxoPos::new(
+        Blknum::new(u64::from_be_bytes(*blknum)),
+        TxIndex::new(u32::from_be_bytes(*txindex)),
+        OutputIndex::new(u16::from_be_bytes(oindex)),
+    ))
+}
+
+pub(crate) fn read_utxo_position(key: &[u8]) -> Result<UtxoPos, Malformed> {
+    read_position(key.get(20..).ok_or("malformed key of an output")?)
+}
+
+pub(crate) fn read_blknum(key: &[u8]) -> Result<Blknum, Malformed> {
+    let key: [u8; 8] = key.try_into().map_err(|_| "malformed block number")?;
+    Ok(Blknum::new(u64::from_be_bytes(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_position() -> impl Strategy<Value = UtxoPos> {
+        (any::<u64>(), any::<u32>(), any::<u16>()).prop_map(|(blknum, txindex, oindex)| {
+            UtxoPos::new(
+                Blknum::new(blknum),
+                TxIndex::new(txindex),
+                OutputIndex::new(oindex),
+            )
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn positions_sort_as_they_are_old(a in any_position(), b in any_position()) {
+            prop_assert_eq!(position(a).cmp(&position(b)), a.cmp(&b));
+            prop_assert_eq!(read_position(&position(a)), Ok(a));
+        }
+
+        #[test]
+        fn all_outputs_of_an_owner_lie_before_the_end_and_nobody_elses(owner: [u8; 20], other: [u8; 20], at in any_position()) {
+            let key = |owner: [u8; 20]| utxo(UtxoKey { owner: Address(owner), position: at });
+            let end = behind_owner(Address(owner));
+            prop_assert!(end.as_deref().is_none_or(|end| key(owner).as_slice() < end));
+            let within = |key: &[u8]| key >= owner.as_slice() && end.as_deref().is_none_or(|end| key < end);
+            prop_assert_eq!(within(&key(other)), other == owner);
+        }
+    }
+
+    #[test]
+    fn there_is_nothing_behind_the_last_owner() {
+        assert_eq!(behind_owner(Address([0xff; 20])), None);
+    }
+}

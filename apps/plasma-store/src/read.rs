@@ -1,0 +1,115 @@
+//! Reading: point look-ups and bounded ranges, never a scan of a column.
+
+mod blocks;
+mod exits;
+mod outputs;
+
+pub use exits::QuarantinedSpends;
+
+use crate::columns::Column;
+use crate::error::StoreError;
+use crate::records;
+use crate::store::Store;
+use plasma_core::db_update::{ChainFault, PendingRecord, Service};
+use plasma_core::wire::{Blknum, EthHeight};
+use rocksdb::{Direction, IteratorMode, ReadOptions};
+
+pub(crate) const PENDING_KEY: &[u8] = b"pending";
+pub(crate) const FAULT_KEY: &[u8] = b"fault";
+pub(crate) const QUARANTINED_UP_TO_KEY: &[u8] = b"quarantined_up_to";
+pub(crate) const NONCE_OFFSET_KEY: &[u8] = b"nonce_offset";
+
+pub(crate) fn height_key(service: Service) -> String {
+    format!("height/{}", service.name())
+}
+
+impl Store {
+    /// The pending block; `None` in a new store.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn pending(&self) -> Result<Option<PendingRecord>, StoreError> {
+        self.decoded(Column::Meta, PENDING_KEY, records::decode_pending)
+    }
+
+    /// The root chain height a service has dealt with; `None` when it never ran.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn service_height(&self, service: Service) -> Result<Option<EthHeight>, StoreError> {
+        let height = self.decoded(
+            Column::Meta,
+            height_key(service).as_bytes(),
+            records::decode_u64,
+        )?;
+        Ok(height.map(EthHeight::new))
+    }
+
+    /// What is wrong with the chain, if anything.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn fault(&self) -> Result<Option<ChainFault>, StoreError> {
+        self.decoded(Column::Meta, FAULT_KEY, records::decode_fault)
+    }
+
+    /// The newest block after a fault that has been looked at.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn quarantined_up_to(&self) -> Result<Option<Blknum>, StoreError> {
+        Ok(self
+            .decoded(Column::Meta, QUARANTINED_UP_TO_KEY, records::decode_u64)?
+            .map(Blknum::new))
+    }
+
+    /// By how much the authority's nonce differs from a block's number in intervals.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn nonce_offset(&self) -> Result<Option<i64>, StoreError> {
+        Ok(self
+            .decoded(Column::Meta, NONCE_OFFSET_KEY, records::decode_u64)?
+            .map(u64::cast_signed))
+    }
+
+    fn decoded<T>(
+        &self,
+        column: Column,
+        key: &[u8],
+        decode: impl FnOnce(&[u8]) -> Result<T, &'static str>,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(value) = self.get(column, key)? else {
+            return Ok(None);
+        };
+        decode(&value)
+            .map(Some)
+            .map_err(|reason| StoreError::corrupted(column, key, reason))
+    }
+
+    /// Records from `first` on and before `end`, at most `limit` of them.
+    fn range<T>(
+        &self,
+        column: Column,
+        first: &[u8],
+        end: Option<Vec<u8>>,
+        limit: usize,
+        mut decode: impl FnMut(&[u8], &[u8]) -> Result<T, &'static str>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut options = ReadOptions::default();
+        if let Some(end) = end {
+            options.set_iterate_upper_bound(end);
+        }
+        let mode = IteratorMode::From(first, Direction::Forward);
+        let entries = self
+            .db()
+            .iterator_cf_opt(self.column(column)?, options, mode);
+        entries
+            .take(limit)
+            .map(|entry| {
+                let (key, value) = entry.map_err(StoreError::io("read"))?;
+                decode(&key, &value).map_err(|reason| StoreError::corrupted(column, &key, reason))
+            })
+            .collect()
+    }
+}

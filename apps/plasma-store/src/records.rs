@@ -1,0 +1,202 @@
+//! Values: each begins with its version; docs/store.md describes them byte by byte.
+
+use crate::codec::{Malformed, Reader, WriteFields};
+use plasma_core::db_update::{
+    BlockHeader, ChainFault, FaultKind, PendingRecord, Spender, TxPos, Utxo,
+};
+use plasma_core::exit_processor::{StandardExit, StandardExitPhase};
+use plasma_core::wire::{Blknum, EthHeight, ExitId, H256, OutputType, TxIndex, U256, UtxoPos};
+use std::collections::BTreeMap;
+
+const VERSION: u8 = 1;
+
+pub(crate) fn encode_utxo(utxo: &Utxo, value: &mut Vec<u8>) {
+    value.extend([VERSION, utxo.output_type.number()]);
+    value.extend(utxo.currency.as_bytes());
+    value.put_last_uint(utxo.amount);
+}
+
+pub(crate) fn decode_utxo(value: &[u8]) -> Result<Utxo, Malformed> {
+    let mut reader = Reader::new(value, VERSION)?;
+    let output_type =
+        OutputType::from_number(U256::from(reader.u8()?)).ok_or("unknown output type")?;
+    let currency = reader.address()?;
+    Ok(Utxo {
+        output_type,
+        currency,
+        amount: reader.last_uint()?,
+    })
+}
+
+pub(crate) fn encode_spender(spender: Spender, value: &mut Vec<u8>) {
+    match spender {
+        Spender::Transaction(at) => {
+            value.extend([VERSION, 0]);
+            value.extend(at.blknum.get().to_be_bytes());
+            value.extend(at.txindex.get().to_be_bytes());
+        }
+        Spender::Exit(exit_id) => {
+            value.extend([VERSION, 1]);
+            value.extend(exit_id.as_bytes());
+        }
+    }
+}
+
+pub(crate) fn decode_spender(value: &[u8]) -> Result<Spender, Malformed> {
+    let mut reader = Reader::new(value, VERSION)?;
+    let spender = match reader.u8()? {
+        0 => {
+            let blknum = Blknum::new(reader.u64()?);
+            Spender::Transaction(TxPos {
+                blknum,
+                txindex: TxIndex::new(reader.u32()?),
+            })
+        }
+        1 => Spender::Exit(ExitId::from_bytes(reader.array()?)),
+        _ => return Err("unknown kind of spender"),
+    };
+    reader.end()?;
+    Ok(spender)
+}
+
+pub(crate) fn encode_block(header: &BlockHeader, subtree_roots: &[H256], value: &mut Vec<u8>) {
+    value.push(VERSION);
+    value.extend(header.hash.as_bytes());
+    value.extend(header.tx_count.to_be_bytes());
+    for root in subtree_roots {
+        value.extend(root.as_bytes());
+    }
+}
+
+pub(crate) fn decode_block(
+    number: Blknum,
+    value: &[u8],
+) -> Result<(BlockHeader, Vec<H256>), Malformed> {
+    let mut reader = Reader::new(value, VERSION)?;
+    let header = BlockHeader {
+        number,
+        hash: reader.hash()?,
+        tx_count: reader.u32()?,
+    };
+    let (roots, []) = reader.last_bytes().as_chunks::<32>() else {
+        return Err("truncated subtree roots");
+    };
+    Ok((header, roots.iter().map(|root| H256(*root)).collect()))
+}
+
+pub(crate) fn encode_pending(pending: &PendingRecord, value: &mut Vec<u8>) {
+    value.push(VERSION);
+    value.extend(pending.blknum.get().to_be_bytes());
+    value.extend(pending.tx_count.to_be_bytes());
+    for (currency, amount) in &pending.fees {
+        value.extend(currency.as_bytes());
+        value.put_uint(*amount);
+    }
+}
+
+pub(crate) fn decode_pending(value: &[u8]) -> Result<PendingRecord, Malformed> {
+    let mut reader = Reader::new(value, VERSION)?;
+    let (blknum, tx_count) = (Blknum::new(reader.u64()?), reader.u32()?);
+    let mut fees = BTreeMap::new();
+    while !reader.is_at_end() {
+        fees.insert(reader.address()?, reader.uint()?);
+    }
+    Ok(PendingRecord {
+        blknum,
+        tx_count,
+        fees,
+    })
+}
+
+pub(crate) fn encode_u64(number: u64, value: &mut Vec<u8>) {
+    value.push(VERSION);
+    value.extend(number.to_be_bytes());
+}
+
+pub(crate) fn decode_u64(value: &[u8]) -> Result<u64, Malformed> {
+    let mut reader = Reader::new(value, VERSION)?;
+    let number = reader.u64()?;
+    reader.end()?;
+    Ok(number)
+}
+
+pub(crate) fn encode_fault(fault: &ChainFault, value: &mut Vec<u8>) {
+    value.push(VERSION);
+    value.extend(fault.blknum.get().to_be_bytes());
+    value.extend(fault.hash.as_bytes());
+    match &fault.kind {
+        FaultKind::Withheld => value.push(0),
+        FaultKind::InvalidBlock(code) => {
+            value.push(1);
+            value.extend(code.as_bytes());
+        }
+    }
+}
+
+pub(crate) fn decode_fault(value: &[u8]) -> Result<ChainFault, Malformed> {
+    let mut reader = Reader::new(value, VERSION)?;
+    let (blknum, hash) = (Blknum::new(reader.u64()?), reader.hash()?);
+    let kind = match reader.u8()? {
+        0 => {
+            reader.end()?;
+            FaultKind::Withheld
+        }
+        1 => {
+            let code = std::str::from_utf8(reader.last_bytes())
+                .map_err(|_| "error type that is not text")?;
+            FaultKind::InvalidBlock(code.to_owned())
+        }
+        _ => return Err("unknown kind of fault"),
+    };
+    Ok(ChainFault { blknum, hash, kind })
+}
+
+const PHASES: [StandardExitPhase; 4] = [
+    StandardExitPhase::Active,
+    StandardExitPhase::Challenged,
+    StandardExitPhase::Finalized,
+    StandardExitPhase::FinalizedInvalid,
+];
+
+pub(crate) fn encode_standard_exit(exit: &StandardExit, value: &mut Vec<u8>) {
+    let phase: u8 = match exit.phase {
+        StandardExitPhase::Active => 0,
+        StandardExitPhase::Challenged => 1,
+        StandardExitPhase::Finalized => 2,
+        StandardExitPhase::FinalizedInvalid => 3,
+    };
+    value.extend([VERSION, phase]);
+    value.extend(exit.exit_id.as_bytes());
+    value.extend(exit.owner.as_bytes());
+    value.extend(exit.currency.as_bytes());
+    value.put_uint(exit.amount);
+    value.extend(exit.eth_height.get().to_be_bytes());
+    value.extend(exit.log_index.to_be_bytes());
+    value.extend(exit.root_chain_txhash.as_bytes());
+    value.extend(exit.exitable_at_s.to_be_bytes());
+    value.extend(&exit.exiting_tx);
+}
+
+pub(crate) fn decode_standard_exit(
+    position: UtxoPos,
+    value: &[u8],
+) -> Result<StandardExit, Malformed> {
+    let mut reader = Reader::new(value, VERSION)?;
+    let phase = PHASES
+        .get(usize::from(reader.u8()?))
+        .copied()
+        .ok_or("unknown phase of an exit")?;
+    Ok(StandardExit {
+        phase,
+        position,
+        exit_id: ExitId::from_bytes(reader.array()?),
+        owner: reader.address()?,
+        currency: reader.address()?,
+        amount: reader.uint()?,
+        eth_height: EthHeight::new(reader.u64()?),
+        log_index: reader.u32()?,
+        root_chain_txhash: reader.hash()?,
+        exitable_at_s: reader.u64()?,
+        exiting_tx: reader.last_bytes().into(),
+    })
+}
