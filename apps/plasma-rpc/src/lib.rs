@@ -9,9 +9,11 @@
 //! - [`child_chain`], [`watcher`], [`alarm`]: the methods and their JSON.
 //! - [`params`]: how requests are validated. [`json`]: how values look.
 //! - [`codes`], [`error`]: how calls are refused.
+//! - [`client`]: typed calls of all of this.
 
 pub mod alarm;
 pub mod child_chain;
+pub mod client;
 pub mod codes;
 pub mod endpoint;
 pub mod error;
