@@ -9,7 +9,7 @@
 //! - [`child_chain`], [`watcher`], [`alarm`]: the methods and their JSON.
 //! - [`params`]: how requests are validated. [`json`]: how values look.
 //! - [`codes`], [`error`]: how calls are refused.
-//! - [`client`]: typed calls of all of this.
+//! - [`server`]: handlers in, sockets out. [`client`]: typed calls of all of this.
 
 pub mod alarm;
 pub mod child_chain;
@@ -19,6 +19,7 @@ pub mod endpoint;
 pub mod error;
 pub mod json;
 pub mod params;
+pub mod server;
 pub mod watcher;
 
 pub use endpoint::{Endpoint, Service};
