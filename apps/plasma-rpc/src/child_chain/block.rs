@@ -79,3 +79,44 @@ fn transactions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Box<[u
     }
     deserializer.deserialize_seq(Transactions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plasma_core::wire::H256;
+    use proptest::prelude::*;
+
+    #[test]
+    fn more_transactions_than_a_block_can_hold_are_not_read() {
+        for (count, is_read) in [
+            (BLOCK_TRANSACTIONS_MAX, true),
+            (BLOCK_TRANSACTIONS_MAX + 1, false),
+        ] {
+            let transactions = vec![[1_u8]; count];
+            let json = BlockAnswer::render(Blknum::new(1_000), H256::zero(), &transactions);
+            let block = serde_json::from_str::<BlockAnswer>(json.unwrap().get());
+            assert_eq!(block.is_ok(), is_read, "{count}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_survive_the_journey(
+            number: u64,
+            hash: [u8; 32],
+            transactions in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..5),
+        ) {
+            let json = BlockAnswer::render(Blknum::new(number), hash.into(), &transactions).unwrap();
+            let BlockAnswer(block) = serde_json::from_str(json.get()).unwrap();
+            prop_assert_eq!(block.number, Blknum::new(number));
+            prop_assert_eq!(block.hash, H256(hash));
+            let read: Vec<_> = block.transactions.into_iter().map(Vec::from).collect();
+            prop_assert_eq!(read, transactions);
+        }
+
+        #[test]
+        fn no_text_makes_reading_panic(text in r#"[{"a-z:0-9x,\[\]}]{0,80}"#) {
+            let _ = serde_json::from_str::<BlockAnswer>(&text);
+        }
+    }
+}

@@ -129,3 +129,75 @@ impl<'de> Deserialize<'de> for ByzantineEvent {
         .map_err(D::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_hash() -> impl Strategy<Value = H256> + Clone {
+        any::<[u8; 32]>().prop_map(H256)
+    }
+
+    fn any_exit() -> impl Strategy<Value = ExitEvent> {
+        let position = any::<u64>().prop_map(|blknum| UtxoPos::deposit(Blknum::new(blknum)));
+        let hashes = (any_hash(), prop::option::of(any_hash()));
+        (
+            any::<[u64; 4]>(),
+            any::<[u8; 20]>(),
+            any::<u64>(),
+            position,
+            hashes,
+        )
+            .prop_map(
+                |(amount, owner, number, utxo_pos, (root_chain_txhash, spending_txhash))| {
+                    ExitEvent {
+                        amount: U256(amount),
+                        currency: owner.into(),
+                        owner: owner.into(),
+                        eth_height: EthHeight::new(number),
+                        utxo_pos,
+                        root_chain_txhash,
+                        scheduled_finalization_time: number,
+                        spending_txhash,
+                    }
+                },
+            )
+    }
+
+    fn any_event() -> impl Strategy<Value = ByzantineEvent> {
+        let block = (any_hash(), any::<u64>().prop_map(Blknum::new));
+        prop_oneof![
+            (block.clone(), ".{0,20}").prop_map(|((hash, blknum), error_type)| {
+                ByzantineEvent::InvalidBlock(InvalidBlock {
+                    hash,
+                    blknum,
+                    error_type,
+                })
+            }),
+            block.prop_map(|(hash, blknum)| {
+                ByzantineEvent::BlockWithholding(BlockWithholding { blknum, hash })
+            }),
+            any_exit().prop_map(ByzantineEvent::InvalidExit),
+            any_exit().prop_map(ByzantineEvent::UnchallengedExit),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn events_survive_the_journey_in_either_order_of_keys(event in any_event()) {
+            let json = serde_json::to_string(&event).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<ByzantineEvent>(&json).unwrap(), &event);
+            let start = format!(r#"{{"event":"{}","#, event.name());
+            let details = json.strip_prefix(&start).unwrap().strip_suffix('}').unwrap();
+            let swapped = format!(r#"{{{details},"event":"{}"}}"#, event.name());
+            prop_assert_eq!(serde_json::from_str::<ByzantineEvent>(&swapped).unwrap(), event);
+        }
+
+        #[test]
+        fn no_text_makes_reading_panic(details in ".{0,40}", name in "invalid_exit|invalid_block|x") {
+            let json = format!(r#"{{"event":"{name}","details":{details}}}"#);
+            let _ = serde_json::from_str::<ByzantineEvent>(&json);
+        }
+    }
+}
