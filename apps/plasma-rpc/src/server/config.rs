@@ -50,7 +50,8 @@ pub struct Limits {
     pub header_len_max: usize,
     /// Bytes of one answer's data.
     pub answer_len_max: usize,
-    /// Bytes of all bodies being read and all answers being written. Answers from a shared buffer do not count.
+    /// Bytes of all long bodies being worked on and all long answers being written: those beyond what every connection may
+    /// have anyway, and not from a shared buffer.
     pub memory_len_max: usize,
     /// Time until the headers of a request are there; also how long an idle connection is kept.
     pub header_read_timeout: Duration,
