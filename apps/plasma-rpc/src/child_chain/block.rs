@@ -1,0 +1,122 @@
+//! A block as JSON: rendered once, in one buffer, and read without an intermediate tree.
+
+use super::{BLOCK_TRANSACTIONS_MAX, TX_JSON_LEN_MAX};
+use crate::json::{Rendered, hex};
+use plasma_core::wire::{Blknum, Block, BlockHash};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+
+/// The answer of `block.get`: `{"blknum":…,"hash":…,"transactions":[…]}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockAnswer(pub Block);
+
+impl BlockAnswer {
+    /// The JSON of a block. Costs one pass over its bytes; keep the result as long as the block is asked for.
+    ///
+    /// # Errors
+    /// None that a caller could cause: the text is built of digits and hex.
+    pub fn render<T: AsRef<[u8]>>(
+        number: Blknum,
+        hash: BlockHash,
+        transactions: &[T],
+    ) -> Result<Rendered<Self>, serde_json::Error> {
+        let hex_len = |bytes: &T| bytes.as_ref().len().saturating_mul(2).saturating_add(5);
+        let list_len: usize = transactions.iter().map(hex_len).sum();
+        let mut json = Vec::with_capacity(list_len.saturating_add(TX_JSON_LEN_MAX));
+        json.extend_from_slice(format!("{{\"blknum\":{number},\"hash\":\"").as_bytes());
+        hex::encode_into(hash.as_bytes(), &mut json);
+        json.extend_from_slice(b"\",\"transactions\":[");
+        for (index, transaction) in transactions.iter().enumerate() {
+            json.extend_from_slice(if index == 0 { b"\"" } else { b",\"" });
+            hex::encode_into(transaction.as_ref(), &mut json);
+            json.push(b'"');
+        }
+        json.extend_from_slice(b"]}");
+        Rendered::from_bytes(json)
+    }
+}
+
+impl<'de> Deserialize<'de> for BlockAnswer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Fields {
+            blknum: Blknum,
+            #[serde(with = "hex")]
+            hash: BlockHash,
+            #[serde(deserialize_with = "transactions")]
+            transactions: Vec<Box<[u8]>>,
+        }
+        let fields = Fields::deserialize(deserializer)?;
+        Ok(Self(Block {
+            number: fields.blknum,
+            hash: fields.hash,
+            transactions: fields.transactions,
+        }))
+    }
+}
+
+/// Hex strings into bytes, and no more of them than a block can hold.
+fn transactions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Box<[u8]>>, D::Error> {
+    struct Transactions;
+    impl<'de> Visitor<'de> for Transactions {
+        type Value = Vec<Box<[u8]>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array of transactions")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut transactions = Vec::new();
+            while let Some(hex::Hex(transaction)) = seq.next_element()? {
+                if transactions.len() == BLOCK_TRANSACTIONS_MAX {
+                    return Err(A::Error::custom("more transactions than a block can hold"));
+                }
+                transactions.push(transaction);
+            }
+            Ok(transactions)
+        }
+    }
+    deserializer.deserialize_seq(Transactions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plasma_core::wire::H256;
+    use proptest::prelude::*;
+
+    #[test]
+    fn more_transactions_than_a_block_can_hold_are_not_read() {
+        for (count, is_read) in [
+            (BLOCK_TRANSACTIONS_MAX, true),
+            (BLOCK_TRANSACTIONS_MAX + 1, false),
+        ] {
+            let transactions = vec![[1_u8]; count];
+            let json = BlockAnswer::render(Blknum::new(1_000), H256::zero(), &transactions);
+            let block = serde_json::from_str::<BlockAnswer>(json.unwrap().get());
+            assert_eq!(block.is_ok(), is_read, "{count}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_survive_the_journey(
+            number: u64,
+            hash: [u8; 32],
+            transactions in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..5),
+        ) {
+            let json = BlockAnswer::render(Blknum::new(number), hash.into(), &transactions).unwrap();
+            let BlockAnswer(block) = serde_json::from_str(json.get()).unwrap();
+            prop_assert_eq!(block.number, Blknum::new(number));
+            prop_assert_eq!(block.hash, H256(hash));
+            let read: Vec<_> = block.transactions.into_iter().map(Vec::from).collect();
+            prop_assert_eq!(read, transactions);
+        }
+
+        #[test]
+        fn no_text_makes_reading_panic(text in r#"[{"a-z:0-9x,\[\]}]{0,80}"#) {
+            let _ = serde_json::from_str::<BlockAnswer>(&text);
+        }
+    }
+}

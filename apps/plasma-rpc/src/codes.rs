@@ -1,0 +1,119 @@
+//! Every stable error code of the servers, in one place: code, description, HTTP status and JSON-RPC number.
+//!
+//! Codes and descriptions are a promise to clients: they are added, never changed. A refusal that is not listed here is rendered
+//! by rule, as `<action>:<reason>` without a description ([`RpcError`](crate::RpcError)).
+
+use crate::endpoint::Service;
+
+/// An error with a code and a text of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StableError {
+    /// What clients compare with.
+    pub code: &'static str,
+    /// What people read.
+    pub description: &'static str,
+    /// HTTP status in the HTTP-RPC envelope: 200 for everything that the application decides.
+    pub http_status: u16,
+    /// `error.code` in the JSON-RPC envelope.
+    pub json_rpc_code: i32,
+}
+
+/// JSON-RPC number of a refusal by the application.
+pub const JSON_RPC_REFUSED: i32 = -32_000;
+/// JSON-RPC number of everything that is worth a retry: overload, and a service that is not ready.
+pub const JSON_RPC_BUSY: i32 = -32_009;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $http:literal, $json_rpc:expr, $description:literal;)*) => {
+        $(
+            $(#[$doc])*
+            pub const $name: StableError = StableError {
+                code: $code,
+                description: $description,
+                http_status: $http,
+                json_rpc_code: $json_rpc,
+            };
+        )*
+
+        /// All of them, for documentation and tests.
+        pub const ALL: &[StableError] = &[$($name,)*];
+    };
+}
+
+codes! {
+    /// The body is no JSON.
+    MALFORMED_BODY = "operation:bad_request", 400, -32_700, "Server has failed to parse the request.";
+    /// The body claims to be something else than JSON.
+    WRONG_CONTENT_TYPE = "operation:bad_request", 415, -32_600, "Invalid Content-Type header, use application/json.";
+    /// A parameter is missing or wrong; `messages.validation_error` says which.
+    BAD_PARAMETERS = "operation:bad_request", 200, -32_602, "Parameters required by this operation are missing or incorrect.";
+    /// JSON, but no JSON-RPC 2.0 request. At `/` only.
+    NOT_JSON_RPC = "operation:bad_request", 200, -32_600, "The request is not a JSON-RPC 2.0 request.";
+    /// A JSON-RPC batch of too many requests. At `/` only.
+    BATCH_TOO_LONG = "operation:batch_too_long", 200, -32_010, "The batch holds more requests than the server takes at once.";
+    /// Neither a method nor a page is there.
+    NOT_FOUND = "operation:not_found", 200, -32_601, "Operation cannot be found. Check request URL.";
+    /// An alarm makes the service unhealthy. Rendered without `version` and `service_name` (protocol 6.1). Retry later.
+    SERVICE_UNAVAILABLE = "operation:service_unavailable", 200, JSON_RPC_BUSY, "The server is not ready to handle the request. Check the alarms for more info.";
+    /// A limit of the server is reached and nothing was done. Retry in a moment.
+    OVERLOADED = "operation:overloaded", 200, JSON_RPC_BUSY, "The server is at its limit and has not started this operation. Try again in a moment.";
+    /// The body is longer than the method takes.
+    BODY_TOO_LARGE = "operation:request_too_large", 413, -32_007, "The request is larger than this operation takes.";
+    /// The body came too slowly.
+    BODY_TOO_SLOW = "operation:request_timeout", 408, -32_600, "The request body did not arrive in time.";
+    /// The answer is longer than the server gives.
+    ANSWER_TOO_LARGE = "operation:response_too_large", 200, -32_008, "The answer is larger than the server gives. Ask for less.";
+    /// A bug or a broken part of the server; the log says more under the request id.
+    INTERNAL = "server:internal_server_error", 500, -32_603, "Server has failed to render the error.";
+
+    /// `fees.all` was asked for a kind of transaction that has no fee specification.
+    TX_TYPE_NOT_SUPPORTED = "fee:tx_type_not_supported", 200, JSON_RPC_REFUSED, "At least one of the given transaction types is not supported.";
+    /// `fees.all` was asked for a currency that no fee can be paid in.
+    CURRENCY_FEE_NOT_SUPPORTED = "fee:currency_fee_not_supported", 200, JSON_RPC_REFUSED, "At least one of the given currencies is not accepted for fees.";
+
+    /// Challenge data of an exit nobody started.
+    CHALLENGE_EXIT_NOT_FOUND = "challenge:exit_not_found", 200, JSON_RPC_REFUSED, "No exit of this output is known.";
+    /// Challenge data of an exit that is valid as far as the watcher knows.
+    CHALLENGE_UTXO_NOT_SPENT = "challenge:utxo_not_spent", 200, JSON_RPC_REFUSED, "The exiting output is not spent, so its exit cannot be challenged.";
+    /// Exit data of an output that is not there.
+    EXIT_INVALID = "exit:invalid", 200, JSON_RPC_REFUSED, "Utxo was spent or does not exist.";
+    /// The Ethereum node refuses the watcher's connection.
+    ETHEREUM_REFUSED = "connection:econnrefused", 200, JSON_RPC_REFUSED, "Cannot connect to the Ethereum node.";
+    /// Too few signatures, at a watcher.
+    MISSING_SIGNATURE = "submit_typed:missing_signature", 200, JSON_RPC_REFUSED, "The transaction has fewer signatures than inputs.";
+    /// Too many signatures, at a watcher.
+    SUPERFLUOUS_SIGNATURE = "submit_typed:superfluous_signature", 200, JSON_RPC_REFUSED, "The transaction has more signatures than inputs.";
+    /// Too many inputs, at a watcher.
+    TOO_MANY_INPUTS = "transaction.create:too_many_inputs", 200, JSON_RPC_REFUSED, "The transaction has more inputs than the protocol allows.";
+    /// Too many outputs, at a watcher.
+    TOO_MANY_OUTPUTS = "transaction.create:too_many_outputs", 200, JSON_RPC_REFUSED, "The transaction has more outputs than the protocol allows.";
+    /// The watcher found a fault in the child chain and refuses to help spend on it.
+    CHAIN_UNSAFE = "chain:unsafe", 200, JSON_RPC_REFUSED, "The watcher found a fault in the child chain and does not help to spend on it. See byzantine_events of status.get, and exit.";
+}
+
+/// Reasons a watcher renders with a code of their own, whichever method refuses (protocol 6.6).
+const WATCHER_REASONS: &[(&str, StableError)] = &[
+    ("exit_not_found", CHALLENGE_EXIT_NOT_FOUND),
+    ("utxo_not_spent", CHALLENGE_UTXO_NOT_SPENT),
+    ("utxo_not_found", EXIT_INVALID),
+    ("no_deposit_for_given_blknum", EXIT_INVALID),
+    ("econnrefused", ETHEREUM_REFUSED),
+    ("missing_signature", MISSING_SIGNATURE),
+    ("superfluous_signature", SUPERFLUOUS_SIGNATURE),
+    ("too_many_inputs", TOO_MANY_INPUTS),
+    ("too_many_outputs", TOO_MANY_OUTPUTS),
+];
+
+impl Service {
+    /// The error with a code of its own that a reason is rendered as, if there is one.
+    pub fn stable_error(self, reason: &str) -> Option<StableError> {
+        let known = match self {
+            Self::ChildChain => &[],
+            Self::Watcher => WATCHER_REASONS,
+        };
+        known
+            .iter()
+            .find(|(name, _)| *name == reason)
+            .map(|(_, error)| *error)
+    }
+}

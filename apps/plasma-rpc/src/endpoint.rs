@@ -1,0 +1,111 @@
+//! A method of a server as a constant: its name, its action, its limits, and the types of its parameters and its answer.
+//!
+//! Servers register handlers for endpoints and clients call them, so both sides speak of the very same thing. The constants are
+//! in [`child_chain`](crate::child_chain) and [`watcher`](crate::watcher).
+
+use std::marker::PhantomData;
+
+/// Which of our servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// The operator's node.
+    ChildChain,
+    /// A watching node.
+    Watcher,
+}
+
+impl Service {
+    /// `service_name` in the envelope.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ChildChain => "child_chain",
+            Self::Watcher => "watcher",
+        }
+    }
+}
+
+/// How a method is called in the HTTP-RPC envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Without parameters; a body is ignored.
+    Get,
+    /// With an object as the body; a query is ignored.
+    Post,
+}
+
+/// What a server has to know of a method before it reads a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MethodSpec {
+    /// The name: path of the HTTP-RPC call, `method` of the JSON-RPC call.
+    pub name: &'static str,
+    /// What error codes begin with; differs from the name (protocol 6.6).
+    pub action: &'static str,
+    /// How it is called in the HTTP-RPC envelope.
+    pub verb: Verb,
+    /// Whether it is refused while an alarm makes the service unhealthy.
+    pub is_health_checked: bool,
+    /// Longest request body in bytes.
+    pub body_len_max: usize,
+    /// How many calls of this method may run at once.
+    pub in_flight_max: usize,
+}
+
+/// A method with parameters `P` that answers an `A`.
+#[derive(Debug)]
+pub struct Endpoint<P, A> {
+    /// Everything but the types.
+    pub spec: MethodSpec,
+    types: PhantomData<fn(P) -> A>,
+}
+
+/// Longest body of a method that says nothing else: some keys and one transaction.
+pub const BODY_LEN_MAX: usize = 64 * 1024;
+/// How many calls of a method may run at once when it says nothing else.
+pub const IN_FLIGHT_MAX: usize = 256;
+
+impl<P, A> Endpoint<P, A> {
+    /// A method without parameters that is called with GET.
+    pub const fn get(name: &'static str, action: &'static str) -> Self {
+        Self::new(name, action, Verb::Get)
+    }
+
+    /// A method that is called with POST.
+    pub const fn post(name: &'static str, action: &'static str) -> Self {
+        Self::new(name, action, Verb::Post)
+    }
+
+    /// Refuses the method while the service is unhealthy.
+    #[must_use]
+    pub const fn health_checked(mut self) -> Self {
+        self.spec.is_health_checked = true;
+        self
+    }
+
+    /// Takes longer bodies than [`BODY_LEN_MAX`].
+    #[must_use]
+    pub const fn body_len_max(mut self, bytes: usize) -> Self {
+        self.spec.body_len_max = bytes;
+        self
+    }
+
+    /// Runs fewer calls at once than [`IN_FLIGHT_MAX`].
+    #[must_use]
+    pub const fn in_flight_max(mut self, calls: usize) -> Self {
+        self.spec.in_flight_max = calls;
+        self
+    }
+
+    const fn new(name: &'static str, action: &'static str, verb: Verb) -> Self {
+        Self {
+            spec: MethodSpec {
+                name,
+                action,
+                verb,
+                is_health_checked: false,
+                body_len_max: BODY_LEN_MAX,
+                in_flight_max: IN_FLIGHT_MAX,
+            },
+            types: PhantomData,
+        }
+    }
+}

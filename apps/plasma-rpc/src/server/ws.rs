@@ -1,0 +1,218 @@
+//! JSON-RPC over a WebSocket.
+//!
+//! A socket is read only while it has room for another call, and a call gives its room back when its answer is written. So a
+//! client that does not read its answers is not read from either, and costs no more than a bounded number of calls.
+
+use super::body::AnswerBody;
+use super::http::refuse;
+use super::json_rpc::{self, Answer};
+use super::shared::{Phase, Shared, reached};
+use crate::codes;
+use futures::io::{BufReader, BufWriter};
+use futures::stream::{FuturesUnordered, StreamExt};
+use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use jsonrpsee::types::Id;
+use soketto::connection::Error;
+use soketto::data::ByteSlice125;
+use soketto::handshake::http::{Server, is_upgrade_request};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
+
+type Io = BufReader<BufWriter<Compat<TokioIo<Upgraded>>>>;
+type Sender = soketto::Sender<Io>;
+type Receiver = soketto::Receiver<Io>;
+
+/// How many pings in a row may go without any sign of life.
+const MISSED_PINGS_MAX: u32 = 3;
+
+/// Time for the peer to take the news that a socket is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Whether a request wants to become a WebSocket.
+pub(super) fn is_upgrade(request: &Request<Incoming>) -> bool {
+    is_upgrade_request(request)
+}
+
+/// Turns a request into a WebSocket and serves it until either side closes it.
+pub(super) fn accept(
+    shared: &Arc<Shared>,
+    connection: Arc<OwnedSemaphorePermit>,
+    request: &mut Request<Incoming>,
+) -> Response<AnswerBody> {
+    let Ok(permit) = Arc::clone(&shared.websockets).try_acquire_owned() else {
+        return refuse(shared, codes::OVERLOADED);
+    };
+    let mut handshake = Server::new();
+    let Ok(response) = handshake.receive_request(request) else {
+        return refuse(shared, codes::MALFORMED_BODY);
+    };
+    let upgrade = hyper::upgrade::on(request);
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let _permits = (connection, permit);
+        match upgrade.await {
+            Ok(upgraded) => {
+                let io = BufReader::new(BufWriter::new(TokioIo::new(upgraded).compat()));
+                let mut builder = handshake.into_builder(io);
+                builder.set_max_message_size(shared.limits.websocket_message_len_max);
+                builder.set_max_frame_size(shared.limits.websocket_message_len_max);
+                let (sender, receiver) = builder.finish();
+                serve(&shared, sender, receiver).await;
+            }
+            Err(error) => tracing::debug!(%error, "a WebSocket was not established"),
+        }
+    });
+    response.map(|()| AnswerBody::default())
+}
+
+/// A message, and the room it takes until its answer is written.
+type Call = (Vec<u8>, OwnedSemaphorePermit);
+/// What came of a call: nothing to tell when it was a notification.
+type Answered = (Option<Answer>, OwnedSemaphorePermit);
+
+/// Reads, runs and writes side by side: a peer that does not read must not hold up calls that have begun, and the codec may
+/// hold the write half while it answers a ping.
+async fn serve(shared: &Shared, mut sender: Sender, receiver: Receiver) {
+    let (calls, incoming) = mpsc::channel(1);
+    // Every answer comes with a permit, so this never fills up.
+    let (answers, outgoing) = mpsc::channel(shared.limits.websocket_in_flight_max.max(1));
+    let is_alive = AtomicBool::new(true);
+    let mut phase = shared.phase.clone();
+    let all = async {
+        tokio::try_join!(
+            read(shared, receiver, calls, &is_alive),
+            run(shared, incoming, answers),
+            write(shared, &mut sender, outgoing, &is_alive),
+        )
+    };
+    let outcome = tokio::select! {
+        outcome = all => outcome.map(|_| ()),
+        () = reached(&mut phase, Phase::Stopped) => Ok(()),
+    };
+    let last_word = async {
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "a WebSocket ended");
+            if is_too_long(&error) {
+                let refusal = json_rpc::refuse(shared, Id::Null, codes::BODY_TOO_LARGE);
+                sender.send_text(&refusal.text).await?;
+            }
+        }
+        sender.close().await
+    };
+    // The peer may be gone, or not be reading: then there is nobody to tell.
+    drop(timeout(CLOSE_TIMEOUT, last_word).await);
+}
+
+/// Whether a message was over the limit. What follows it cannot be told apart any more, so the socket ends with it.
+fn is_too_long(error: &Error) -> bool {
+    use soketto::base::Error as Frame;
+    matches!(
+        error,
+        Error::MessageTooLarge { .. } | Error::Codec(Frame::PayloadTooLarge { .. })
+    )
+}
+
+/// Takes messages in while there is room for their calls. When the server stops it takes no more, and what has begun is
+/// finished; when the peer closes there is nobody to finish anything for.
+async fn read(
+    shared: &Shared,
+    mut receiver: Receiver,
+    calls: mpsc::Sender<Call>,
+    is_alive: &AtomicBool,
+) -> Result<(), Error> {
+    let room = Arc::new(Semaphore::new(shared.limits.websocket_in_flight_max));
+    let mut phase = shared.phase.clone();
+    loop {
+        let permit = Arc::clone(&room).acquire_owned().await;
+        let permit = permit.map_err(|_| Error::Closed)?;
+        let message = tokio::select! {
+            biased;
+            () = reached(&mut phase, Phase::Stopping) => return Ok(()),
+            message = next_message(&mut receiver, is_alive) => message?,
+        };
+        calls
+            .send((message, permit))
+            .await
+            .map_err(|_| Error::Closed)?;
+    }
+}
+
+async fn next_message(receiver: &mut Receiver, is_alive: &AtomicBool) -> Result<Vec<u8>, Error> {
+    let mut message = Vec::new();
+    loop {
+        let incoming = receiver.receive(&mut message).await?;
+        is_alive.store(true, Ordering::Relaxed);
+        match incoming {
+            soketto::Incoming::Data(_) => return Ok(message),
+            soketto::Incoming::Pong(_) => {}
+            soketto::Incoming::Closed(_) => return Err(Error::Closed),
+        }
+    }
+}
+
+/// Runs the calls, until no more come and all are done.
+async fn run(
+    shared: &Shared,
+    mut incoming: mpsc::Receiver<Call>,
+    answers: mpsc::Sender<Answered>,
+) -> Result<(), Error> {
+    let mut running = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            Some((message, permit)) = incoming.recv() => {
+                running.push(async move { (call(shared, message).await, permit) });
+            }
+            Some(answered) = running.next() => {
+                answers.send(answered).await.map_err(|_| Error::Closed)?;
+            }
+            else => return Ok(()),
+        }
+    }
+}
+
+/// Writes the answers in the order in which they are ready, and pings.
+async fn write(
+    shared: &Shared,
+    sender: &mut Sender,
+    mut answers: mpsc::Receiver<Answered>,
+    is_alive: &AtomicBool,
+) -> Result<(), Error> {
+    let every = shared.limits.websocket_ping_interval;
+    let mut pings = interval_at(Instant::now() + every, every);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut missed = 0;
+    loop {
+        tokio::select! {
+            answered = answers.recv() => match answered {
+                Some((Some(answer), _permit)) => sender.send_text(&answer.text).await?,
+                Some((None, _permit)) => continue,
+                None => return Ok(()),
+            },
+            _ = pings.tick() => {
+                missed = if is_alive.swap(false, Ordering::Relaxed) { 0 } else { missed + 1 };
+                if missed >= MISSED_PINGS_MAX {
+                    return Err(Error::Closed);
+                }
+                let nothing = ByteSlice125::try_from(&[][..]).map_err(|_| Error::Closed)?;
+                sender.send_ping(nothing).await?;
+            }
+        }
+        sender.flush().await?;
+    }
+}
+
+/// One message to its answer. Its bytes count while it is worked on.
+async fn call(shared: &Shared, message: Vec<u8>) -> Option<Answer> {
+    let mut charge = shared.memory.charge(0);
+    if charge.grow(message.len()).is_err() {
+        return Some(json_rpc::refuse(shared, Id::Null, codes::OVERLOADED));
+    }
+    json_rpc::answer(shared, &message).await
+}

@@ -1,0 +1,203 @@
+//! Byzantine events as `status.get` shows them (protocol 5.6): `{"event": name, "details": {"name": name, …}}`.
+
+use crate::json::{hex, uint};
+use plasma_core::wire::{Address, Blknum, BlockHash, Currency, EthHeight, H256, U256, UtxoPos};
+use serde::de::Error;
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// A rule of the chain or of an exit is broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ByzantineEvent {
+    /// The operator published a bad block. Everybody should exit.
+    InvalidBlock(InvalidBlock),
+    /// A submitted block cannot be fetched. Everybody should exit.
+    BlockWithholding(BlockWithholding),
+    /// Somebody exits what was spent. Challenge it.
+    InvalidExit(ExitEvent),
+    /// Nobody challenged an invalid exit in time. Everybody should exit.
+    UnchallengedExit(ExitEvent),
+}
+
+/// Details of [`ByzantineEvent::InvalidBlock`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvalidBlock {
+    /// The submitted root.
+    #[serde(with = "hex")]
+    pub hash: BlockHash,
+    /// Its number.
+    pub blknum: Blknum,
+    /// Which rule broke, such as `incorrect_hash` or `tx_execution`.
+    pub error_type: String,
+}
+
+/// Details of [`ByzantineEvent::BlockWithholding`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockWithholding {
+    /// Its number.
+    pub blknum: Blknum,
+    /// The submitted root.
+    #[serde(with = "hex")]
+    pub hash: BlockHash,
+}
+
+/// Details of the events about one standard exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitEvent {
+    /// How much would leave, in the smallest unit.
+    #[serde(with = "uint")]
+    pub amount: U256,
+    /// What would leave.
+    #[serde(with = "hex")]
+    pub currency: Currency,
+    /// Who exits.
+    #[serde(with = "hex")]
+    pub owner: Address,
+    /// Where the exit was started.
+    pub eth_height: EthHeight,
+    /// The exiting output.
+    #[serde(with = "uint")]
+    pub utxo_pos: UtxoPos,
+    /// The root chain transaction that started the exit.
+    #[serde(with = "hex")]
+    pub root_chain_txhash: H256,
+    /// When it can be processed, in seconds of L1 time.
+    pub scheduled_finalization_time: u64,
+    /// The transaction that spent the output, if one is known.
+    #[serde(with = "hex::optional", default)]
+    pub spending_txhash: Option<H256>,
+}
+
+impl ByzantineEvent {
+    /// The stable name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::InvalidBlock(_) => "invalid_block",
+            Self::BlockWithholding(_) => "block_withholding",
+            Self::InvalidExit(_) => "invalid_exit",
+            Self::UnchallengedExit(_) => "unchallenged_exit",
+        }
+    }
+}
+
+/// The name again, and then the details.
+#[derive(Serialize)]
+struct Named<'a, T> {
+    name: &'static str,
+    #[serde(flatten)]
+    details: &'a T,
+}
+
+impl Serialize for ByzantineEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let name = self.name();
+        let mut event = serializer.serialize_struct("ByzantineEvent", 2)?;
+        event.serialize_field("event", name)?;
+        match self {
+            Self::InvalidBlock(details) => {
+                event.serialize_field("details", &Named { name, details })?;
+            }
+            Self::BlockWithholding(details) => {
+                event.serialize_field("details", &Named { name, details })?;
+            }
+            Self::InvalidExit(details) | Self::UnchallengedExit(details) => {
+                event.serialize_field("details", &Named { name, details })?;
+            }
+        }
+        event.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for ByzantineEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Fields<'a> {
+            event: String,
+            #[serde(borrow)]
+            details: &'a RawValue,
+        }
+        let fields = Fields::deserialize(deserializer)?;
+        let details = fields.details.get();
+        match fields.event.as_str() {
+            "invalid_block" => serde_json::from_str(details).map(Self::InvalidBlock),
+            "block_withholding" => serde_json::from_str(details).map(Self::BlockWithholding),
+            "invalid_exit" => serde_json::from_str(details).map(Self::InvalidExit),
+            "unchallenged_exit" => serde_json::from_str(details).map(Self::UnchallengedExit),
+            other => return Err(D::Error::custom(format!("no byzantine event: {other:?}"))),
+        }
+        .map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_hash() -> impl Strategy<Value = H256> + Clone {
+        any::<[u8; 32]>().prop_map(H256)
+    }
+
+    fn any_exit() -> impl Strategy<Value = ExitEvent> {
+        let position = any::<u64>().prop_map(|blknum| UtxoPos::deposit(Blknum::new(blknum)));
+        let hashes = (any_hash(), prop::option::of(any_hash()));
+        (
+            any::<[u64; 4]>(),
+            any::<[u8; 20]>(),
+            any::<u64>(),
+            position,
+            hashes,
+        )
+            .prop_map(
+                |(amount, owner, number, utxo_pos, (root_chain_txhash, spending_txhash))| {
+                    ExitEvent {
+                        amount: U256(amount),
+                        currency: owner.into(),
+                        owner: owner.into(),
+                        eth_height: EthHeight::new(number),
+                        utxo_pos,
+                        root_chain_txhash,
+                        scheduled_finalization_time: number,
+                        spending_txhash,
+                    }
+                },
+            )
+    }
+
+    fn any_event() -> impl Strategy<Value = ByzantineEvent> {
+        let block = (any_hash(), any::<u64>().prop_map(Blknum::new));
+        prop_oneof![
+            (block.clone(), ".{0,20}").prop_map(|((hash, blknum), error_type)| {
+                ByzantineEvent::InvalidBlock(InvalidBlock {
+                    hash,
+                    blknum,
+                    error_type,
+                })
+            }),
+            block.prop_map(|(hash, blknum)| {
+                ByzantineEvent::BlockWithholding(BlockWithholding { blknum, hash })
+            }),
+            any_exit().prop_map(ByzantineEvent::InvalidExit),
+            any_exit().prop_map(ByzantineEvent::UnchallengedExit),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn events_survive_the_journey_in_either_order_of_keys(event in any_event()) {
+            let json = serde_json::to_string(&event).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<ByzantineEvent>(&json).unwrap(), &event);
+            let start = format!(r#"{{"event":"{}","#, event.name());
+            let details = json.strip_prefix(&start).unwrap().strip_suffix('}').unwrap();
+            let swapped = format!(r#"{{{details},"event":"{}"}}"#, event.name());
+            prop_assert_eq!(serde_json::from_str::<ByzantineEvent>(&swapped).unwrap(), event);
+        }
+
+        #[test]
+        fn no_text_makes_reading_panic(details in ".{0,40}", name in "invalid_exit|invalid_block|x") {
+            let json = format!(r#"{{"event":"{name}","details":{details}}}"#);
+            let _ = serde_json::from_str::<ByzantineEvent>(&json);
+        }
+    }
+}

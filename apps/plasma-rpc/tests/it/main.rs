@@ -1,0 +1,11 @@
+//! The wire contract over real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod client;
+mod docs;
+mod golden;
+mod hostile;
+mod limits;
+mod nodes;
+mod raw;
+mod websocket;
