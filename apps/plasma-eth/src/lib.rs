@@ -12,7 +12,7 @@
 //! - [`RootChain`]: the port. [`RootChainError`]: how it fails.
 //! - [`EthersRootChain`]: the port over a node. [`EthConfig`]: its limits.
 //! - [`RootChainClient`]: what users do on the root chain.
-//! - [`Deployment`]: the address file.
+//! - [`Deployment`]: the address file. [`keystore`]: keys in encrypted files.
 
 mod anvil;
 mod client;
@@ -24,6 +24,7 @@ mod deployment;
 mod dev_chain;
 mod error;
 mod ethers_root_chain;
+pub mod keystore;
 mod node;
 mod revert;
 mod root_chain;
