@@ -1,0 +1,10 @@
+//! The crate against a real node with our contracts, and against nodes that misbehave.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod deploying;
+mod deposits;
+mod exits;
+mod kit;
+mod misbehaving_node;
+mod processes;
+mod submitting;
