@@ -8,6 +8,7 @@
 //! - [`wire`]: what travels — positions, transactions, signatures, Merkle trees, blocks, ids.
 //! - [`root_chain`]: what L1 reports.
 //! - [`db_update`]: every write there is, and who owns it.
+//! - [`root_chain_coordinator`]: how far who may read L1.
 //! - [`fees`]: what the operator asks. [`state`]: the ledger.
 //! - [`byzantine`]: what can be wrong. [`block_getter`]: what a watcher downloads and executes, and what it does with what is
 //!   wrong. [`block_validator`]: a block without its history.
@@ -44,5 +45,6 @@ pub mod exit_processor;
 pub mod fees;
 pub mod payment_builder;
 pub mod root_chain;
+pub mod root_chain_coordinator;
 pub mod state;
 pub mod wire;
