@@ -8,6 +8,7 @@
 //! - [`wire`]: what travels — positions, transactions, signatures, Merkle trees, blocks, ids.
 //! - [`root_chain`]: what L1 reports.
 //! - [`db_update`]: every write there is, and who owns it.
+//! - [`root_chain_coordinator`]: how far who may read L1. [`eth_event_listener`]: what to read next.
 //! - [`fees`]: what the operator asks. [`state`]: the ledger.
 //! - [`byzantine`]: what can be wrong. [`block_getter`]: what a watcher downloads and executes, and what it does with what is
 //!   wrong. [`block_validator`]: a block without its history.
@@ -39,10 +40,12 @@ pub mod block_getter;
 pub mod block_validator;
 pub mod byzantine;
 pub mod db_update;
+pub mod eth_event_listener;
 pub mod eventer;
 pub mod exit_processor;
 pub mod fees;
 pub mod payment_builder;
 pub mod root_chain;
+pub mod root_chain_coordinator;
 pub mod state;
 pub mod wire;
