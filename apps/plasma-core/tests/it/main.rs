@@ -4,6 +4,7 @@
 mod decoding;
 mod merkle;
 mod vectors;
+mod watching;
 
 /// Bytes from hex, with or without the prefix.
 pub(crate) fn unhex(hex: &str) -> Vec<u8> {
