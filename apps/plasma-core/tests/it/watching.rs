@@ -95,7 +95,7 @@ impl Simulation {
 
     fn run(&mut self, op: Op) {
         match op {
-            Op::Deposit(who) => self.node.credit(&self.world.deposit(who)),
+            Op::Deposit(who) => self.world.deposit(who),
             Op::Block(payments) => self.world.block(&payments, None),
             Op::BadBlock(lie, payments) => self.world.block(&payments, Some(lie)),
             Op::Exit(pick) => self.world.start_exit(pick),
@@ -114,12 +114,14 @@ impl Simulation {
 
     fn sync(&mut self, behind: (u8, u8), luck: u8) {
         self.node.now_ms += 1_500;
+        let deposits = self.world.height.saturating_sub(u64::from(behind.0) / 2);
+        self.node.read_deposits(&self.world, deposits);
         self.node.follow(&self.world, luck);
         let newest = self.world.height.saturating_sub(node::EXIT_MARGIN);
-        let starts = self
-            .node
-            .starts_seen
-            .max(newest.saturating_sub(behind.0.into()));
+        let starts = newest
+            .saturating_sub(behind.0.into())
+            .min(self.node.deposits_seen);
+        let starts = self.node.starts_seen.max(starts);
         let challenges = newest.saturating_sub(behind.1.into()).min(starts);
         let challenges = self.node.challenges_seen.max(challenges);
         self.node.read_exits(&self.world, starts, challenges);
@@ -178,6 +180,7 @@ impl Simulation {
     /// The network is fine again and time passes: in the end the watcher must know everything.
     fn settle(&mut self) {
         self.world.mine(30);
+        self.node.read_deposits(&self.world, self.world.height);
         for round in 0..80 {
             self.node.now_ms += if round == 60 {
                 2 * node::WITHHOLDING_MS

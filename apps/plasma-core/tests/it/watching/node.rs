@@ -6,7 +6,7 @@ use plasma_core::block_getter::{
     ApplyError, BlockGetter, BlockGetterConfig, BlockGetterRecord, BlockId, Download,
     DownloadOutcome, SubmissionFacts, apply_block, check_block,
 };
-use plasma_core::db_update::{DbUpdate, StateUpdate};
+use plasma_core::db_update::DbUpdate;
 use plasma_core::exit_processor::{
     ChallengeData, ChallengeError, ExitFact, ExitHeights, ExitKey, ExitProcessor,
     ExitProcessorConfig, StandardExit, challenge_data,
@@ -41,6 +41,7 @@ pub(super) struct Node {
     pub(super) exits: ExitProcessor,
     state: State,
     pub(super) now_ms: u64,
+    pub(super) deposits_seen: u64,
     pub(super) starts_seen: u64,
     pub(super) challenges_seen: u64,
     pub(super) paid_seen: u64,
@@ -74,6 +75,7 @@ impl Node {
             state,
             store,
             now_ms: 0,
+            deposits_seen: 0,
             starts_seen: 0,
             challenges_seen: 0,
             paid_seen: 0,
@@ -86,6 +88,7 @@ impl Node {
         let store = std::mem::replace(&mut self.store, Store::new());
         *self = Self {
             now_ms: self.now_ms,
+            deposits_seen: self.deposits_seen,
             starts_seen: self.starts_seen,
             challenges_seen: self.challenges_seen,
             paid_seen: self.paid_seen,
@@ -105,13 +108,25 @@ impl Node {
         }
     }
 
-    pub(super) fn credit(&mut self, deposit: &Deposit) {
-        let position = UtxoPos::deposit(deposit.blknum);
+    pub(super) fn read_deposits(&mut self, world: &World, up_to: u64) {
+        let up_to = up_to.max(self.deposits_seen);
+        let new = self.deposits_seen + 1..=up_to;
+        let deposits = world
+            .deposited
+            .iter()
+            .filter(|(height, _)| new.contains(height));
+        let deposits: Vec<Deposit> = deposits.map(|(_, deposit)| *deposit).collect();
+        let positions = deposits
+            .iter()
+            .map(|deposit| UtxoPos::deposit(deposit.blknum));
+        let positions: Vec<UtxoPos> = positions.collect();
+        let facts = self.facts(self.state.unknown(positions.iter().copied()));
         let mut updates = Vec::new();
-        let facts = self.facts(self.state.unknown([position]));
-        self.state.deposit(&[*deposit], &facts, &mut updates);
-        self.commit_state(updates);
-        self.exits.on_ledger(self.state.blknum(), [position]);
+        self.state.deposit(&deposits, &facts, &mut updates);
+        self.store
+            .commit(updates.into_iter().map(DbUpdate::from).collect());
+        self.exits.on_ledger(self.state.blknum(), positions);
+        self.deposits_seen = up_to;
     }
 
     /// Reads submissions, downloads, applies and quarantines until nothing more happens.
@@ -198,7 +213,8 @@ impl Node {
         let sync_height = EthHeight::new(world.height);
         let mut is_applied = false;
         let mut updates = Vec::new();
-        while let Some(block) = self.getter.next_block(sync_height) {
+        let deposits_height = EthHeight::new(self.deposits_seen);
+        while let Some(block) = self.getter.next_block(sync_height, deposits_height) {
             assert_eq!(world.root_of(block.id().blknum), Some(block.id().hash));
             let inputs = self.state.unknown_inputs(block.transactions());
             let facts = self.facts(inputs.map(|key| key.position));
@@ -347,11 +363,6 @@ impl Node {
         facts
             .filter_map(|position| Some((position, self.store.output(position)?)))
             .collect()
-    }
-
-    fn commit_state(&mut self, updates: Vec<StateUpdate>) {
-        self.store
-            .commit(updates.into_iter().map(DbUpdate::from).collect());
     }
 }
 

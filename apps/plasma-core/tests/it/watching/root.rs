@@ -61,6 +61,8 @@ pub(super) struct World {
     left: BTreeSet<UtxoPos>,
     records: BTreeMap<UtxoPos, Record>,
     deposits: u64,
+    /// With the heights at which they were made.
+    pub(super) deposited: Vec<(u64, Deposit)>,
     branches: BTreeMap<u64, u64>,
     branch: u64,
 }
@@ -104,6 +106,7 @@ impl World {
             left: BTreeSet::new(),
             records: BTreeMap::new(),
             deposits: 0,
+            deposited: Vec::new(),
             branches: BTreeMap::new(),
             branch: 0,
         }
@@ -139,7 +142,8 @@ impl World {
         self.height += blocks;
     }
 
-    pub(super) fn deposit(&mut self, who: u8) -> Deposit {
+    pub(super) fn deposit(&mut self, who: u8) {
+        self.height += 1;
         self.deposits += 1;
         let blknum = Blknum::new(self.top().get() + self.deposits);
         let amount = U256::from(DEPOSIT_WEI);
@@ -151,12 +155,13 @@ impl World {
             by,
         };
         self.made.insert(UtxoPos::deposit(blknum), made);
-        Deposit {
+        let deposit = Deposit {
             blknum,
             owner,
             currency: ETH,
             amount,
-        }
+        };
+        self.deposited.push((self.height, deposit));
     }
 
     /// The operator puts payments into a block and submits its root.
@@ -334,9 +339,16 @@ impl World {
         (self.height, log_index)
     }
 
-    /// Replaces the newest blocks of the root chain: submissions in them are mined again, all in the same new block.
+    /// Replaces the newest blocks of the root chain: submissions in them are mined again, all in the same new block. They do not
+    /// change places with deposits or payments of exits, for whether a spend is good depends on which comes first.
     pub(super) fn reorganise(&mut self, depth: u64) {
-        let first = self.height.saturating_sub(depth) + 1;
+        let is_payment =
+            |event: &&EthEvent| matches!(event.event, RootChainEvent::ExitFinalized { .. });
+        let payments = self.log.iter().filter(is_payment);
+        let payments = payments.map(|event| event.eth_height.get());
+        let deposits = self.deposited.iter().map(|(height, _)| *height);
+        let fixed = payments.chain(deposits).max().unwrap_or_default();
+        let first = self.height.saturating_sub(depth).max(fixed) + 1;
         self.branch += 1;
         for height in first..=self.height {
             self.branches.insert(height, self.branch);
