@@ -121,6 +121,9 @@ pub struct BlockGetter {
     config: BlockGetterConfig,
     last_applied: Blknum,
     applying: Option<Blknum>,
+    /// The next block could not be executed without the deposits up to its height.
+    needs_deposits: bool,
+    deposits_height: EthHeight,
     synced_height: EthHeight,
     submissions: Submissions,
     attempts: Attempts,
@@ -138,6 +141,8 @@ impl BlockGetter {
             config,
             last_applied: record.last_applied,
             applying: None,
+            needs_deposits: false,
+            deposits_height: EthHeight::default(),
             synced_height: record.synced_height,
             submissions: Submissions::starting_at(record.synced_height),
             attempts: Attempts::default(),
@@ -281,14 +286,22 @@ impl BlockGetter {
     }
 
     /// The next block for the ledger, once it is here and submitted no later than `sync_height`. It ends in one
-    /// [`Self::on_applied`] or [`Self::on_invalid`] before the next is given out. (`W6`)
-    pub fn next_block(&mut self, sync_height: EthHeight) -> Option<VerifiedBlock> {
+    /// [`Self::on_applied`] or [`Self::on_invalid`] before the next is given out. `deposits_height` is the height of
+    /// [`Service::Depositor`]: the ledger knows all deposits up to it. (`W6`)
+    pub fn next_block(
+        &mut self,
+        sync_height: EthHeight,
+        deposits_height: EthHeight,
+    ) -> Option<VerifiedBlock> {
         let blknum = self.last_applied.next_child_block()?;
         if self.applying.is_some() || self.limit().is_some_and(|limit| blknum >= limit) {
             return None;
         }
         let submission = self.submissions.waiting(blknum)?;
-        if submission.eth_height > sync_height {
+        self.deposits_height = deposits_height;
+        let is_allowed = submission.eth_height <= sync_height;
+        let has_deposits = !self.needs_deposits || submission.eth_height <= deposits_height;
+        if !is_allowed || !has_deposits {
             return None;
         }
         let hash = submission.hash;
@@ -307,13 +320,17 @@ impl BlockGetter {
     pub fn on_applied(&mut self, sync_height: EthHeight, updates: &mut Vec<DbUpdate>) {
         if let Some(blknum) = self.applying.take() {
             self.last_applied = blknum;
+            self.needs_deposits = false;
             self.submissions
                 .on_applied(blknum, self.config.reorg_margin_eth_blocks);
         }
         self.on_synced(sync_height, updates);
     }
 
-    /// The ledger refused the block of [`Self::next_block`]. (`W4`)
+    /// The ledger refused the block of [`Self::next_block`].
+    ///
+    /// No fault is returned when nobody is to blame yet: when the block is no longer on the root chain, or spends a deposit from
+    /// heights where deposits were not read so far. It will be executed again when they are. (`W4`)
     pub fn on_invalid(
         &mut self,
         block: VerifiedBlock,
@@ -322,7 +339,17 @@ impl BlockGetter {
     ) -> Option<ChainFault> {
         self.applying = None;
         let id = block.id();
+        let submission = self.submissions.waiting(id.blknum)?;
+        let (hash, eth_height) = (submission.hash, submission.eth_height);
+        if hash != id.hash {
+            return None;
+        }
         self.fetched.insert(id.blknum, Fetched::Whole(block));
+        let may_be_late = matches!(fault, BlockFault::UnknownDeposit { .. });
+        self.needs_deposits = may_be_late && eth_height > self.deposits_height;
+        if self.needs_deposits {
+            return None; // W6
+        }
         self.raise(id, fault.into(), updates) // W4
     }
 

@@ -139,9 +139,13 @@ impl ExitProcessor {
         }
     }
 
-    /// The chain has a fault: what the ledger says about this block and later ones no longer counts. (`E8`, `E16`)
+    /// The chain has a fault: what the ledger says about this block and later ones no longer counts. Telling it again changes
+    /// nothing. (`E8`, `E16`)
     pub fn on_fault(&mut self, blknum: Blknum) {
-        self.edge.fault = Some(self.edge.fault.map_or(blknum, |fault| fault.min(blknum)));
+        if self.edge.fault.is_some_and(|fault| fault <= blknum) {
+            return;
+        }
+        self.edge.fault = Some(blknum);
         let from = UtxoPos::new(blknum, TxIndex::new(0), OutputIndex::new(0));
         let concerned: Vec<UtxoPos> = self.watched.range(from..).map(|(at, _)| *at).collect();
         for position in concerned {

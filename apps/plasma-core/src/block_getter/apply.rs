@@ -3,7 +3,7 @@
 use super::verified::{BlockFault, BlockId, VerifiedBlock};
 use crate::db_update::{BlockHeader, StateUpdate};
 use crate::fees::RequiredFee;
-use crate::state::{OutputFacts, State};
+use crate::state::{ExecError, OutputFacts, State};
 use crate::wire::{Blknum, InputPointer, TxIndex, UtxoPos};
 use thiserror::Error;
 
@@ -79,8 +79,8 @@ pub fn apply_block(
     for (txindex, tx) in (0..).map(TxIndex::new).zip(block.transactions()) {
         let executed = state.exec(tx.clone(), &RequiredFee::Ignored, facts, &mut updates);
         if let Err(error) = executed {
+            let fault = fault_of(txindex, error, state, facts);
             state.abandon_block();
-            let fault = BlockFault::Execution { txindex, error };
             return Err(ApplyError::Invalid { id, fault });
         }
         let inputs = tx.transaction().inputs().iter().copied();
@@ -102,4 +102,18 @@ pub fn apply_block(
         updates,
         spent,
     })
+}
+
+/// Tells a deposit that was never heard of from one that is spent.
+fn fault_of(txindex: TxIndex, error: ExecError, state: &State, facts: &OutputFacts) -> BlockFault {
+    match error {
+        ExecError::UtxoNotFound { position }
+            if position.blknum.is_deposit()
+                && !facts.contains_key(&position)
+                && state.unknown([position]).next().is_some() =>
+        {
+            BlockFault::UnknownDeposit { txindex, position }
+        }
+        _ => BlockFault::Execution { txindex, error },
+    }
 }

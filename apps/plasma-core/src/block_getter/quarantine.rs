@@ -46,7 +46,7 @@ impl Quarantine {
 
 impl BlockGetter {
     /// Takes one downloaded block into the quarantine: the writes are appended, to be committed before the next call. `None`
-    /// when there is none, or when nothing is wrong with the chain.
+    /// when there is none, or when nothing is wrong with the chain. (`W9`)
     ///
     /// # After a restart
     /// Blocks above the first one that is missing are downloaded and written again, which changes nothing.
@@ -140,7 +140,7 @@ impl BlockGetter {
 }
 
 /// The spends of a transaction that a challenge can show. The contracts cannot hash a transaction with an input beyond their
-/// bounds, so such a transaction proves nothing, and it must not take the place of one that does.
+/// bounds, so such a transaction proves nothing, and it must not take the place of one that does. (`W9`)
 fn evidence(tx: &RecoveredTx) -> impl Iterator<Item = UtxoKey> {
     let inputs = tx.transaction().inputs().iter().copied();
     let positions = inputs.map(InputPointer::position);

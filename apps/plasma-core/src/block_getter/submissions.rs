@@ -205,3 +205,82 @@ fn submitted(events: &[EthEvent]) -> impl Iterator<Item = (Blknum, &EthEvent)> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn eth(height: u64) -> EthHeight {
+        EthHeight::new(height)
+    }
+
+    /// Block `1000 * height` at each height.
+    fn scan(submissions: &mut Submissions, to: u64, last_applied: Blknum) {
+        let range = submissions.range(eth(to), 20).unwrap();
+        let mut facts = SubmissionFacts::default();
+        let heights = range.start().get().max(1)..=range.end().get();
+        let events = heights.map(|height| {
+            let blknum = Blknum::new(height * 1000);
+            facts.roots.insert(blknum, H256::from_low_u64_be(height));
+            EthEvent {
+                eth_height: eth(height),
+                eth_block_hash: H256::from_low_u64_be(height),
+                root_chain_txhash: H256::zero(),
+                log_index: 0,
+                event: RootChainEvent::BlockSubmitted { blknum },
+            }
+        });
+        let events: Vec<_> = events.collect();
+        facts.ledger = facts.roots.clone();
+        assert_eq!(
+            submissions.scan(&range, &events, &facts, last_applied, None),
+            None
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_in_memory_is_read_again() {
+        let fit = u64::try_from(WAITING_MAX).unwrap();
+        let mut submissions = Submissions::default();
+        scan(&mut submissions, fit + 100, Blknum::default());
+        assert_eq!(submissions.waiting.len(), WAITING_MAX);
+        assert_eq!(submissions.done_up_to(eth(fit + 100)), eth(0));
+        assert_eq!(
+            submissions.range(eth(fit + 100), 20),
+            Some(eth(fit - 20)..=eth(fit + 100))
+        );
+        for height in 1..=fit {
+            submissions.on_applied(Blknum::new(height * 1000), 20);
+            assert!(submissions.applied.len() <= 21, "old history is forgotten");
+        }
+        assert_eq!(
+            submissions.done_up_to(eth(fit + 100)),
+            eth(fit),
+            "and no further"
+        );
+        scan(&mut submissions, fit + 100, Blknum::new(fit * 1000));
+        assert_eq!(submissions.waiting.len(), 100);
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_submitted_are_ignored() {
+        for blknum in [0, 1, 999, 1001, BLKNUM_MAX / 1000 * 1000 + 1000, u64::MAX] {
+            let mut submissions = Submissions::default();
+            let event = EthEvent {
+                eth_height: eth(1),
+                eth_block_hash: H256::zero(),
+                root_chain_txhash: H256::zero(),
+                log_index: 0,
+                event: RootChainEvent::BlockSubmitted {
+                    blknum: Blknum::new(blknum),
+                },
+            };
+            assert_eq!(submissions.unknown(std::slice::from_ref(&event), None), []);
+            let range = eth(0)..=eth(1);
+            let facts = SubmissionFacts::default();
+            submissions.scan(&range, &[event], &facts, Blknum::default(), None);
+            assert_eq!(submissions.top(), Blknum::default(), "{blknum}");
+            assert_eq!(submissions.done_up_to(eth(1)), eth(1), "{blknum}");
+        }
+    }
+}

@@ -173,7 +173,7 @@ impl Universe {
     fn apply(&mut self, sync_height: u64) -> Vec<u64> {
         let mut applied = Vec::new();
         let mut updates = Vec::new();
-        while let Some(block) = self.getter.next_block(eth(sync_height)) {
+        while let Some(block) = self.getter.next_block(eth(sync_height), eth(sync_height)) {
             self.ledger.insert(block.id().blknum, block.id().hash);
             applied.push(block.id().blknum.get());
             self.getter.on_applied(eth(sync_height), &mut updates);

@@ -5,6 +5,7 @@
 use crate::state::ExecError;
 use crate::wire::{
     Blknum, BlockHash, MAX_BLOCK_TRANSACTIONS, MerkleBuilder, RecoverTxError, RecoveredTx, TxIndex,
+    UtxoPos,
 };
 use thiserror::Error;
 
@@ -47,6 +48,15 @@ pub enum BlockFault {
         txindex: TxIndex,
         /// Why.
         error: ExecError,
+    },
+    /// A transaction spends a deposit that the ledger has never heard of. The rule is the same, but it may be the watcher that is
+    /// late: see [`BlockGetter::on_invalid`](super::BlockGetter::on_invalid).
+    #[error("tx_execution")]
+    UnknownDeposit {
+        /// Which one: the first of them.
+        txindex: TxIndex,
+        /// The output of the deposit.
+        position: UtxoPos,
     },
     /// The operator replaced the root of a block that is part of the ledger, by way of a root chain reorganisation.
     #[error("submitted_root_changed")]

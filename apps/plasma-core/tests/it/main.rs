@@ -7,6 +7,7 @@ mod merkle;
 mod state;
 mod state_model;
 mod vectors;
+mod watching;
 
 /// Bytes from hex, with or without the prefix.
 pub(crate) fn unhex(hex: &str) -> Vec<u8> {

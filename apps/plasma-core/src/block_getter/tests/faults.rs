@@ -83,7 +83,7 @@ fn a_block_that_fails_to_execute_is_a_fault() {
     universe.start(0);
     universe.deliver(1000);
     universe.deliver(2000);
-    let block = universe.getter.next_block(eth(2)).unwrap();
+    let block = universe.getter.next_block(eth(2), eth(2)).unwrap();
     let error = crate::state::ExecError::AmountsDoNotAddUp;
     let txindex = crate::wire::TxIndex::new(0);
     let mut updates = Vec::new();

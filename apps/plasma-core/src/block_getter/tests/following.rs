@@ -106,15 +106,15 @@ fn only_one_block_at_a_time_is_given_out() {
     universe.start(0);
     universe.deliver(1000);
     universe.deliver(2000);
-    assert!(universe.getter.next_block(eth(2)).is_some());
-    assert_eq!(universe.getter.next_block(eth(2)), None);
+    assert!(universe.getter.next_block(eth(2), eth(2)).is_some());
+    assert_eq!(universe.getter.next_block(eth(2), eth(2)), None);
     assert_eq!(
         universe.start(0),
         NOTHING,
         "it is not downloaded again meanwhile"
     );
     universe.getter.on_applied(eth(2), &mut Vec::new());
-    assert!(universe.getter.next_block(eth(2)).is_some());
+    assert!(universe.getter.next_block(eth(2), eth(2)).is_some());
 }
 
 #[test]
@@ -255,4 +255,49 @@ fn a_height_without_a_root_is_read_again() {
     universe.sync(3);
     assert_eq!(universe.getter.last_applied(), Blknum::new(2000));
     assert_eq!(universe.getter.synced_height(), eth(3));
+}
+
+/// The story: a watcher that read a deposit later than the operator took the spend of it for a theft (user-pains B9).
+#[test]
+fn a_block_waits_for_the_deposits_it_may_spend() {
+    let position = pos(1, 0, 0);
+    let txindex = crate::wire::TxIndex::new(0);
+    let fault = BlockFault::UnknownDeposit { txindex, position };
+    let mut universe = Universe::with_blocks(1);
+    universe.scan(9);
+    universe.start(0);
+    universe.deliver(1000);
+    let mut updates = Vec::new();
+    let next =
+        |universe: &mut Universe, deposits| universe.getter.next_block(eth(9), eth(deposits));
+    let block = next(&mut universe, 0).expect("most blocks need no new deposits");
+    assert_eq!(universe.getter.on_invalid(block, fault, &mut updates), None);
+    assert_eq!(next(&mut universe, 0), None, "no sense in trying again");
+    let block = next(&mut universe, 1).expect("the deposits are there");
+    let fault = universe.getter.on_invalid(block, fault, &mut updates);
+    let kind = FaultKind::InvalidBlock("tx_execution".to_owned());
+    assert_eq!(
+        fault.map(|fault| fault.kind),
+        Some(kind),
+        "now it is a theft"
+    );
+}
+
+#[test]
+fn a_block_that_leaves_the_root_chain_while_it_is_executed_is_nobodys_fault() {
+    let mut universe = Universe::with_blocks(1);
+    universe.scan(1);
+    universe.start(0);
+    universe.deliver(1000);
+    let block = universe.getter.next_block(eth(1), eth(1)).unwrap();
+    universe.branch = 1;
+    universe.submitted[0].2 = other_block(1000).id().hash;
+    universe.scan(2);
+    let error = crate::state::ExecError::AmountsDoNotAddUp;
+    let txindex = crate::wire::TxIndex::new(0);
+    let fault = BlockFault::Execution { txindex, error };
+    let mut updates = Vec::new();
+    assert_eq!(universe.getter.on_invalid(block, fault, &mut updates), None);
+    assert_eq!(updates, []);
+    assert_eq!(universe.start(0), [1000]);
 }
