@@ -6,10 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 fn read(path: impl AsRef<Path>) -> String {
@@ -26,8 +23,7 @@ fn files(extensions: &[&str]) -> Vec<PathBuf> {
         .expect("the tidy tests need git");
     let files = String::from_utf8(listed.stdout).unwrap();
     let wanted = |path: &PathBuf| {
-        path.extension()
-            .is_some_and(|found| extensions.iter().any(|wanted| found == *wanted))
+        path.extension().is_some_and(|found| extensions.iter().any(|wanted| found == *wanted))
     };
     files
         .lines()
@@ -52,30 +48,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("plasma-rpc", &["plasma-core"]),
     ("plasma-store", &["plasma-core"]),
     ("plasma-eth", &["plasma-core"]),
-    (
-        "plasma-node",
-        &["plasma-core", "plasma-store", "plasma-eth"],
-    ),
-    (
-        "child-chain",
-        &[
-            "plasma-core",
-            "plasma-rpc",
-            "plasma-store",
-            "plasma-eth",
-            "plasma-node",
-        ],
-    ),
-    (
-        "watcher",
-        &[
-            "plasma-core",
-            "plasma-rpc",
-            "plasma-store",
-            "plasma-eth",
-            "plasma-node",
-        ],
-    ),
+    ("plasma-node", &["plasma-core", "plasma-store", "plasma-eth"]),
+    ("child-chain", &["plasma-core", "plasma-rpc", "plasma-store", "plasma-eth", "plasma-node"]),
+    ("watcher", &["plasma-core", "plasma-rpc", "plasma-store", "plasma-eth", "plasma-node"]),
     (
         "penning",
         &[
@@ -105,16 +80,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 #[test]
 fn crates_depend_downwards_only() {
-    let allowed: BTreeMap<&str, BTreeSet<&str>> = ALLOWED
-        .iter()
-        .map(|(name, below)| (*name, below.iter().copied().collect()))
-        .collect();
+    let allowed: BTreeMap<&str, BTreeSet<&str>> =
+        ALLOWED.iter().map(|(name, below)| (*name, below.iter().copied().collect())).collect();
     let metadata = metadata();
-    let found: BTreeSet<&str> = metadata
-        .packages
-        .iter()
-        .map(|package| package.name.as_str())
-        .collect();
+    let found: BTreeSet<&str> =
+        metadata.packages.iter().map(|package| package.name.as_str()).collect();
     assert_eq!(
         found,
         allowed.keys().copied().collect(),
@@ -128,11 +98,7 @@ fn crates_depend_downwards_only() {
         {
             let ours = allowed.contains_key(dependency.name.as_str());
             let fine = !ours || allowed[package.name.as_str()].contains(dependency.name.as_str());
-            assert!(
-                fine,
-                "{} must not depend on {}",
-                package.name, dependency.name
-            );
+            assert!(fine, "{} must not depend on {}", package.name, dependency.name);
         }
     }
 }
@@ -171,20 +137,10 @@ const IO: &str =
 fn the_core_has_no_io_in_its_tree() {
     let arguments = "tree --offline -p plasma-core -e normal --prefix none --format {p}";
     let tree = cargo(arguments).output().unwrap();
-    assert!(
-        tree.status.success(),
-        "{}",
-        String::from_utf8_lossy(&tree.stderr)
-    );
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
     let tree = String::from_utf8(tree.stdout).unwrap();
-    let crates: BTreeSet<&str> = tree
-        .lines()
-        .filter_map(|line| line.split(' ').next())
-        .collect();
-    assert!(
-        crates.contains("secp256k1"),
-        "the tree was not read: {tree}"
-    );
+    let crates: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(crates.contains("secp256k1"), "the tree was not read: {tree}");
     for io in IO.split(' ') {
         assert!(!crates.contains(io), "plasma-core must not reach {io}");
     }
@@ -203,9 +159,8 @@ fn the_core_builds_for_wasm_where_that_target_is_installed() {
         );
         return;
     }
-    let built = cargo(&format!("check --offline -p plasma-core --target {target}"))
-        .status()
-        .unwrap();
+    let built =
+        cargo(&format!("check --offline -p plasma-core --target {target}")).status().unwrap();
     assert!(built.success(), "plasma-core does not build for {target}");
 }
 
@@ -219,11 +174,7 @@ fn cargo(arguments: &str) -> Command {
 fn source_files_are_short() {
     for path in files(&["rs", "sol", "mjs", "js"]) {
         let lines = read(&path).lines().count();
-        assert!(
-            lines <= 500,
-            "{} has {lines} lines: split it by noun",
-            path.display()
-        );
+        assert!(lines <= 500, "{} has {lines} lines: split it by noun", path.display());
     }
 }
 
@@ -231,15 +182,8 @@ fn source_files_are_short() {
 fn every_module_says_what_it_is() {
     for path in files(&["rs"]) {
         let text = read(&path);
-        let first = text
-            .lines()
-            .find(|line| !line.trim().is_empty())
-            .unwrap_or_default();
-        assert!(
-            first.starts_with("//!"),
-            "{} has no module documentation",
-            path.display()
-        );
+        let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        assert!(first.starts_with("//!"), "{} has no module documentation", path.display());
     }
 }
 
@@ -258,11 +202,7 @@ fn nothing_is_left_undone_or_switched_off() {
     for path in files(&["rs", "sol", "mjs", "js", "toml"]) {
         let text = read(&path);
         for word in &banned {
-            assert!(
-                !text.contains(word.as_str()),
-                "{} contains {word}",
-                path.display()
-            );
+            assert!(!text.contains(word.as_str()), "{} contains {word}", path.display());
         }
     }
 }
@@ -279,9 +219,7 @@ fn identifiers_use_the_words_of_the_glossary() {
         "main_chain",
         "MainChain",
     ];
-    for path in files(&["rs", "sol"])
-        .into_iter()
-        .filter(|path| !path.ends_with("tests/it/tidy.rs"))
+    for path in files(&["rs", "sol"]).into_iter().filter(|path| !path.ends_with("tests/it/tidy.rs"))
     {
         for (number, line) in read(&path).lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
@@ -312,27 +250,16 @@ fn the_map_lists_every_crate_and_the_index_every_decision() {
         .filter(|path| path.starts_with("docs/adr") && !path.ends_with("README.md"))
     {
         let name = path.file_name().unwrap().to_str().unwrap();
-        assert!(
-            index.contains(name),
-            "docs/adr/README.md does not list {name}"
-        );
+        assert!(index.contains(name), "docs/adr/README.md does not list {name}");
     }
 }
 
 #[test]
 fn every_dependency_says_why_it_is_there() {
     let manifest = read("Cargo.toml");
-    let dependencies = manifest
-        .split("[workspace.dependencies]")
-        .nth(1)
-        .unwrap()
-        .split("\n[")
-        .next()
-        .unwrap();
-    for line in dependencies
-        .lines()
-        .filter(|line| line.contains('=') && !line.starts_with('#'))
-    {
+    let dependencies =
+        manifest.split("[workspace.dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    for line in dependencies.lines().filter(|line| line.contains('=') && !line.starts_with('#')) {
         let ours = line.contains("path =");
         assert!(ours || line.contains(" # "), "no reason is given: {line}");
         assert!(ours || line.contains("\"="), "no version is pinned: {line}");
@@ -356,11 +283,7 @@ fn every_limit_is_in_the_table() {
                 continue;
             };
             let fine = !name.ends_with("_MAX") || table.contains(&format!("`{name}`"));
-            assert!(
-                fine,
-                "docs/operate/limits.md does not list `{name}` of {}",
-                path.display()
-            );
+            assert!(fine, "docs/operate/limits.md does not list `{name}` of {}", path.display());
         }
     }
 }

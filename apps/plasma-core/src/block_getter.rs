@@ -148,9 +148,7 @@ impl BlockGetter {
             attempts: Attempts::default(),
             fetched: BTreeMap::new(),
             quarantine: Quarantine::starting_after(
-                record
-                    .quarantined_up_to
-                    .max(before_fault.unwrap_or_default()),
+                record.quarantined_up_to.max(before_fault.unwrap_or_default()),
             ),
             fault: record.fault,
         }
@@ -159,8 +157,7 @@ impl BlockGetter {
     /// Which `BlockSubmitted` events to read to know all of them up to `to`: the new heights and a margin of old ones. `None`
     /// when `to` brings nothing new. Reading ahead of the height up to which blocks may be applied is allowed.
     pub fn scan_range(&self, to: EthHeight) -> Option<RangeInclusive<EthHeight>> {
-        self.submissions
-            .range(to, self.config.reorg_margin_eth_blocks)
+        self.submissions.range(to, self.config.reorg_margin_eth_blocks)
     }
 
     /// Which numbers [`SubmissionFacts`] are needed for to take these events.
@@ -178,16 +175,13 @@ impl BlockGetter {
         updates: &mut Vec<DbUpdate>,
     ) -> Option<ChainFault> {
         let limit = self.limit();
-        let changed = self
-            .submissions
-            .scan(range, events, facts, self.last_applied, limit)?;
+        let changed = self.submissions.scan(range, events, facts, self.last_applied, limit)?;
         self.raise(changed, BlockFault::SubmittedRootChanged.into(), updates) // W8
     }
 
     /// Takes the contract's `nextChildBlock`. Needed in quarantine only, where blocks may be older than the events that are read.
     pub fn on_next_child_block(&mut self, next_child_block: Blknum) {
-        self.submissions
-            .raise_top(next_child_block.previous_child_block());
+        self.submissions.raise_top(next_child_block.previous_child_block());
     }
 
     /// Blocks to start downloading now. Each ends in one [`Self::on_download`].
@@ -224,9 +218,7 @@ impl BlockGetter {
         let submissions = &self.submissions;
         let with_hash = picked.into_iter().map(|blknum| Download {
             blknum,
-            hash: submissions
-                .waiting(blknum)
-                .map(|submission| submission.hash),
+            hash: submissions.waiting(blknum).map(|submission| submission.hash),
         });
         with_hash.collect()
     }
@@ -321,8 +313,7 @@ impl BlockGetter {
         if let Some(blknum) = self.applying.take() {
             self.last_applied = blknum;
             self.needs_deposits = false;
-            self.submissions
-                .on_applied(blknum, self.config.reorg_margin_eth_blocks);
+            self.submissions.on_applied(blknum, self.config.reorg_margin_eth_blocks);
         }
         self.on_synced(sync_height, updates);
     }
@@ -405,10 +396,7 @@ impl BlockGetter {
     }
 
     fn retry_later(&mut self, blknum: Blknum, now_ms: u64) -> Downloaded {
-        let pauses = (
-            self.config.retry_pause_ms_min,
-            self.config.retry_pause_ms_max,
-        );
+        let pauses = (self.config.retry_pause_ms_min, self.config.retry_pause_ms_max);
         let at_ms = self.attempts.retry_later(blknum, now_ms, pauses);
         if let Some(limit) = self.limit() {
             self.limit_missing(limit);
@@ -426,11 +414,7 @@ impl BlockGetter {
         if self.limit().is_some_and(|limit| limit <= at.blknum) {
             return None;
         }
-        let fault = ChainFault {
-            blknum: at.blknum,
-            hash: at.hash,
-            kind,
-        };
+        let fault = ChainFault { blknum: at.blknum, hash: at.hash, kind };
         let last_valid = at.blknum.previous_child_block();
         self.submissions.drop_from(at.blknum);
         self.quarantine = Quarantine::starting_after(last_valid);

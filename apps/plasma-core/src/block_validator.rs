@@ -82,13 +82,9 @@ pub fn validate_block(
 
 /// Fee claims stand at the end, one per currency.
 fn check_fee_claims(transactions: &[RecoveredTx]) -> Result<(), BlockInvalid> {
-    let first_claim = transactions
-        .iter()
-        .position(|tx| tx.tx_type() == TxType::FeeClaim);
+    let first_claim = transactions.iter().position(|tx| tx.tx_type() == TxType::FeeClaim);
     let mut currencies = BTreeSet::new();
-    let claims = transactions
-        .iter()
-        .skip(first_claim.unwrap_or(transactions.len()));
+    let claims = transactions.iter().skip(first_claim.unwrap_or(transactions.len()));
     // The order of the two rules shows when both are broken: types come first.
     if claims.clone().any(|tx| tx.tx_type() != TxType::FeeClaim) {
         return Err(BlockInvalid::PaymentAmongFeeClaims);
@@ -132,14 +128,9 @@ mod tests {
         expected: &str,
     ) {
         let bytes = transactions.iter().map(|tx| tx.signed_bytes().into());
-        let block = Block {
-            number: Blknum::new(1000),
-            hash,
-            transactions: bytes.collect(),
-        };
-        let recovered = transactions
-            .iter()
-            .map(|tx| RecoveredTx::from_bytes(tx.signed_bytes(), &domain()));
+        let block = Block { number: Blknum::new(1000), hash, transactions: bytes.collect() };
+        let recovered =
+            transactions.iter().map(|tx| RecoveredTx::from_bytes(tx.signed_bytes(), &domain()));
         let found = validate_block(&block, recovered.collect());
         let found = found.map_or_else(|invalid| invalid.to_string(), |()| "ok".to_owned());
         assert_eq!(found, expected, "{description}");
@@ -151,47 +142,18 @@ mod tests {
         let pay = |blknum: u64| payment(&alice, &[(blknum, 0)], 5);
         let two_inputs = payment(&alice, &[(1, 0), (2, 0)], 5);
         check("payments", &[pay(1), pay(2)], "ok");
-        check(
-            "payments and claims",
-            &[pay(1), claim(ETH, 1), claim(TOKEN, 1)],
-            "ok",
-        );
+        check("payments and claims", &[pay(1), claim(ETH, 1), claim(TOKEN, 1)], "ok");
         check("nothing but a claim", &[claim(ETH, 1)], "ok");
         check("nothing", &[], "empty_block");
-        check(
-            "an input in two transactions",
-            &[pay(1), two_inputs],
-            "block_duplicate_inputs",
-        );
-        check(
-            "the same transaction twice",
-            &[pay(1), pay(1)],
-            "block_duplicate_inputs",
-        );
+        check("an input in two transactions", &[pay(1), two_inputs], "block_duplicate_inputs");
+        check("the same transaction twice", &[pay(1), pay(1)], "block_duplicate_inputs");
         let behind = "unexpected_transaction_type_at_fee_index";
         check("a payment last", &[claim(ETH, 1), pay(1)], behind);
-        check(
-            "a payment between",
-            &[pay(1), claim(ETH, 1), pay(2), claim(TOKEN, 1)],
-            behind,
-        );
+        check("a payment between", &[pay(1), claim(ETH, 1), pay(2), claim(TOKEN, 1)], behind);
         let twice = "duplicate_fee_transaction_for_ccy";
-        check(
-            "two claims of one currency",
-            &[pay(1), claim(ETH, 1), claim(ETH, 2)],
-            twice,
-        );
-        check(
-            "types come before currencies",
-            &[claim(ETH, 1), claim(ETH, 2), pay(1)],
-            behind,
-        );
-        check_with_hash(
-            "another root",
-            &[pay(1)],
-            H256::zero(),
-            "invalid_merkle_root",
-        );
+        check("two claims of one currency", &[pay(1), claim(ETH, 1), claim(ETH, 2)], twice);
+        check("types come before currencies", &[claim(ETH, 1), claim(ETH, 2), pay(1)], behind);
+        check_with_hash("another root", &[pay(1)], H256::zero(), "invalid_merkle_root");
     }
 
     #[test]
@@ -207,10 +169,7 @@ mod tests {
             assert_eq!(broken(error), Err(error.into()));
         }
         assert_eq!(check_size(&block(65_536)), Ok(()));
-        assert_eq!(
-            check_size(&block(65_537)),
-            Err(BlockInvalid::TooManyTransactions)
-        );
+        assert_eq!(check_size(&block(65_537)), Err(BlockInvalid::TooManyTransactions));
         let too_many = validate_block(&block(65_537), vec![Err(malformed)]);
         assert_eq!(too_many, Err(BlockInvalid::TooManyTransactions));
     }

@@ -107,11 +107,9 @@ impl From<&ChainFault> for ByzantineEvent {
     fn from(fault: &ChainFault) -> Self {
         let (blknum, hash) = (fault.blknum, fault.hash);
         match &fault.kind {
-            FaultKind::InvalidBlock(error_type) => Self::InvalidBlock {
-                blknum,
-                hash,
-                error_type: error_type.clone(),
-            },
+            FaultKind::InvalidBlock(error_type) => {
+                Self::InvalidBlock { blknum, hash, error_type: error_type.clone() }
+            }
             FaultKind::Withheld => Self::BlockWithholding { blknum, hash },
         }
     }
@@ -134,37 +132,17 @@ mod tests {
             scheduled_finalization_time_s: 0,
             spending_txhash: None,
         };
-        let fault = |kind| ChainFault {
-            blknum: Blknum::new(1000),
-            hash: H256::zero(),
-            kind,
-        };
+        let fault = |kind| ChainFault { blknum: Blknum::new(1000), hash: H256::zero(), kind };
         let invalid = fault(FaultKind::InvalidBlock("incorrect_hash".to_owned()));
         for (event, name, remedy) in [
-            (
-                ByzantineEvent::UnchallengedExit(exit.clone()),
-                "unchallenged_exit",
-                Remedy::MassExit,
-            ),
-            (
-                ByzantineEvent::InvalidExit(exit),
-                "invalid_exit",
-                Remedy::ChallengeExit,
-            ),
+            (ByzantineEvent::UnchallengedExit(exit.clone()), "unchallenged_exit", Remedy::MassExit),
+            (ByzantineEvent::InvalidExit(exit), "invalid_exit", Remedy::ChallengeExit),
             ((&invalid).into(), "invalid_block", Remedy::MassExit),
-            (
-                (&fault(FaultKind::Withheld)).into(),
-                "block_withholding",
-                Remedy::MassExit,
-            ),
+            ((&fault(FaultKind::Withheld)).into(), "block_withholding", Remedy::MassExit),
         ] {
             assert_eq!(event.name(), name);
             assert_eq!(event.remedy(), remedy, "{name}");
-            assert_eq!(
-                event.makes_chain_unsafe(),
-                remedy == Remedy::MassExit,
-                "{name}"
-            );
+            assert_eq!(event.makes_chain_unsafe(), remedy == Remedy::MassExit, "{name}");
         }
     }
 }

@@ -29,11 +29,7 @@ pub struct EthEventListenerConfig {
 
 impl Default for EthEventListenerConfig {
     fn default() -> Self {
-        Self {
-            range_eth_blocks_max: 1_000,
-            ranges_per_tick_max: 10,
-            batch_events_max: 10_000,
-        }
+        Self { range_eth_blocks_max: 1_000, ranges_per_tick_max: 10, batch_events_max: 10_000 }
     }
 }
 
@@ -173,9 +169,7 @@ impl EthEventListener {
             return None;
         }
         self.ranges_left = left;
-        let last = self
-            .synced_height
-            .plus(self.config.range_eth_blocks_max.max(1));
+        let last = self.synced_height.plus(self.config.range_eth_blocks_max.max(1));
         let range = self.synced_height.plus(1)..=self.sync_height.min(last); // R6
         self.phase = Phase::Reading(range.clone());
         Some(range)
@@ -201,11 +195,7 @@ impl EthEventListener {
         events.dedup();
         let synced_height = cut(&mut events, self.config.batch_events_max).unwrap_or(*range.end());
         self.phase = Phase::Committing(synced_height);
-        Ok(Some(EventBatch {
-            service: self.service,
-            events,
-            synced_height,
-        }))
+        Ok(Some(EventBatch { service: self.service, events, synced_height }))
     }
 
     /// The batch up to `synced_height` is on disk; returns the height to check in with. `None` when no such batch is out.
@@ -246,11 +236,7 @@ impl EthEventListener {
             }
             let kind = event.event.kind();
             if !wanted.contains(&kind) {
-                return Err(EventsError::UnexpectedKind {
-                    kind,
-                    eth_height,
-                    log_index,
-                });
+                return Err(EventsError::UnexpectedKind { kind, eth_height, log_index });
             }
         }
         Ok(())
@@ -269,10 +255,7 @@ fn refuse_contradictions(events: &[EthEvent]) -> Result<(), EventsError> {
             return Err(EventsError::TwoHistories { eth_height });
         }
         if place(next) == place(event) && next != event {
-            return Err(EventsError::Contradiction {
-                eth_height,
-                log_index,
-            });
+            return Err(EventsError::Contradiction { eth_height, log_index });
         }
     }
     Ok(())
@@ -283,11 +266,7 @@ fn refuse_contradictions(events: &[EthEvent]) -> Result<(), EventsError> {
 fn cut(events: &mut Vec<EthEvent>, events_max: usize) -> Option<EthHeight> {
     let first = events.first()?.eth_height;
     let first_too_many = events.get(events_max)?.eth_height;
-    let complete = if first_too_many == first {
-        first
-    } else {
-        first_too_many.minus(1)
-    };
+    let complete = if first_too_many == first { first } else { first_too_many.minus(1) };
     let kept = events.partition_point(|event| event.eth_height <= complete);
     if kept == events.len() {
         return None;

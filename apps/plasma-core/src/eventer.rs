@@ -59,11 +59,7 @@ impl Eventer {
         let notifications = changes
             .map(|(change, event)| {
                 sequence = sequence.saturating_add(1);
-                Notification {
-                    sequence,
-                    change,
-                    event: event.clone(),
-                }
+                Notification { sequence, change, event: event.clone() }
             })
             .collect();
         self.last_sequence = sequence;
@@ -88,10 +84,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn withheld(blknum: u64) -> ByzantineEvent {
-        ByzantineEvent::BlockWithholding {
-            blknum: Blknum::new(blknum),
-            hash: H256::zero(),
-        }
+        ByzantineEvent::BlockWithholding { blknum: Blknum::new(blknum), hash: H256::zero() }
     }
 
     #[test]

@@ -102,10 +102,7 @@ impl ExitProcessor {
         let mut processor = Self {
             config,
             domain,
-            edge: LedgerEdge {
-                next: ledger_next,
-                fault,
-            },
+            edge: LedgerEdge { next: ledger_next, fault },
             watched: BTreeMap::new(),
             by_id: BTreeMap::new(),
             unchecked: BTreeMap::new(),
@@ -168,15 +165,10 @@ impl ExitProcessor {
         let epoch = self.epoch;
         self.epoch = self.epoch.saturating_add(1);
         let watched = self.unchecked.keys().filter_map(|at| self.watched.get(at));
-        let keys = watched.take(FACTS_MAX).map(|watched| UtxoKey {
-            owner: watched.exit.owner,
-            position: watched.exit.position,
-        });
-        FactsRequest {
-            keys: keys.collect(),
-            epoch,
-            edge: self.edge,
-        }
+        let keys = watched
+            .take(FACTS_MAX)
+            .map(|watched| UtxoKey { owner: watched.exit.owner, position: watched.exit.position });
+        FactsRequest { keys: keys.collect(), epoch, edge: self.edge }
     }
 
     /// Judges the exits of the outputs that were asked about. An output that is not among the facts never was, and nobody

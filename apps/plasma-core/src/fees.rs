@@ -160,12 +160,9 @@ mod tests {
     const OTHER: Currency = primitive_types::H160([2; 20]);
 
     fn accepted() -> AcceptedAmounts {
-        [
-            (ETH, vec![U256::from(5), U256::from(3)]),
-            (TOKEN, vec![U256::from(10)]),
-        ]
-        .into_iter()
-        .collect()
+        [(ETH, vec![U256::from(5), U256::from(3)]), (TOKEN, vec![U256::from(10)])]
+            .into_iter()
+            .collect()
     }
 
     fn check(
@@ -173,15 +170,9 @@ mod tests {
         surpluses: &[(Currency, u64)],
         expected: Result<(), FeeError>,
     ) {
-        let surpluses: Vec<_> = surpluses
-            .iter()
-            .map(|(currency, amount)| (*currency, U256::from(*amount)))
-            .collect();
-        assert_eq!(
-            required.check(&surpluses),
-            expected,
-            "{required:?} {surpluses:?}"
-        );
+        let surpluses: Vec<_> =
+            surpluses.iter().map(|(currency, amount)| (*currency, U256::from(*amount))).collect();
+        assert_eq!(required.check(&surpluses), expected, "{required:?} {surpluses:?}");
     }
 
     #[test]
@@ -196,11 +187,7 @@ mod tests {
         check(one_of, &[(ETH, 0)], Err(FeeError::NotCovered));
         check(one_of, &[], Err(FeeError::NotCovered));
         check(one_of, &[(OTHER, 5)], Err(FeeError::NotCovered));
-        check(
-            one_of,
-            &[(ETH, 5), (TOKEN, 10)],
-            Err(FeeError::MultipleCurrencies),
-        );
+        check(one_of, &[(ETH, 5), (TOKEN, 10)], Err(FeeError::MultipleCurrencies));
         check(one_of, &[(TOKEN, 10)], Ok(()));
     }
 

@@ -157,9 +157,7 @@ fn needed(order: &PaymentOrder) -> BTreeMap<Currency, U512> {
     let payments = order.payments.iter();
     let payments = payments.map(|payment| (payment.currency, payment.amount));
     let fee = (order.fee.currency, order.fee.amount);
-    let amounts = payments
-        .chain([fee])
-        .filter(|(_, amount)| !amount.is_zero());
+    let amounts = payments.chain([fee]).filter(|(_, amount)| !amount.is_zero());
     for (currency, amount) in amounts {
         let sum = needed.entry(currency).or_default();
         *sum = sum.saturating_add(amount.into());
@@ -195,14 +193,9 @@ fn complete(
     purse: &Purse,
 ) -> Result<CreatedTx, PaymentError> {
     let count: usize = selections.iter().map(|one| one.coins.len()).sum();
-    let with_change = selections
-        .iter()
-        .filter(|one| !one.change.is_zero())
-        .count();
+    let with_change = selections.iter().filter(|one| !one.change.is_zero()).count();
     let outputs = order.payments.len().saturating_add(with_change);
-    let free_outputs = MAX_OUTPUTS
-        .checked_sub(outputs)
-        .ok_or(PaymentError::TooManyOutputs)?;
+    let free_outputs = MAX_OUTPUTS.checked_sub(outputs).ok_or(PaymentError::TooManyOutputs)?;
     let free_inputs = MAX_INPUTS.saturating_sub(count);
     purse.sweep_dust(&mut selections, free_inputs, free_outputs);
 
@@ -225,10 +218,7 @@ fn merges(order: &PaymentOrder, selections: &[Selection]) -> Vec<CreatedTx> {
         let chunks = selection::chunks(&selection.coins);
         chunks.map(|(chunk, sum)| (selection.currency, chunk, sum))
     });
-    let free = Fee {
-        currency: order.fee.currency,
-        amount: U256::zero(),
-    };
+    let free = Fee { currency: order.fee.currency, amount: U256::zero() };
     let merges = chunks.filter_map(|(currency, chunk, sum)| {
         let coins = chunk.iter().map(|coin| (currency, *coin));
         let output = Output::payment(order.owner, currency, sum);
@@ -246,11 +236,7 @@ fn create(
 ) -> Option<CreatedTx> {
     let mut inputs = ArrayVec::new();
     for (currency, coin) in coins {
-        let utxo = Utxo {
-            output_type: coin.output_type,
-            currency,
-            amount: coin.amount,
-        };
+        let utxo = Utxo { output_type: coin.output_type, currency, amount: coin.amount };
         inputs.try_push((coin.position, utxo)).ok()?;
     }
     let mut made = ArrayVec::new();
@@ -258,10 +244,7 @@ fn create(
         made.try_push(output).ok()?;
     }
     let tx = PaymentTx {
-        inputs: inputs
-            .iter()
-            .map(|(position, _)| (*position).into())
-            .collect(),
+        inputs: inputs.iter().map(|(position, _)| (*position).into()).collect(),
         outputs: made,
         metadata,
     };

@@ -64,10 +64,7 @@ pub fn watcher_services(
 ) -> Vec<ServiceSetup> {
     use Service::{BlockGetter, Depositor, ExitChallenger, ExitFinalizer, ExitProcessor};
     use WaitsFor::{Synced, SyncedNoMargin};
-    let (d, e) = (
-        deposit_finality_margin_eth_blocks,
-        exit_finality_margin_eth_blocks,
-    );
+    let (d, e) = (deposit_finality_margin_eth_blocks, exit_finality_margin_eth_blocks);
     // A spend of a deposit can be in a block that is submitted as soon as the deposit has its confirmations. Blocks are
     // therefore applied up to the height at which the child chain may have formed them, and not a margin later.
     #[rustfmt::skip]
@@ -82,11 +79,7 @@ pub fn watcher_services(
 }
 
 fn line(service: Service, finality_margin_eth_blocks: u64, waits_for: &[WaitsFor]) -> ServiceSetup {
-    ServiceSetup {
-        service,
-        finality_margin_eth_blocks,
-        waits_for: waits_for.to_vec(),
-    }
+    ServiceSetup { service, finality_margin_eth_blocks, waits_for: waits_for.to_vec() }
 }
 
 /// The table of services makes no sense; a mistake in the program.
@@ -157,18 +150,12 @@ impl RootChainCoordinator {
         }
         refuse_unknown(&services)?;
         refuse_cycles(&services)?;
-        Ok(Self {
-            services,
-            synced: BTreeMap::new(),
-            root_chain_height: None,
-        })
+        Ok(Self { services, synced: BTreeMap::new(), root_chain_height: None })
     }
 
     /// The root chain has this height. A lower one than before is ignored (`R3`); returns whether there is something new.
     pub fn on_eth_height(&mut self, eth_height: EthHeight) -> bool {
-        let higher = self
-            .root_chain_height
-            .is_none_or(|known| eth_height > known);
+        let higher = self.root_chain_height.is_none_or(|known| eth_height > known);
         if higher {
             self.root_chain_height = Some(eth_height);
         }
@@ -208,11 +195,9 @@ impl RootChainCoordinator {
     pub fn sync_guide(&self, service: Service) -> Result<Option<SyncGuide>, ServiceNotAllowed> {
         let setup = self.setup(service)?;
         let everybody_is_here = self.services.keys().all(|s| self.synced.contains_key(s));
-        let (Some(root), Some(own), true) = (
-            self.root_chain_height,
-            self.synced.get(&service),
-            everybody_is_here,
-        ) else {
+        let (Some(root), Some(own), true) =
+            (self.root_chain_height, self.synced.get(&service), everybody_is_here)
+        else {
             return Ok(None);
         };
         let awaited = setup
@@ -226,10 +211,7 @@ impl RootChainCoordinator {
             .min(final_height)
             .min(own.plus(LEAP_ETH_BLOCKS_MAX))
             .min(root);
-        Ok(Some(SyncGuide {
-            sync_height,
-            root_chain_height: final_height,
-        }))
+        Ok(Some(SyncGuide { sync_height, root_chain_height: final_height }))
     }
 
     /// The greatest height the root chain ever had.
@@ -239,9 +221,7 @@ impl RootChainCoordinator {
 
     /// How far each service got, for `status.get`; who has not checked in is left out.
     pub fn synced_heights(&self) -> impl Iterator<Item = (Service, EthHeight)> + '_ {
-        self.synced
-            .iter()
-            .map(|(service, height)| (*service, *height))
+        self.synced.iter().map(|(service, height)| (*service, *height))
     }
 
     /// Who has not checked in and so keeps everybody from moving.
@@ -251,9 +231,7 @@ impl RootChainCoordinator {
     }
 
     fn setup(&self, service: Service) -> Result<&ServiceSetup, ServiceNotAllowed> {
-        self.services
-            .get(&service)
-            .ok_or(ServiceNotAllowed { service })
+        self.services.get(&service).ok_or(ServiceNotAllowed { service })
     }
 
     fn awaited(&self, awaited: WaitsFor) -> Option<EthHeight> {
@@ -272,10 +250,7 @@ fn refuse_unknown(services: &BTreeMap<Service, ServiceSetup>) -> Result<(), Serv
     for setup in services.values() {
         for awaited in setup.waits_for.iter().map(|awaited| awaited.service()) {
             if !services.contains_key(&awaited) {
-                return Err(ServiceTableError::Unknown {
-                    service: setup.service,
-                    awaited,
-                });
+                return Err(ServiceTableError::Unknown { service: setup.service, awaited });
             }
         }
     }
@@ -300,9 +275,7 @@ fn refuse_cycles(services: &BTreeMap<Service, ServiceSetup>) -> Result<(), Servi
             left.remove(&service);
         }
     }
-    left.first().map_or(Ok(()), |service| {
-        Err(ServiceTableError::Cycle { service: *service })
-    })
+    left.first().map_or(Ok(()), |service| Err(ServiceTableError::Cycle { service: *service }))
 }
 
 #[cfg(test)]

@@ -99,11 +99,7 @@ impl State {
         pending_leaves: &[H256],
     ) -> Result<Self, RestoreError> {
         let found = pending_leaves.len();
-        let error = RestoreError {
-            blknum: pending.blknum,
-            claimed: pending.tx_count,
-            found,
-        };
+        let error = RestoreError { blknum: pending.blknum, claimed: pending.tx_count, found };
         if usize::try_from(pending.tx_count) != Ok(found) {
             return Err(error);
         }
@@ -141,11 +137,7 @@ impl State {
 
     /// What a restart needs to continue the pending block; to be written in each batch that changes it.
     pub fn pending_record(&self) -> PendingRecord {
-        PendingRecord {
-            blknum: self.blknum,
-            tx_count: self.merkle.len(),
-            fees: self.fees.clone(),
-        }
+        PendingRecord { blknum: self.blknum, tx_count: self.merkle.len(), fees: self.fees.clone() }
     }
 
     /// Inputs of these transactions that only the store knows about, each with the signer as a guess at its owner.
@@ -154,23 +146,14 @@ impl State {
         transactions: impl IntoIterator<Item = &'a RecoveredTx> + 'a,
     ) -> impl Iterator<Item = UtxoKey> + 'a {
         transactions.into_iter().flat_map(|tx| {
-            let positions = tx
-                .transaction()
-                .inputs()
-                .iter()
-                .map(|input| input.position());
-            positions
-                .zip(tx.spenders())
-                .filter_map(|(position, owner)| {
-                    let position = position?;
-                    // Also of the pending block: after a restart its outputs are in the store only.
-                    let asked =
-                        position.blknum <= self.blknum && self.utxos.recent(&position).is_none();
-                    asked.then_some(UtxoKey {
-                        owner: *owner,
-                        position,
-                    })
-                })
+            let positions = tx.transaction().inputs().iter().map(|input| input.position());
+            positions.zip(tx.spenders()).filter_map(|(position, owner)| {
+                let position = position?;
+                // Also of the pending block: after a restart its outputs are in the store only.
+                let asked =
+                    position.blknum <= self.blknum && self.utxos.recent(&position).is_none();
+                asked.then_some(UtxoKey { owner: *owner, position })
+            })
         })
     }
 
@@ -179,9 +162,7 @@ impl State {
         &'a self,
         positions: impl IntoIterator<Item = UtxoPos> + 'a,
     ) -> impl Iterator<Item = UtxoPos> + 'a {
-        positions
-            .into_iter()
-            .filter(|position| self.utxos.recent(position).is_none())
+        positions.into_iter().filter(|position| self.utxos.recent(position).is_none())
     }
 
     /// Credits deposits. Doing so twice writes the same again, so a replayed event does no harm — unless the output was spent
@@ -199,26 +180,15 @@ impl State {
             }
             let tx = Transaction::deposit(deposit.owner, deposit.currency, deposit.amount);
             let bytes = tx.encode_signed(&[]).into();
-            updates.push(StateUpdate::PutTransaction(
-                deposit.blknum,
-                TxIndex::new(0),
-                bytes,
-            ));
+            updates.push(StateUpdate::PutTransaction(deposit.blknum, TxIndex::new(0), bytes));
             for output in tx.outputs() {
                 let utxo = Utxo {
                     output_type: output.output_type,
                     currency: output.currency,
                     amount: output.amount,
                 };
-                updates.push(StateUpdate::PutUtxo(
-                    UtxoKey {
-                        owner: output.owner,
-                        position,
-                    },
-                    utxo,
-                ));
-                self.utxos
-                    .put_settled(position, OutputFact::Unspent(output.owner, utxo));
+                updates.push(StateUpdate::PutUtxo(UtxoKey { owner: output.owner, position }, utxo));
+                self.utxos.put_settled(position, OutputFact::Unspent(output.owner, utxo));
             }
         }
     }
@@ -276,10 +246,7 @@ impl State {
             &OutputFacts::new(),
             updates,
         );
-        debug_assert!(
-            claimed.is_ok(),
-            "a claim of collected fees was refused: {claimed:?}"
-        );
+        debug_assert!(claimed.is_ok(), "a claim of collected fees was refused: {claimed:?}");
     }
 
     fn has_no_room(&self) -> bool {
@@ -293,18 +260,11 @@ impl State {
     }
 
     fn next_tx_pos(&self) -> TxPos {
-        TxPos {
-            blknum: self.blknum,
-            txindex: TxIndex::new(self.merkle.len()),
-        }
+        TxPos { blknum: self.blknum, txindex: TxIndex::new(self.merkle.len()) }
     }
 }
 
 /// The position of an output of the transaction at `at`.
 fn output_position(at: TxPos, oindex: usize) -> UtxoPos {
-    UtxoPos::new(
-        at.blknum,
-        at.txindex,
-        OutputIndex::new(u16::try_from(oindex).unwrap_or(u16::MAX)),
-    )
+    UtxoPos::new(at.blknum, at.txindex, OutputIndex::new(u16::try_from(oindex).unwrap_or(u16::MAX)))
 }

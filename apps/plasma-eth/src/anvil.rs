@@ -145,10 +145,7 @@ pub enum AnvilError {
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    let paths: Vec<_> = paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
+    let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
     paths.join(", ")
 }
 
@@ -158,9 +155,8 @@ fn list(paths: &[PathBuf]) -> String {
 /// # Errors
 /// `NotFound`, with every place that was looked at.
 pub fn find_anvil(explicit: Option<&Path>, roots: &[PathBuf]) -> Result<PathBuf, AnvilError> {
-    let named = explicit
-        .map(Path::to_path_buf)
-        .or_else(|| std::env::var_os(ANVIL_ENV).map(PathBuf::from));
+    let named =
+        explicit.map(Path::to_path_buf).or_else(|| std::env::var_os(ANVIL_ENV).map(PathBuf::from));
     let candidates = match named {
         Some(path) => vec![path],
         None => {
@@ -172,9 +168,7 @@ pub fn find_anvil(explicit: Option<&Path>, roots: &[PathBuf]) -> Result<PathBuf,
     };
     match candidates.iter().find(|path| path.is_file()) {
         Some(path) => Ok(path.clone()),
-        None => Err(AnvilError::NotFound {
-            looked_at: candidates,
-        }),
+        None => Err(AnvilError::NotFound { looked_at: candidates }),
     }
 }
 
@@ -230,15 +224,8 @@ impl Anvil {
         if config.own_process_group {
             command.process_group(0);
         }
-        let child = command
-            .spawn()
-            .map_err(io(format!("starting {}", config.binary.display())))?;
-        let mut anvil = Self {
-            child,
-            port,
-            rpc_url,
-            log_file: config.log_file.clone(),
-        };
+        let child = command.spawn().map_err(io(format!("starting {}", config.binary.display())))?;
+        let mut anvil = Self { child, port, rpc_url, log_file: config.log_file.clone() };
         anvil.wait_for_first_answer().await?;
         Ok(anvil)
     }
@@ -288,9 +275,8 @@ impl Anvil {
                 let log = self.log_tail().unwrap_or_default();
                 return Err(AnvilError::Ended { status, log });
             }
-            let answer: Result<String, _> = rpc
-                .call("eth_chainId", String::new, serde_json::json!([]))
-                .await;
+            let answer: Result<String, _> =
+                rpc.call("eth_chainId", String::new, serde_json::json!([])).await;
             match answer {
                 Ok(_) => return Ok(()),
                 Err(error) if started.elapsed() > ms(START_MS_MAX) => {
@@ -304,8 +290,7 @@ impl Anvil {
     fn log_tail(&self) -> Option<String> {
         let mut file = File::open(self.log_file.as_ref()?).ok()?;
         let len = file.metadata().ok()?.len();
-        file.seek(SeekFrom::Start(len.saturating_sub(LOG_TAIL_BYTES)))
-            .ok()?;
+        file.seek(SeekFrom::Start(len.saturating_sub(LOG_TAIL_BYTES))).ok()?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
@@ -368,10 +353,7 @@ mod tests {
     fn the_first_development_key_is_the_one_everybody_knows() {
         let keys = dev_keys(2).unwrap();
         let shown = const_hex::encode(keys[0].to_bytes());
-        assert_eq!(
-            shown,
-            "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
-        );
+        assert_eq!(shown, "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
         assert_ne!(keys[0].address(), keys[1].address());
     }
 

@@ -80,8 +80,7 @@ impl RootChainClient {
         value: impl FnOnce(&mut Fields) -> Result<T, RootChainCause>,
     ) -> Result<T, RootChainError> {
         let address = self.address_of(contract).await?;
-        self.read_at((contract, address), function, arguments, value)
-            .await
+        self.read_at((contract, address), function, arguments, value).await
     }
 
     /// Reads one value of any contract.
@@ -93,9 +92,7 @@ impl RootChainClient {
         value: impl FnOnce(&mut Fields) -> Result<T, RootChainCause>,
     ) -> Result<T, RootChainError> {
         let node = &self.deployed.node;
-        let mut fields = node
-            .read((contract, address), function, arguments, At::Latest)
-            .await?;
+        let mut fields = node.read((contract, address), function, arguments, At::Latest).await?;
         value(&mut fields)
             .map_err(|cause| cause.during(function, format!("{} at {address:?}", contract.name())))
     }
@@ -117,9 +114,5 @@ impl RootChainClient {
 
 /// The vault that holds a currency.
 fn vault_id(currency: Currency) -> u64 {
-    if currency == ETH {
-        crate::ETH_VAULT_ID
-    } else {
-        crate::ERC20_VAULT_ID
-    }
+    if currency == ETH { crate::ETH_VAULT_ID } else { crate::ERC20_VAULT_ID }
 }

@@ -54,23 +54,14 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self {
-            attempts_max: 5,
-            first_pause_ms: 200,
-            pause_ms_max: 3_000,
-            total_ms_max: 30_000,
-        }
+        Self { attempts_max: 5, first_pause_ms: 200, pause_ms_max: 3_000, total_ms_max: 30_000 }
     }
 }
 
 impl RetryPolicy {
     /// One request and no other.
-    pub const NEVER: Self = Self {
-        attempts_max: 1,
-        first_pause_ms: 0,
-        pause_ms_max: 0,
-        total_ms_max: 0,
-    };
+    pub const NEVER: Self =
+        Self { attempts_max: 1, first_pause_ms: 0, pause_ms_max: 0, total_ms_max: 0 };
 
     /// The pause after this many failed attempts; `None` when that was the last. A node that names a pause gets it, up to the limit.
     pub(crate) fn pause_ms(
@@ -85,9 +76,7 @@ impl RetryPolicy {
         let doublings = failed_attempts.saturating_sub(1);
         let own = 1_u64
             .checked_shl(doublings)
-            .map_or(self.pause_ms_max, |factor| {
-                self.first_pause_ms.saturating_mul(factor)
-            });
+            .map_or(self.pause_ms_max, |factor| self.first_pause_ms.saturating_mul(factor));
         let pause_ms = own.max(asked_for_ms.unwrap_or(0)).min(self.pause_ms_max);
         (elapsed_ms.saturating_add(pause_ms) <= self.total_ms_max).then_some(pause_ms)
     }
@@ -122,10 +111,8 @@ impl FromStr for RpcUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = |why: &str| {
-            RootChainCause::Invalid(format!(
-                "{why}; an RPC URL looks like http://127.0.0.1:8545"
-            ))
-            .during("rpc_url", "")
+            RootChainCause::Invalid(format!("{why}; an RPC URL looks like http://127.0.0.1:8545"))
+                .during("rpc_url", "")
         };
         let url =
             reqwest::Url::parse(text).map_err(|error| invalid(&format!("not a URL: {error}")))?;
@@ -197,10 +184,7 @@ mod tests {
     fn the_secrets_of_a_url_are_not_shown() {
         for (text, shown) in [
             ("http://127.0.0.1:8545", "http://127.0.0.1:8545"),
-            (
-                "https://user:hunter2@mainnet.infura.io/v3/0123abcd?k=v",
-                "https://mainnet.infura.io",
-            ),
+            ("https://user:hunter2@mainnet.infura.io/v3/0123abcd?k=v", "https://mainnet.infura.io"),
         ] {
             let url: RpcUrl = text.parse().unwrap();
             assert_eq!(url.to_string(), shown);
@@ -227,11 +211,7 @@ mod tests {
             ("http://10.0.0.1", false),
             ("https://localhost.example.org", false),
         ] {
-            assert_eq!(
-                text.parse::<RpcUrl>().unwrap().is_loopback(),
-                expected,
-                "{text}"
-            );
+            assert_eq!(text.parse::<RpcUrl>().unwrap().is_loopback(), expected, "{text}");
         }
     }
 }

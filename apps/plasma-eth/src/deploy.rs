@@ -140,10 +140,7 @@ pub async fn deploy(
         },
         authority,
         chain_id: pipeline.chain_id(),
-        eth_height: framework_at
-            .get(&parts.framework.txhash)
-            .copied()
-            .unwrap_or_default(),
+        eth_height: framework_at.get(&parts.framework.txhash).copied().unwrap_or_default(),
         min_exit_period_s: request.min_exit_period_s,
         contract_semver: request.contract_semver.clone(),
         erc20_token: parts.test_token.map(|token| token.address),
@@ -178,9 +175,7 @@ async fn fund(
     request: &DeployRequest,
 ) -> Result<(), DeployError> {
     for account in [request.maintainer.address(), request.authority.address()] {
-        pipeline
-            .top_up(&request.deployer, account, request.funding_wei)
-            .await?;
+        pipeline.top_up(&request.deployer, account, request.funding_wei).await?;
     }
     pipeline.settle().await.map(drop)
 }
@@ -202,23 +197,14 @@ async fn create(
     let framework = pipeline.create(key, C::PlasmaFramework, &roles).await?;
     let at = || arg::address(framework.address);
     let deposit_types = [arg::uint(PAYMENT_TX_TYPE), arg::uint(PAYMENT_OUTPUT_TYPE)];
-    let eth_verifier = pipeline
-        .create(key, C::EthDepositVerifier, &deposit_types)
-        .await?;
-    let eth_vault = pipeline
-        .create(key, C::EthVault, &[at(), arg::uint(SAFE_GAS_STIPEND)])
-        .await?;
-    let erc20_verifier = pipeline
-        .create(key, C::Erc20DepositVerifier, &deposit_types)
-        .await?;
+    let eth_verifier = pipeline.create(key, C::EthDepositVerifier, &deposit_types).await?;
+    let eth_vault = pipeline.create(key, C::EthVault, &[at(), arg::uint(SAFE_GAS_STIPEND)]).await?;
+    let erc20_verifier = pipeline.create(key, C::Erc20DepositVerifier, &deposit_types).await?;
     let erc20_vault = pipeline.create(key, C::Erc20Vault, &[at()]).await?;
-    let registry = pipeline
-        .create(key, C::SpendingConditionRegistry, &[])
-        .await?;
+    let registry = pipeline.create(key, C::SpendingConditionRegistry, &[]).await?;
     register_conditions(pipeline, key, framework, registry).await?;
-    let state_transition_verifier = pipeline
-        .create(key, C::PaymentTransactionStateTransitionVerifier, &[])
-        .await?;
+    let state_transition_verifier =
+        pipeline.create(key, C::PaymentTransactionStateTransitionVerifier, &[]).await?;
     let fee_exit_game = pipeline.create(key, C::FeeExitGame, &[]).await?;
     let test_token = if request.with_test_token {
         Some(pipeline.create(key, C::TestToken, &[]).await?)
@@ -265,22 +251,13 @@ async fn register_conditions(
         ),
         (
             fee_claim,
-            vec![
-                at(),
-                number(FEE_TX_TYPE),
-                number(FEE_CLAIM_OUTPUT_TYPE),
-                number(PAYMENT_TX_TYPE),
-            ],
+            vec![at(), number(FEE_TX_TYPE), number(FEE_CLAIM_OUTPUT_TYPE), number(PAYMENT_TX_TYPE)],
             FEE_CLAIM_OUTPUT_TYPE,
             PAYMENT_TX_TYPE,
         ),
     ] {
         let condition = pipeline.create(key, contract, &arguments).await?;
-        let arguments = [
-            number(output_type),
-            number(tx_type),
-            arg::address(condition.address),
-        ];
+        let arguments = [number(output_type), number(tx_type), arg::address(condition.address)];
         let function = "registerSpendingCondition";
         pipeline.call(key, registry, function, &arguments).await?;
     }
@@ -298,13 +275,9 @@ async fn register_vaults(
         (ERC20_VAULT_ID, parts.erc20_vault, parts.erc20_verifier),
     ] {
         let verifier = [arg::address(verifier.address)];
-        pipeline
-            .call(key, vault, "setDepositVerifier", &verifier)
-            .await?;
+        pipeline.call(key, vault, "setDepositVerifier", &verifier).await?;
         let registration = [arg::uint(vault_id), arg::address(vault.address)];
-        pipeline
-            .call(key, parts.framework, "registerVault", &registration)
-            .await?;
+        pipeline.call(key, parts.framework, "registerVault", &registration).await?;
     }
     Ok(())
 }
@@ -324,9 +297,7 @@ async fn create_exit_game(
         arg::uint(PAYMENT_TX_TYPE),
         arg::uint(SAFE_GAS_STIPEND),
     ]);
-    pipeline
-        .create(key, Contract::PaymentExitGame, &[arguments])
-        .await
+    pipeline.create(key, Contract::PaymentExitGame, &[arguments]).await
 }
 
 /// Rows 18 to 22.
@@ -337,39 +308,17 @@ async fn open(
     exit_game: Created,
 ) -> Result<(), DeployError> {
     let framework = parts.framework;
-    for (tx_type, game) in [
-        (PAYMENT_TX_TYPE, exit_game),
-        (FEE_TX_TYPE, parts.fee_exit_game),
-    ] {
-        let arguments = [
-            arg::uint(tx_type),
-            arg::address(game.address),
-            arg::uint(MORE_VP),
-        ];
-        pipeline
-            .call(
-                &request.maintainer,
-                framework,
-                "registerExitGame",
-                &arguments,
-            )
-            .await?;
+    for (tx_type, game) in [(PAYMENT_TX_TYPE, exit_game), (FEE_TX_TYPE, parts.fee_exit_game)] {
+        let arguments = [arg::uint(tx_type), arg::address(game.address), arg::uint(MORE_VP)];
+        pipeline.call(&request.maintainer, framework, "registerExitGame", &arguments).await?;
     }
     let version = [arg::text(&request.contract_semver)];
-    pipeline
-        .call(&request.maintainer, framework, "setVersion", &version)
-        .await?;
-    pipeline
-        .call(&request.authority, framework, "activateChildChain", &[])
-        .await?;
-    let token = parts
-        .test_token
-        .map(|token| (ERC20_VAULT_ID, token.address));
+    pipeline.call(&request.maintainer, framework, "setVersion", &version).await?;
+    pipeline.call(&request.authority, framework, "activateChildChain", &[]).await?;
+    let token = parts.test_token.map(|token| (ERC20_VAULT_ID, token.address));
     for (vault_id, currency) in std::iter::once((ETH_VAULT_ID, ETH)).chain(token) {
         let queue = [arg::uint(vault_id), arg::address(currency)];
-        pipeline
-            .call(&request.deployer, framework, "addExitQueue", &queue)
-            .await?;
+        pipeline.call(&request.deployer, framework, "addExitQueue", &queue).await?;
     }
     Ok(())
 }

@@ -36,12 +36,7 @@ pub(crate) struct Parts {
 
 impl Deployed {
     pub(crate) const fn new(node: Arc<Node>, framework: Address, chain_id: u64) -> Self {
-        Self {
-            node,
-            framework,
-            chain_id,
-            parts: OnceCell::const_new(),
-        }
+        Self { node, framework, chain_id, parts: OnceCell::const_new() }
     }
 
     pub(crate) const fn chain_id(&self) -> u64 {
@@ -76,11 +71,7 @@ impl Deployed {
             payment_exit_game,
         };
         let logs = LogReader::new(&addresses).map_err(|cause| cause.during("events", ""))?;
-        Ok(Parts {
-            addresses,
-            authority,
-            logs,
-        })
+        Ok(Parts { addresses, authority, logs })
     }
 
     /// An address the framework knows; zero is an error, it says that something was never registered.
@@ -136,8 +127,6 @@ impl Deployed {
         arguments: &[ethers::abi::Token],
         at: At,
     ) -> Result<crate::contracts::Fields, RootChainError> {
-        self.node
-            .read(self.framework(), function, arguments, at)
-            .await
+        self.node.read(self.framework(), function, arguments, at).await
     }
 }

@@ -97,9 +97,7 @@ impl Deployment {
     /// [`AddressFileError`]; the first wrong key is named.
     pub fn read(path: &Path) -> Result<Self, AddressFileError> {
         let mut text = String::new();
-        std::fs::File::open(path)?
-            .take(ADDRESS_FILE_BYTES_MAX + 1)
-            .read_to_string(&mut text)?;
+        std::fs::File::open(path)?.take(ADDRESS_FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
         Self::from_json(&text)
     }
 
@@ -161,36 +159,16 @@ impl Deployment {
         let address = |address: Address| hex(address.as_bytes());
         let (ours, theirs) = (&self.addresses, &facts.addresses);
         for (key, of_file, on_chain) in [
-            (
-                "chain_id",
-                self.chain_id.to_string(),
-                facts.chain_id.to_string(),
-            ),
-            (
-                "plasma_framework",
-                address(ours.plasma_framework),
-                address(theirs.plasma_framework),
-            ),
-            (
-                "eth_vault",
-                address(ours.eth_vault),
-                address(theirs.eth_vault),
-            ),
-            (
-                "erc20_vault",
-                address(ours.erc20_vault),
-                address(theirs.erc20_vault),
-            ),
+            ("chain_id", self.chain_id.to_string(), facts.chain_id.to_string()),
+            ("plasma_framework", address(ours.plasma_framework), address(theirs.plasma_framework)),
+            ("eth_vault", address(ours.eth_vault), address(theirs.eth_vault)),
+            ("erc20_vault", address(ours.erc20_vault), address(theirs.erc20_vault)),
             (
                 "payment_exit_game",
                 address(ours.payment_exit_game),
                 address(theirs.payment_exit_game),
             ),
-            (
-                "authority_address",
-                address(self.authority),
-                address(facts.authority),
-            ),
+            ("authority_address", address(self.authority), address(facts.authority)),
             (
                 "min_exit_period_s",
                 self.min_exit_period_s.to_string(),
@@ -198,11 +176,7 @@ impl Deployment {
             ),
         ] {
             if of_file != on_chain {
-                return Err(DeploymentMismatch {
-                    key,
-                    of_file,
-                    on_chain,
-                });
+                return Err(DeploymentMismatch { key, of_file, on_chain });
             }
         }
         Ok(())
@@ -258,16 +232,12 @@ impl Fields {
 
     fn number(&self, key: &'static str) -> Result<u64, AddressFileError> {
         let wanted = "a whole number";
-        self.get(key)?
-            .as_u64()
-            .ok_or(AddressFileError::Wrong { key, wanted })
+        self.get(key)?.as_u64().ok_or(AddressFileError::Wrong { key, wanted })
     }
 
     fn text(&self, key: &'static str) -> Result<&str, AddressFileError> {
         let wanted = "a text";
-        self.get(key)?
-            .as_str()
-            .ok_or(AddressFileError::Wrong { key, wanted })
+        self.get(key)?.as_str().ok_or(AddressFileError::Wrong { key, wanted })
     }
 }
 
@@ -316,10 +286,7 @@ mod tests {
     #[test]
     fn address_files_survive_a_round_trip() {
         for erc20_token in [None, Some(Address::repeat_byte(8))] {
-            let deployment = Deployment {
-                erc20_token,
-                ..deployment()
-            };
+            let deployment = Deployment { erc20_token, ..deployment() };
             let text = deployment.to_json();
             assert_eq!(Deployment::from_json(&text).unwrap(), deployment);
         }
@@ -383,10 +350,7 @@ mod tests {
                 None => file.remove(key),
             };
             let text = serde_json::to_string(&file).unwrap();
-            assert_eq!(
-                Deployment::from_json(&text).unwrap_err().to_string(),
-                message
-            );
+            assert_eq!(Deployment::from_json(&text).unwrap_err().to_string(), message);
         }
     }
 
@@ -394,10 +358,7 @@ mod tests {
     fn files_that_are_none_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("addresses.json");
-        assert!(matches!(
-            Deployment::read(&path),
-            Err(AddressFileError::Io(_))
-        ));
+        assert!(matches!(Deployment::read(&path), Err(AddressFileError::Io(_))));
         for (text, expected) in [
             ("", "not a JSON object"),
             ("[]", "not a JSON object"),
@@ -419,10 +380,7 @@ mod tests {
         facts.addresses.erc20_vault = Address::repeat_byte(0xee);
         let mismatch = deployment().check(&facts).unwrap_err();
         assert_eq!(mismatch.key, "erc20_vault");
-        assert!(
-            mismatch.to_string().contains("another deployment"),
-            "{mismatch}"
-        );
+        assert!(mismatch.to_string().contains("another deployment"), "{mismatch}");
     }
 
     proptest! {

@@ -24,9 +24,7 @@ impl DevChain {
     /// # Errors
     /// When no HTTP client can be made.
     pub fn new(config: &EthConfig) -> Result<Self, RootChainError> {
-        Ok(Self {
-            rpc: Rpc::new(config)?,
-        })
+        Ok(Self { rpc: Rpc::new(config)? })
     }
 
     /// Gives an account exactly so many wei.
@@ -35,8 +33,7 @@ impl DevChain {
         account: Address,
         balance_wei: U256,
     ) -> Result<(), RootChainError> {
-        self.tell("anvil_setBalance", json!([account, balance_wei]))
-            .await
+        self.tell("anvil_setBalance", json!([account, balance_wei])).await
     }
 
     /// Puts code at an address: makes an account a contract.
@@ -47,8 +44,7 @@ impl DevChain {
 
     /// Moves the clock on and mines a block, whose time is that much later.
     pub async fn advance_time(&self, seconds: u64) -> Result<(), RootChainError> {
-        self.tell("evm_increaseTime", json!([U256::from(seconds)]))
-            .await?;
+        self.tell("evm_increaseTime", json!([U256::from(seconds)])).await?;
         self.mine(1).await
     }
 

@@ -29,21 +29,13 @@ pub struct RootChainError {
 }
 
 fn in_brackets(context: &str) -> String {
-    if context.is_empty() {
-        String::new()
-    } else {
-        format!(" ({context})")
-    }
+    if context.is_empty() { String::new() } else { format!(" ({context})") }
 }
 
 impl RootChainError {
     /// `method` is what was called; `context` names its arguments and may be empty.
     pub fn new(method: &'static str, context: impl Into<String>, cause: RootChainCause) -> Self {
-        Self {
-            method,
-            context: context.into(),
-            cause,
-        }
+        Self { method, context: context.into(), cause }
     }
 
     /// Whether calling again can help.
@@ -230,10 +222,7 @@ impl RootChainCause {
 
 /// A node's text, fit for an error or a log line: printable and short.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(NODE_TEXT_CHARS_MAX)
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(NODE_TEXT_CHARS_MAX).collect()
 }
 
 #[cfg(test)]
@@ -245,10 +234,7 @@ mod tests {
         let cause = RootChainCause::Timeout { after_ms: 20 };
         for (context, expected) in [
             ("", "eth_getLogs: nothing came within 20 ms"),
-            (
-                "blocks 1 to 5",
-                "eth_getLogs (blocks 1 to 5): nothing came within 20 ms",
-            ),
+            ("blocks 1 to 5", "eth_getLogs (blocks 1 to 5): nothing came within 20 ms"),
         ] {
             let error = cause.clone().during("eth_getLogs", context);
             assert_eq!(error.to_string(), expected);
@@ -259,9 +245,6 @@ mod tests {
     #[test]
     fn texts_of_nodes_are_made_printable_and_short() {
         assert_eq!(printable("a\nb\u{7}c"), "a b c");
-        assert_eq!(
-            printable(&"x".repeat(5000)).chars().count(),
-            NODE_TEXT_CHARS_MAX
-        );
+        assert_eq!(printable(&"x".repeat(5000)).chars().count(), NODE_TEXT_CHARS_MAX);
     }
 }

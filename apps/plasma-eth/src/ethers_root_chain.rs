@@ -128,12 +128,7 @@ impl RootChain for EthersRootChain {
         }
         let mut events = Vec::new();
         let mut start = from;
-        let mut size = self
-            .deployed
-            .node
-            .config()
-            .event_range_eth_blocks_max
-            .max(1);
+        let mut size = self.deployed.node.config().event_range_eth_blocks_max.max(1);
         while start <= to {
             let end = to.min(start.plus(size - 1));
             let cause = match self.events_of_range(reader, kinds, (start, end)).await {
@@ -171,9 +166,7 @@ impl RootChain for EthersRootChain {
             node.nonce(authority, at),
         )?;
         let pending_nonce = node.nonce(authority, At::Pending).await?;
-        let next = next
-            .u64()
-            .map_err(|cause| cause.during("nextChildBlock", ""))?;
+        let next = next.u64().map_err(|cause| cause.during("nextChildBlock", ""))?;
         Ok(SubmissionState {
             eth_height: newest.eth_height,
             mined_blknum: Blknum::new(next).previous_child_block(),

@@ -88,23 +88,12 @@ pub fn create(path: &Path, password: &str) -> Result<SecretKey, KeystoreError> {
 pub fn import(path: &Path, key: &SecretKey, password: &str) -> Result<(), KeystoreError> {
     let text = encrypt(key, password)?;
     let io = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::AlreadyExists => KeystoreError::Exists {
-            path: path.to_owned(),
-        },
-        _ => KeystoreError::Io {
-            path: path.to_owned(),
-            source,
-        },
+        std::io::ErrorKind::AlreadyExists => KeystoreError::Exists { path: path.to_owned() },
+        _ => KeystoreError::Io { path: path.to_owned(), source },
     };
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(io)?;
-    let written = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all());
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     written.map_err(|source| {
         // Half a file would look like a key that is there.
         if let Err(error) = std::fs::remove_file(path) {
@@ -122,9 +111,7 @@ pub fn open(path: &Path, password: &str) -> Result<SecretKey, KeystoreError> {
     let keystore = read(path)?;
     let wallet = LocalWallet::decrypt_keystore(path, password).map_err(|error| match error {
         // All else that could be wrong with the file has been checked.
-        WalletError::EthKeystoreError(_) => KeystoreError::WrongPassword {
-            path: path.to_owned(),
-        },
+        WalletError::EthKeystoreError(_) => KeystoreError::WrongPassword { path: path.to_owned() },
         other => not_a_keystore(path, other.to_string()),
     })?;
     let key = SecretKey::from_bytes(wallet.signer().to_bytes().into())
@@ -178,19 +165,8 @@ struct CipherParams {
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum KdfParams {
-    Pbkdf2 {
-        c: u32,
-        dklen: u8,
-        prf: String,
-        salt: String,
-    },
-    Scrypt {
-        dklen: u8,
-        n: u32,
-        p: u32,
-        r: u32,
-        salt: String,
-    },
+    Pbkdf2 { c: u32, dklen: u8, prf: String, salt: String },
+    Scrypt { dklen: u8, n: u32, p: u32, r: u32, salt: String },
 }
 
 fn encrypt(key: &SecretKey, password: &str) -> Result<String, KeystoreError> {
@@ -210,9 +186,7 @@ fn encrypt(key: &SecretKey, password: &str) -> Result<String, KeystoreError> {
         address: Some(const_hex::encode(key.address())),
         crypto: Crypto {
             cipher: "aes-128-ctr".to_owned(),
-            cipherparams: CipherParams {
-                iv: const_hex::encode(iv),
-            },
+            cipherparams: CipherParams { iv: const_hex::encode(iv) },
             ciphertext: const_hex::encode(ciphertext),
             kdf: "scrypt".to_owned(),
             kdfparams: KdfParams::Scrypt {
@@ -236,12 +210,9 @@ fn read(path: &Path) -> Result<Keystore, KeystoreError> {
     File::open(path)
         .and_then(|file| file.take(KEYSTORE_BYTES_MAX + 1).read_to_string(&mut text))
         .map_err(|source| match source.kind() {
-            std::io::ErrorKind::InvalidData => not_a_keystore(path, source.to_string()),
-            _ => KeystoreError::Io {
-                path: path.to_owned(),
-                source,
-            },
-        })?;
+        std::io::ErrorKind::InvalidData => not_a_keystore(path, source.to_string()),
+        _ => KeystoreError::Io { path: path.to_owned(), source },
+    })?;
     if u64::try_from(text.len()).unwrap_or(u64::MAX) > KEYSTORE_BYTES_MAX {
         return Err(not_a_keystore(path, "it is too large".to_owned()));
     }
@@ -272,27 +243,14 @@ fn check(keystore: &Keystore) -> Result<(), &'static str> {
         return Err("its ciphertext or mac is not 32 bytes");
     }
     let (kdf, dklen, salt) = match &crypto.kdfparams {
-        KdfParams::Pbkdf2 {
-            c,
-            dklen,
-            prf,
-            salt,
-        } => {
+        KdfParams::Pbkdf2 { c, dklen, prf, salt } => {
             if prf != "hmac-sha256" || *c == 0 || *c > PBKDF2_ROUNDS_MAX {
                 return Err("its PBKDF2 is unknown or takes too long");
             }
             ("pbkdf2", *dklen, salt)
         }
-        KdfParams::Scrypt {
-            dklen,
-            n,
-            p,
-            r,
-            salt,
-        } => {
-            let bytes = u64::from(*n)
-                .saturating_mul(u64::from(*r))
-                .saturating_mul(128);
+        KdfParams::Scrypt { dklen, n, p, r, salt } => {
+            let bytes = u64::from(*n).saturating_mul(u64::from(*r)).saturating_mul(128);
             if *n < 2 || !n.is_power_of_two() || bytes > SCRYPT_BYTES_MAX {
                 return Err("its scrypt is wrong or takes too much memory");
             }
@@ -341,10 +299,7 @@ fn random<const N: usize>() -> Result<[u8; N], KeystoreError> {
 }
 
 fn not_a_keystore(path: &Path, why: String) -> KeystoreError {
-    KeystoreError::NotAKeystore {
-        path: path.to_owned(),
-        why,
-    }
+    KeystoreError::NotAKeystore { path: path.to_owned(), why }
 }
 
 #[cfg(test)]

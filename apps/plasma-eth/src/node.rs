@@ -62,12 +62,7 @@ pub(crate) struct Call {
 impl Call {
     /// A read of a contract.
     pub(crate) const fn read(to: Address, data: Vec<u8>) -> Self {
-        Self {
-            from: None,
-            to: Some(to),
-            value_wei: U256::zero(),
-            data,
-        }
+        Self { from: None, to: Some(to), value_wei: U256::zero(), data }
     }
 
     fn param(&self) -> Value {
@@ -82,10 +77,7 @@ impl Call {
 
 impl Node {
     pub(crate) fn new(config: EthConfig) -> Result<Self, RootChainError> {
-        Ok(Self {
-            rpc: Rpc::new(&config)?,
-            config,
-        })
+        Ok(Self { rpc: Rpc::new(&config)?, config })
     }
 
     pub(crate) const fn config(&self) -> &EthConfig {
@@ -97,10 +89,7 @@ impl Node {
     }
 
     pub(crate) async fn eth_height(&self) -> Result<EthHeight, RootChainError> {
-        let height: U64 = self
-            .rpc
-            .call("eth_blockNumber", String::new, json!([]))
-            .await?;
+        let height: U64 = self.rpc.call("eth_blockNumber", String::new, json!([])).await?;
         Ok(EthHeight::new(height.as_u64()))
     }
 
@@ -118,10 +107,8 @@ impl Node {
     pub(crate) async fn block(&self, at: At) -> Result<Option<EthBlock>, RootChainError> {
         let method = "eth_getBlockByNumber";
         let context = || format!("block {}", at.param());
-        let answer: Option<BlockAnswer> = self
-            .rpc
-            .call(method, context, json!([at.param(), false]))
-            .await?;
+        let answer: Option<BlockAnswer> =
+            self.rpc.call(method, context, json!([at.param(), false])).await?;
         let block = answer
             .map(|answer| answer.block())
             .transpose()
@@ -145,18 +132,13 @@ impl Node {
 
     pub(crate) async fn balance_wei(&self, owner: Address) -> Result<U256, RootChainError> {
         let context = || format!("of {owner:?}");
-        self.rpc
-            .call("eth_getBalance", context, json!([owner, "latest"]))
-            .await
+        self.rpc.call("eth_getBalance", context, json!([owner, "latest"])).await
     }
 
     pub(crate) async fn nonce(&self, account: Address, at: At) -> Result<u64, RootChainError> {
         let method = "eth_getTransactionCount";
         let context = || format!("of {account:?}");
-        let nonce: U256 = self
-            .rpc
-            .call(method, context, json!([account, at.param()]))
-            .await?;
+        let nonce: U256 = self.rpc.call(method, context, json!([account, at.param()])).await?;
         u64_of(nonce, "nonce").map_err(|cause| cause.during(method, context()))
     }
 
@@ -184,9 +166,7 @@ impl Node {
         let data = encode_call(contract, function, arguments)
             .map_err(|cause| cause.during(function, context()))?;
         let output = self
-            .call(&Call::read(address, data), at, || {
-                format!("{function}, {}", context())
-            })
+            .call(&Call::read(address, data), at, || format!("{function}, {}", context()))
             .await?;
         if output.is_empty() {
             return Err(RootChainCause::NoContract(address).during(function, context()));
@@ -202,21 +182,14 @@ impl Node {
         context: impl Fn() -> String,
     ) -> Result<u64, RootChainError> {
         let method = "eth_estimateGas";
-        let gas: U256 = self
-            .rpc
-            .call(method, &context, json!([call.param()]))
-            .await?;
+        let gas: U256 = self.rpc.call(method, &context, json!([call.param()])).await?;
         u64_of(gas, "gas").map_err(|cause| cause.during(method, context()))
     }
 
     /// What a transaction costs now.
     pub(crate) async fn fee_quote(&self) -> Result<FeeQuote, RootChainError> {
         let method = "eth_feeHistory";
-        let params = json!([
-            U64::from(FEE_HISTORY_ETH_BLOCKS),
-            "latest",
-            [FEE_PERCENTILE]
-        ]);
+        let params = json!([U64::from(FEE_HISTORY_ETH_BLOCKS), "latest", [FEE_PERCENTILE]]);
         let history: FeeHistoryAnswer = self.rpc.call(method, String::new, params).await?;
         quote(&history).map_err(|cause| cause.during(method, ""))
     }
@@ -246,9 +219,7 @@ impl Node {
         txhash: H256,
     ) -> Result<Option<TransactionReceipt>, RootChainError> {
         let context = || format!("{txhash:?}");
-        self.rpc
-            .call("eth_getTransactionReceipt", context, json!([txhash]))
-            .await
+        self.rpc.call("eth_getTransactionReceipt", context, json!([txhash])).await
     }
 
     pub(crate) async fn transaction(
@@ -256,9 +227,7 @@ impl Node {
         txhash: H256,
     ) -> Result<Option<Transaction>, RootChainError> {
         let context = || format!("{txhash:?}");
-        self.rpc
-            .call("eth_getTransactionByHash", context, json!([txhash]))
-            .await
+        self.rpc.call("eth_getTransactionByHash", context, json!([txhash])).await
     }
 
     /// Logs as they come; the caller reads the node's errors, which may ask for a smaller range.
@@ -272,15 +241,8 @@ fn quote(history: &FeeHistoryAnswer) -> Result<FeeQuote, RootChainCause> {
     let base_fee = history.base_fee_per_gas.last().ok_or_else(|| {
         RootChainCause::Invalid("the chain has no base fee (EIP-1559)".to_owned())
     })?;
-    let rewards = history
-        .reward
-        .iter()
-        .flatten()
-        .filter_map(|of_block| of_block.first());
-    let mut offered: Vec<U256> = rewards
-        .filter(|reward| !reward.is_zero())
-        .copied()
-        .collect();
+    let rewards = history.reward.iter().flatten().filter_map(|of_block| of_block.first());
+    let mut offered: Vec<U256> = rewards.filter(|reward| !reward.is_zero()).copied().collect();
     offered.sort_unstable();
     let middle = offered.get(offered.len() / 2).copied();
     Ok(FeeQuote {
@@ -318,10 +280,7 @@ mod tests {
                 .map_err(|cause| cause.code());
             assert_eq!(found, expected);
         }
-        let absurd = FeeHistoryAnswer {
-            base_fee_per_gas: vec![U256::MAX],
-            reward: None,
-        };
+        let absurd = FeeHistoryAnswer { base_fee_per_gas: vec![U256::MAX], reward: None };
         assert_eq!(quote(&absurd).unwrap_err().code(), "malformed_answer");
     }
 }

@@ -12,10 +12,7 @@ pub struct Revert {
 impl Revert {
     /// A refusal with the name of the contract's error and its arguments, name and printed value each.
     pub fn new(name: impl Into<String>, arguments: Vec<(String, String)>) -> Self {
-        Self {
-            name: name.into(),
-            arguments,
-        }
+        Self { name: name.into(), arguments }
     }
 
     /// The name of the error in the contract's source, such as `NotOutputOwner`. Two names are ours: `OutOfGas`, and `Unexplained`
@@ -52,10 +49,7 @@ mod tests {
         for (arguments, expected) in [
             (vec![], "NoOutputs()"),
             (vec![argument("limit", "999")], "NoOutputs(limit: 999)"),
-            (
-                vec![argument("", "1"), argument("owner", "0xab")],
-                "NoOutputs(1, owner: 0xab)",
-            ),
+            (vec![argument("", "1"), argument("owner", "0xab")], "NoOutputs(1, owner: 0xab)"),
         ] {
             assert_eq!(Revert::new("NoOutputs", arguments).to_string(), expected);
         }

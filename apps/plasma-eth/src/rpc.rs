@@ -91,8 +91,7 @@ impl Rpc {
                     };
                     let elapsed_ms =
                         u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    self.retry
-                        .pause_ms(failed_attempts, asked_for_ms, elapsed_ms)
+                    self.retry.pause_ms(failed_attempts, asked_for_ms, elapsed_ms)
                 }
             };
             let Some(pause_ms) = pause_ms else {

@@ -54,10 +54,7 @@ impl Draft {
             v: u64::from(v.saturating_sub(RECOVERY_ID_OFFSET)),
         };
         let raw = tx.rlp_signed(&signature).to_vec();
-        Signed {
-            txhash: keccak256(&raw),
-            raw,
-        }
+        Signed { txhash: keccak256(&raw), raw }
     }
 }
 

@@ -230,10 +230,7 @@ pub struct CoreHandle<C: Core> {
 
 impl<C: Core> Clone for CoreHandle<C> {
     fn clone(&self) -> Self {
-        Self {
-            addr: self.addr.clone(),
-            load: self.load.clone(),
-        }
+        Self { addr: self.addr.clone(), load: self.load.clone() }
     }
 }
 
@@ -263,17 +260,12 @@ impl<C: Core> CoreHandle<C> {
         let decide: Decide<C> = Box::new(move |core, store| {
             let (result, updates) = decide(core, store)?;
             // Whoever asked may have gone; the decision stands all the same.
-            Ok(Decision {
-                updates,
-                tell: Box::new(move || drop(reply.send(result))),
-            })
+            Ok(Decision { updates, tell: Box::new(move || drop(reply.send(result))) })
         });
-        self.addr
-            .try_send(Ask { order, decide })
-            .map_err(|error| match error {
-                SendError::Full(_) => Unanswered::Overloaded,
-                SendError::Closed(_) => Unanswered::Restarting,
-            })?;
+        self.addr.try_send(Ask { order, decide }).map_err(|error| match error {
+            SendError::Full(_) => Unanswered::Overloaded,
+            SendError::Closed(_) => Unanswered::Restarting,
+        })?;
         answer.await.map_err(|_| Unanswered::Restarting)
     }
 }

@@ -62,8 +62,7 @@ impl Ledger {
             tx_count: self.state.pending_tx_count(),
             is_full: self.state.is_full(),
         };
-        self.status
-            .send_if_modified(|current| std::mem::replace(current, status) != status);
+        self.status.send_if_modified(|current| std::mem::replace(current, status) != status);
     }
 }
 
@@ -85,15 +84,9 @@ pub fn start_state(
 ) -> Result<StateHandle, RestoreStateError> {
     let state = restore_state(role, store)?;
     let (sender, status) = watch::channel(PendingStatus::default());
-    let ledger = Ledger {
-        state,
-        status: sender,
-    };
+    let ledger = Ledger { state, status: sender };
     ledger.publish();
-    Ok(StateHandle {
-        core: CoreActor::start("state", ledger, store.clone(), nursery),
-        status,
-    })
+    Ok(StateHandle { core: CoreActor::start("state", ledger, store.clone(), nursery), status })
 }
 
 fn restore_state(role: Role, store: &Store) -> Result<State, RestoreStateError> {
@@ -183,11 +176,7 @@ impl StateHandle {
     ) -> Result<(), Unanswered> {
         self.decide(Order::Pipelined, move |state, store| {
             let positions: Vec<UtxoPos> = state
-                .unknown(
-                    deposits
-                        .iter()
-                        .map(|deposit| UtxoPos::deposit(deposit.blknum)),
-                )
+                .unknown(deposits.iter().map(|deposit| UtxoPos::deposit(deposit.blknum)))
                 .collect();
             let facts = store.output_facts(&positions)?;
             let mut updates = Vec::new();
@@ -209,9 +198,8 @@ impl StateHandle {
         height: Option<(Service, EthHeight)>,
     ) -> Result<ExitsOutcome, Unanswered> {
         self.decide(Order::Pipelined, move |state, store| {
-            let positions: Vec<UtxoPos> = state
-                .unknown(exits.iter().map(|exit| exit.position))
-                .collect();
+            let positions: Vec<UtxoPos> =
+                state.unknown(exits.iter().map(|exit| exit.position)).collect();
             let facts = store.output_facts(&positions)?;
             let mut updates = Vec::new();
             let outcome = state.exit_utxos(&exits, &facts, &mut updates);

@@ -101,10 +101,7 @@ pub struct RestartBudget {
 
 impl Default for RestartBudget {
     fn default() -> Self {
-        Self {
-            restarts_max: 10,
-            window_s: 60,
-        }
+        Self { restarts_max: 10, window_s: 60 }
     }
 }
 
@@ -169,10 +166,7 @@ impl Drop for Link {
                 "it stopped".to_owned()
             }
         });
-        let _ = self.reports.send(Report::Died {
-            name: self.name,
-            reason,
-        });
+        let _ = self.reports.send(Report::Died { name: self.name, reason });
     }
 }
 
@@ -198,16 +192,8 @@ impl Nursery {
 
     fn link(&mut self, name: &'static str) -> Link {
         *self.alive.entry(name).or_default() += 1;
-        let guard = Guard(Arc::new(GuardInner {
-            name,
-            reports: self.reports.clone(),
-        }));
-        Link {
-            name,
-            reason: None,
-            reports: self.reports.clone(),
-            guard,
-        }
+        let guard = Guard(Arc::new(GuardInner { name, reports: self.reports.clone() }));
+        Link { name, reason: None, reports: self.reports.clone(), guard }
     }
 
     /// Starts an actor on the current thread. `mailbox_max` bounds the messages that wait for it.
@@ -260,13 +246,7 @@ impl Nursery {
 
     /// Stops everything and waits until the last guard is dropped.
     async fn stop(self, reports: &mut mpsc::UnboundedReceiver<Report>) -> Result<(), String> {
-        let Self {
-            reports: sender,
-            stops,
-            crashes,
-            arbiters,
-            mut alive,
-        } = self;
+        let Self { reports: sender, stops, crashes, arbiters, mut alive } = self;
         drop((sender, crashes));
         for stop in stops {
             stop.do_send(Stop);
@@ -320,10 +300,7 @@ struct Running<T> {
 impl<T: Clone> Published<T> {
     /// The handles, when the tree runs.
     pub fn get(&self) -> Option<T> {
-        self.0
-            .borrow()
-            .as_ref()
-            .map(|running| running.handles.clone())
+        self.0.borrow().as_ref().map(|running| running.handles.clone())
     }
 
     /// The handles, as soon as the tree runs. `None` when it never will again.
@@ -340,17 +317,16 @@ impl<T: Clone> Published<T> {
 
     /// Names of the running actors.
     pub fn actors(&self) -> Vec<&'static str> {
-        self.0.borrow().as_ref().map_or_else(Vec::new, |running| {
-            running.crashes.keys().copied().collect()
-        })
+        self.0
+            .borrow()
+            .as_ref()
+            .map_or_else(Vec::new, |running| running.crashes.keys().copied().collect())
     }
 
     /// Makes one actor panic. Returns whether it was there.
     pub fn crash(&self, name: &str) -> bool {
         let running = self.0.borrow();
-        let crash = running
-            .as_ref()
-            .and_then(|running| running.crashes.get(name));
+        let crash = running.as_ref().and_then(|running| running.crashes.get(name));
         crash.map(|crash| crash.do_send(Crash)).is_some()
     }
 }
@@ -376,10 +352,7 @@ pub async fn supervise<T, E: BuildError>(
         };
         let cause = match built {
             Ok(handles) => {
-                publish.0.send_replace(Some(Running {
-                    handles,
-                    crashes: nursery.crashes.clone(),
-                }));
+                publish.0.send_replace(Some(Running { handles, crashes: nursery.crashes.clone() }));
                 let death = tokio::select! {
                     death = first_death(&mut reports, &mut nursery.alive) => Some(death),
                     () = &mut shutdown => None,
@@ -416,10 +389,7 @@ async fn stop<E>(
     nursery: Nursery,
     reports: &mut mpsc::UnboundedReceiver<Report>,
 ) -> Result<(), SupervisorError<E>> {
-    nursery
-        .stop(reports)
-        .await
-        .map_err(|names| SupervisorError::StillRunning { names })
+    nursery.stop(reports).await.map_err(|names| SupervisorError::StillRunning { names })
 }
 
 async fn first_death(
@@ -443,10 +413,7 @@ fn spend<E>(
 ) -> Result<Duration, SupervisorError<E>> {
     let now = Instant::now();
     let window = Duration::from_secs(budget.window_s);
-    while restarts
-        .front()
-        .is_some_and(|at| now.duration_since(*at) >= window)
-    {
+    while restarts.front().is_some_and(|at| now.duration_since(*at) >= window) {
         restarts.pop_front();
     }
     if restarts.len() >= budget.restarts_max {
@@ -458,7 +425,5 @@ fn spend<E>(
     }
     let doublings = u32::try_from(restarts.len()).unwrap_or(u32::MAX).min(16);
     restarts.push_back(now);
-    Ok(Duration::from_millis(
-        (FIRST_PAUSE_MS << doublings).min(PAUSE_MS_MAX),
-    ))
+    Ok(Duration::from_millis((FIRST_PAUSE_MS << doublings).min(PAUSE_MS_MAX)))
 }

@@ -74,17 +74,12 @@ pub struct Alarm {
 impl Alarm {
     /// An alarm of this version.
     pub fn new(name: AlarmName, raised_by: RaisedBy) -> Self {
-        Self {
-            name: name.as_str().into(),
-            raised_by,
-        }
+        Self { name: name.as_str().into(), raised_by }
     }
 
     /// Whether health-checked methods are refused while it is raised.
     pub fn makes_unhealthy(&self) -> bool {
-        AlarmName::ALL
-            .iter()
-            .any(|name| name.makes_unhealthy() && name.as_str() == self.name)
+        AlarmName::ALL.iter().any(|name| name.makes_unhealthy() && name.as_str() == self.name)
     }
 }
 
@@ -112,9 +107,6 @@ impl<'de> Deserialize<'de> for Alarm {
         let (Some((text, raised_by)), None) = (entries.next(), entries.next()) else {
             return Err(D::Error::custom("an alarm has one name"));
         };
-        Ok(Self {
-            name: text.into(),
-            raised_by,
-        })
+        Ok(Self { name: text.into(), raised_by })
     }
 }

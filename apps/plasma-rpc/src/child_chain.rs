@@ -132,9 +132,7 @@ impl RequestParams for BlockGetParams {
     const NAMES: &'static [&'static str] = &["hash"];
 
     fn parse(raw: &RawParams<'_>) -> Result<Self, ParamError> {
-        Ok(Self {
-            hash: raw.field("hash").hash()?,
-        })
+        Ok(Self { hash: raw.field("hash").hash()? })
     }
 }
 
@@ -142,9 +140,7 @@ impl RequestParams for SubmitParams {
     const NAMES: &'static [&'static str] = &["transaction"];
 
     fn parse(raw: &RawParams<'_>) -> Result<Self, ParamError> {
-        Ok(Self {
-            transaction: raw.field("transaction").hex(&[])?,
-        })
+        Ok(Self { transaction: raw.field("transaction").hex(&[])? })
     }
 }
 
@@ -167,11 +163,7 @@ impl RequestParams for BatchSubmitParams {
 
 impl From<Accepted> for SubmitAnswer {
     fn from(accepted: Accepted) -> Self {
-        Self {
-            blknum: accepted.blknum,
-            txindex: accepted.txindex,
-            txhash: accepted.tx_hash,
-        }
+        Self { blknum: accepted.blknum, txindex: accepted.txindex, txhash: accepted.tx_hash }
     }
 }
 
@@ -179,9 +171,7 @@ impl From<Result<Accepted, ExecError>> for BatchItem {
     fn from(outcome: Result<Accepted, ExecError>) -> Self {
         match outcome {
             Ok(accepted) => Self::Accepted(accepted.into()),
-            Err(error) => Self::Refused {
-                error: error.to_string(),
-            },
+            Err(error) => Self::Refused { error: error.to_string() },
         }
     }
 }

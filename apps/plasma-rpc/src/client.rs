@@ -157,11 +157,7 @@ impl HttpRpcClient {
             .redirect(redirect::Policy::none())
             .no_proxy()
             .build()?;
-        Ok(Self {
-            http,
-            base_url,
-            answer_len_max: config.answer_len_max,
-        })
+        Ok(Self { http, base_url, answer_len_max: config.answer_len_max })
     }
 
     /// Calls a method.
@@ -183,15 +179,9 @@ impl HttpRpcClient {
                 self.http.post(&url).header(CONTENT_TYPE, json).body(body)
             }
         };
-        let response = request
-            .send()
-            .await
-            .map_err(|error| unreachable(&url, &error))?;
+        let response = request.send().await.map_err(|error| unreachable(&url, &error))?;
         if response.status() != StatusCode::OK {
-            return Err(ClientError::Http {
-                status: response.status().as_u16(),
-                url,
-            });
+            return Err(ClientError::Http { status: response.status().as_u16(), url });
         }
         let body = self.read(&url, response).await?;
         open(&body).map_err(|error| match error {
@@ -209,11 +199,7 @@ impl HttpRpcClient {
             return Err(too_long());
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| unreachable(url, &error))?
-        {
+        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(url, &error))? {
             if body.len().saturating_add(chunk.len()) > self.answer_len_max {
                 return Err(too_long());
             }
@@ -247,16 +233,11 @@ fn open<A: DeserializeOwned>(body: &[u8]) -> Result<A, Unopened> {
     if envelope.success {
         return Ok(serde_json::from_str(envelope.data.get())?);
     }
-    Err(Unopened::Refused(serde_json::from_str(
-        envelope.data.get(),
-    )?))
+    Err(Unopened::Refused(serde_json::from_str(envelope.data.get())?))
 }
 
 fn malformed(url: &str, reason: impl ToString) -> ClientError {
-    ClientError::Malformed {
-        url: url.to_owned(),
-        reason: reason.to_string(),
-    }
+    ClientError::Malformed { url: url.to_owned(), reason: reason.to_string() }
 }
 
 /// The innermost cause says most: "connection refused" rather than "error sending request".
@@ -265,8 +246,5 @@ fn unreachable(url: &str, error: &reqwest::Error) -> ClientError {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    ClientError::Unreachable {
-        url: url.to_owned(),
-        reason: cause.to_string(),
-    }
+    ClientError::Unreachable { url: url.to_owned(), reason: cause.to_string() }
 }

@@ -111,9 +111,6 @@ impl Service {
             Self::ChildChain => &[],
             Self::Watcher => WATCHER_REASONS,
         };
-        known
-            .iter()
-            .find(|(name, _)| *name == reason)
-            .map(|(_, error)| *error)
+        known.iter().find(|(name, _)| *name == reason).map(|(_, error)| *error)
     }
 }

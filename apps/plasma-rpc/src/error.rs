@@ -150,10 +150,7 @@ impl std::error::Error for RpcError {}
 
 impl From<Cause> for RpcError {
     fn from(cause: Cause) -> Self {
-        Self {
-            cause,
-            messages: None,
-        }
+        Self { cause, messages: None }
     }
 }
 
@@ -220,36 +217,21 @@ mod tests {
     #[test]
     fn reasons_are_rendered_by_rule_or_with_a_code_of_their_own() {
         use Service::{ChildChain, Watcher};
-        check(
-            RpcError::reason("utxo_not_found"),
-            ChildChain,
-            "submit:utxo_not_found",
-            None,
-        );
+        check(RpcError::reason("utxo_not_found"), ChildChain, "submit:utxo_not_found", None);
         check(
             RpcError::reason("utxo_not_found"),
             Watcher,
             "exit:invalid",
             Some("Utxo was spent or does not exist."),
         );
-        check(
-            RecoverTxError::MissingSignature,
-            ChildChain,
-            "submit:missing_signature",
-            None,
-        );
+        check(RecoverTxError::MissingSignature, ChildChain, "submit:missing_signature", None);
         check(
             RecoverTxError::MissingSignature,
             Watcher,
             "submit_typed:missing_signature",
             Some("The transaction has fewer signatures than inputs."),
         );
-        check(
-            DecodeTxError::MalformedRlp,
-            Watcher,
-            "submit:malformed_transaction_rlp",
-            None,
-        );
+        check(DecodeTxError::MalformedRlp, Watcher, "submit:malformed_transaction_rlp", None);
         check(
             RecoverTxError::Witness(RecoverError::RecoveryIdNotU8),
             Watcher,
@@ -262,12 +244,7 @@ mod tests {
             "submit:corrupted_witness",
             None,
         );
-        check(
-            ExecError::UnauthorizedSpend,
-            ChildChain,
-            "submit:unauthorized_spend",
-            None,
-        );
+        check(ExecError::UnauthorizedSpend, ChildChain, "submit:unauthorized_spend", None);
         check(
             codes::NOT_FOUND,
             Watcher,
@@ -297,10 +274,7 @@ mod tests {
         for (index, error) in codes::ALL.iter().enumerate() {
             let rest = codes::ALL.iter().skip(index + 1);
             assert!(rest.clone().all(|other| other != error), "{error:?}");
-            assert!(
-                rest.clone()
-                    .all(|other| other.description != error.description)
-            );
+            assert!(rest.clone().all(|other| other.description != error.description));
         }
     }
 }

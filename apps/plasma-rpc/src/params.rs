@@ -50,10 +50,7 @@ pub struct RawParams<'a> {
 impl<'a> RawParams<'a> {
     /// Nothing was sent.
     pub fn none(names: &'static [&'static str]) -> Self {
-        Self {
-            names,
-            values: vec![None; names.len()],
-        }
+        Self { names, values: vec![None; names.len()] }
     }
 
     /// The body of an HTTP-RPC call: an object. Nothing, or JSON of another kind, counts as an empty one.

@@ -103,19 +103,9 @@ impl Server {
             limits: Arc::clone(&limits),
         });
         let connections = Arc::new(semaphore(limits.connections_max));
-        tokio::spawn(connection::accept(
-            shared,
-            listener,
-            Arc::clone(&connections),
-            refusal,
-        ));
+        tokio::spawn(connection::accept(shared, listener, Arc::clone(&connections), refusal));
         tracing::info!(%local_addr, "serving");
-        Ok(Self {
-            local_addr,
-            phase,
-            connections,
-            limits,
-        })
+        Ok(Self { local_addr, phase, connections, limits })
     }
 
     /// Where it listens.

@@ -176,9 +176,7 @@ pub struct ChallengeData {
 impl UtxoPosParams {
     /// Asks for one output.
     pub fn new(position: UtxoPos) -> Self {
-        Self {
-            utxo_pos: position.encode().into(),
-        }
+        Self { utxo_pos: position.encode().into() }
     }
 
     /// The output; `None` when no block can ever have this position.
@@ -191,9 +189,7 @@ impl RequestParams for AccountParams {
     const NAMES: &'static [&'static str] = &["address"];
 
     fn parse(raw: &RawParams<'_>) -> Result<Self, ParamError> {
-        Ok(Self {
-            address: raw.field("address").address()?,
-        })
+        Ok(Self { address: raw.field("address").address()? })
     }
 }
 
@@ -201,9 +197,7 @@ impl RequestParams for UtxoPosParams {
     const NAMES: &'static [&'static str] = &["utxo_pos"];
 
     fn parse(raw: &RawParams<'_>) -> Result<Self, ParamError> {
-        Ok(Self {
-            utxo_pos: raw.field("utxo_pos").pos_integer()?,
-        })
+        Ok(Self { utxo_pos: raw.field("utxo_pos").pos_integer()? })
     }
 }
 

@@ -21,10 +21,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (array, rest) = self
-            .rest
-            .split_first_chunk::<N>()
-            .ok_or("truncated value")?;
+        let (array, rest) = self.rest.split_first_chunk::<N>().ok_or("truncated value")?;
         self.rest = rest;
         Ok(*array)
     }
@@ -73,11 +70,7 @@ impl<'a> Reader<'a> {
 
     /// Nothing may be left.
     pub(crate) const fn end(self) -> Result<(), Malformed> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err("bytes behind the end of the value")
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err("bytes behind the end of the value") }
     }
 }
 

@@ -41,9 +41,7 @@ impl Store {
                 }
             }
         }
-        self.db()
-            .write_opt(batch.batch, &durable())
-            .map_err(StoreError::io("write to"))
+        self.db().write_opt(batch.batch, &durable()).map_err(StoreError::io("write to"))
     }
 }
 
@@ -94,29 +92,20 @@ impl<'a> Batch<'a> {
     fn state(&mut self, update: &StateUpdate) {
         match update {
             StateUpdate::PutUtxo(key, utxo) => {
-                self.put(self.utxos, &keys::utxo(*key), |value| {
-                    records::encode_utxo(utxo, value)
-                });
+                self.put(self.utxos, &keys::utxo(*key), |value| records::encode_utxo(utxo, value));
             }
             StateUpdate::DeleteUtxo(key) => self.batch.delete_cf(self.utxos, keys::utxo(*key)),
             StateUpdate::PutSpend(position, spender) => {
                 let key = keys::position(*position);
-                self.put(self.spends, &key, |value| {
-                    records::encode_spender(*spender, value)
-                });
+                self.put(self.spends, &key, |value| records::encode_spender(*spender, value));
             }
             StateUpdate::PutTransaction(blknum, txindex, bytes) => {
-                let key = keys::tx_pos(TxPos {
-                    blknum: *blknum,
-                    txindex: *txindex,
-                });
+                let key = keys::tx_pos(TxPos { blknum: *blknum, txindex: *txindex });
                 self.batch.put_cf(self.transactions, key, bytes);
             }
             StateUpdate::PutBlock(header, roots) => {
                 let key = keys::blknum(header.number);
-                self.put(self.blocks, &key, |value| {
-                    records::encode_block(header, roots, value)
-                });
+                self.put(self.blocks, &key, |value| records::encode_block(header, roots, value));
                 self.batch.put_cf(
                     self.block_hashes,
                     keys::block_hash(header.hash, header.number),
@@ -131,11 +120,8 @@ impl<'a> Batch<'a> {
 
     fn standard_exit(&mut self, exit: &StandardExit) {
         let key = keys::position(exit.position);
-        self.put(self.standard_exits, &key, |value| {
-            records::encode_standard_exit(exit, value)
-        });
-        self.batch
-            .put_cf(self.standard_exit_ids, exit.exit_id.as_bytes(), key);
+        self.put(self.standard_exits, &key, |value| records::encode_standard_exit(exit, value));
+        self.batch.put_cf(self.standard_exit_ids, exit.exit_id.as_bytes(), key);
         if exit.phase.is_active() {
             self.batch.put_cf(self.active_exits, key, []);
         } else {
@@ -149,13 +135,10 @@ impl<'a> Batch<'a> {
                 self.meta(FAULT_KEY, |value| records::encode_fault(fault, value));
             }
             BlockGetterUpdate::PutQuarantinedSpend(key, bytes) => {
-                self.batch
-                    .put_cf(self.quarantined_spends, keys::utxo(*key), bytes);
+                self.batch.put_cf(self.quarantined_spends, keys::utxo(*key), bytes);
             }
             BlockGetterUpdate::PutQuarantinedUpTo(blknum) => {
-                self.meta(QUARANTINED_UP_TO_KEY, |value| {
-                    records::encode_u64(blknum.get(), value)
-                });
+                self.meta(QUARANTINED_UP_TO_KEY, |value| records::encode_u64(blknum.get(), value));
             }
         }
     }

@@ -68,18 +68,11 @@ pub enum StoreError {
 
 impl StoreError {
     pub(crate) fn io(action: &'static str) -> impl FnOnce(rocksdb::Error) -> Self {
-        move |error| Self::Io {
-            action,
-            cause: error.into_string(),
-        }
+        move |error| Self::Io { action, cause: error.into_string() }
     }
 
     pub(crate) fn corrupted(column: Column, key: &[u8], reason: &'static str) -> Self {
-        Self::Corrupted {
-            column: column.name(),
-            key: key.to_vec(),
-            reason,
-        }
+        Self::Corrupted { column: column.name(), key: key.to_vec(), reason }
     }
 
     /// Whether the same call may succeed later.

@@ -61,9 +61,8 @@ impl StoreIdentity {
         }
         let (node, rest) = rest.split_first().ok_or("truncated identity")?;
         let (chain_id, framework) = rest.split_first_chunk::<8>().ok_or("truncated identity")?;
-        let framework: [u8; 20] = framework
-            .try_into()
-            .map_err(|_| "malformed framework address")?;
+        let framework: [u8; 20] =
+            framework.try_into().map_err(|_| "malformed framework address")?;
         let identity = Self {
             node: match node {
                 1 => NodeKind::ChildChain,

@@ -22,10 +22,7 @@ pub(crate) fn tx_pos(at: TxPos) -> [u8; 12] {
 
 pub(crate) fn position(at: UtxoPos) -> [u8; POSITION_LEN] {
     let mut key = [0; POSITION_LEN];
-    key[..12].copy_from_slice(&tx_pos(TxPos {
-        blknum: at.blknum,
-        txindex: at.txindex,
-    }));
+    key[..12].copy_from_slice(&tx_pos(TxPos { blknum: at.blknum, txindex: at.txindex }));
     key[12..].copy_from_slice(&at.oindex.get().to_be_bytes());
     key
 }
@@ -84,11 +81,7 @@ mod tests {
 
     fn any_position() -> impl Strategy<Value = UtxoPos> {
         (any::<u64>(), any::<u32>(), any::<u16>()).prop_map(|(blknum, txindex, oindex)| {
-            UtxoPos::new(
-                Blknum::new(blknum),
-                TxIndex::new(txindex),
-                OutputIndex::new(oindex),
-            )
+            UtxoPos::new(Blknum::new(blknum), TxIndex::new(txindex), OutputIndex::new(oindex))
         })
     }
 

@@ -37,11 +37,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
     pub fn service_height(&self, service: Service) -> Result<Option<EthHeight>, StoreError> {
-        let height = self.decoded(
-            Column::Meta,
-            height_key(service).as_bytes(),
-            records::decode_u64,
-        )?;
+        let height =
+            self.decoded(Column::Meta, height_key(service).as_bytes(), records::decode_u64)?;
         Ok(height.map(EthHeight::new))
     }
 
@@ -58,9 +55,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
     pub fn quarantined_up_to(&self) -> Result<Option<Blknum>, StoreError> {
-        Ok(self
-            .decoded(Column::Meta, QUARANTINED_UP_TO_KEY, records::decode_u64)?
-            .map(Blknum::new))
+        Ok(self.decoded(Column::Meta, QUARANTINED_UP_TO_KEY, records::decode_u64)?.map(Blknum::new))
     }
 
     /// By how much the authority's nonce differs from a block's number in intervals.
@@ -68,9 +63,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
     pub fn nonce_offset(&self) -> Result<Option<i64>, StoreError> {
-        Ok(self
-            .decoded(Column::Meta, NONCE_OFFSET_KEY, records::decode_u64)?
-            .map(u64::cast_signed))
+        Ok(self.decoded(Column::Meta, NONCE_OFFSET_KEY, records::decode_u64)?.map(u64::cast_signed))
     }
 
     fn decoded<T>(
@@ -82,9 +75,7 @@ impl Store {
         let Some(value) = self.get(column, key)? else {
             return Ok(None);
         };
-        decode(&value)
-            .map(Some)
-            .map_err(|reason| StoreError::corrupted(column, key, reason))
+        decode(&value).map(Some).map_err(|reason| StoreError::corrupted(column, key, reason))
     }
 
     /// Records from `first` on and before `end`, at most `limit` of them.
@@ -101,9 +92,7 @@ impl Store {
             options.set_iterate_upper_bound(end);
         }
         let mode = IteratorMode::From(first, Direction::Forward);
-        let entries = self
-            .db()
-            .iterator_cf_opt(self.column(column)?, options, mode);
+        let entries = self.db().iterator_cf_opt(self.column(column)?, options, mode);
         entries
             .take(limit)
             .map(|entry| {

@@ -21,11 +21,7 @@ pub(crate) fn decode_utxo(value: &[u8]) -> Result<Utxo, Malformed> {
     let output_type =
         OutputType::from_number(U256::from(reader.u8()?)).ok_or("unknown output type")?;
     let currency = reader.address()?;
-    Ok(Utxo {
-        output_type,
-        currency,
-        amount: reader.last_uint()?,
-    })
+    Ok(Utxo { output_type, currency, amount: reader.last_uint()? })
 }
 
 pub(crate) fn encode_spender(spender: Spender, value: &mut Vec<u8>) {
@@ -47,10 +43,7 @@ pub(crate) fn decode_spender(value: &[u8]) -> Result<Spender, Malformed> {
     let spender = match reader.u8()? {
         0 => {
             let blknum = Blknum::new(reader.u64()?);
-            Spender::Transaction(TxPos {
-                blknum,
-                txindex: TxIndex::new(reader.u32()?),
-            })
+            Spender::Transaction(TxPos { blknum, txindex: TxIndex::new(reader.u32()?) })
         }
         1 => Spender::Exit(ExitId::from_bytes(reader.array()?)),
         _ => return Err("unknown kind of spender"),
@@ -73,11 +66,7 @@ pub(crate) fn decode_block(
     value: &[u8],
 ) -> Result<(BlockHeader, Vec<H256>), Malformed> {
     let mut reader = Reader::new(value, VERSION)?;
-    let header = BlockHeader {
-        number,
-        hash: reader.hash()?,
-        tx_count: reader.u32()?,
-    };
+    let header = BlockHeader { number, hash: reader.hash()?, tx_count: reader.u32()? };
     let (roots, []) = reader.last_bytes().as_chunks::<32>() else {
         return Err("truncated subtree roots");
     };
@@ -101,11 +90,7 @@ pub(crate) fn decode_pending(value: &[u8]) -> Result<PendingRecord, Malformed> {
     while !reader.is_at_end() {
         fees.insert(reader.address()?, reader.uint()?);
     }
-    Ok(PendingRecord {
-        blknum,
-        tx_count,
-        fees,
-    })
+    Ok(PendingRecord { blknum, tx_count, fees })
 }
 
 pub(crate) fn encode_u64(number: u64, value: &mut Vec<u8>) {
@@ -182,10 +167,7 @@ pub(crate) fn decode_standard_exit(
     value: &[u8],
 ) -> Result<StandardExit, Malformed> {
     let mut reader = Reader::new(value, VERSION)?;
-    let phase = PHASES
-        .get(usize::from(reader.u8()?))
-        .copied()
-        .ok_or("unknown phase of an exit")?;
+    let phase = PHASES.get(usize::from(reader.u8()?)).copied().ok_or("unknown phase of an exit")?;
     Ok(StandardExit {
         phase,
         position,

@@ -23,11 +23,7 @@ pub struct StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self {
-            cache_len_max: 256 << 20,
-            write_buffers_len_max: 256 << 20,
-            open_files_max: 512,
-        }
+        Self { cache_len_max: 256 << 20, write_buffers_len_max: 256 << 20, open_files_max: 512 }
     }
 }
 
@@ -72,14 +68,10 @@ impl Store {
         config: &StoreConfig,
     ) -> Result<Self, StoreError> {
         if holds_something_else(path) {
-            return Err(StoreError::NotAStore {
-                path: path.to_owned(),
-            });
+            return Err(StoreError::NotAStore { path: path.to_owned() });
         }
-        std::fs::create_dir_all(path).map_err(|error| StoreError::Io {
-            action: "create",
-            cause: error.to_string(),
-        })?;
+        std::fs::create_dir_all(path)
+            .map_err(|error| StoreError::Io { action: "create", cause: error.to_string() })?;
         let cache = Cache::new_lru_cache(config.cache_len_max);
         let mut options = Options::default();
         options.create_if_missing(true);
@@ -92,10 +84,7 @@ impl Store {
         options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
         let db = DB::open_cf_descriptors(&options, path, columns::descriptors(&cache))
             .map_err(|error| explain(error, path))?;
-        let store = Self {
-            db: Arc::new(db),
-            cache,
-        };
+        let store = Self { db: Arc::new(db), cache };
         store.check_identity(path, identity)?;
         Ok(store)
     }
@@ -113,34 +102,21 @@ impl Store {
             .map_err(|reason| StoreError::corrupted(Column::Meta, IDENTITY_KEY, reason))?;
         debug_assert!(found.is_none() || format == FORMAT_VERSION);
         let Some(found) = found else {
-            return Err(StoreError::Format {
-                path,
-                found: format,
-            });
+            return Err(StoreError::Format { path, found: format });
         };
         let differs = [
             ("kind", found.node.to_string(), expected.node.to_string()),
-            (
-                "chain",
-                found.chain_id.to_string(),
-                expected.chain_id.to_string(),
-            ),
+            ("chain", found.chain_id.to_string(), expected.chain_id.to_string()),
             (
                 "framework",
                 format!("{:?}", found.plasma_framework),
                 format!("{:?}", expected.plasma_framework),
             ),
         ];
-        match differs
-            .into_iter()
-            .find(|(_, found, expected)| found != expected)
-        {
-            Some((what, found, expected)) => Err(StoreError::OfAnother {
-                path,
-                what,
-                found,
-                expected,
-            }),
+        match differs.into_iter().find(|(_, found, expected)| found != expected) {
+            Some((what, found, expected)) => {
+                Err(StoreError::OfAnother { path, what, found, expected })
+            }
             None => Ok(()),
         }
     }
@@ -164,12 +140,8 @@ impl Store {
     }
 
     fn property(&self, column: Column, property: &str) -> Result<u64, StoreError> {
-        let value = self
-            .db
-            .property_int_value_cf(self.column(column)?, property);
-        Ok(value
-            .map_err(StoreError::io("measure"))?
-            .unwrap_or_default())
+        let value = self.db.property_int_value_cf(self.column(column)?, property);
+        Ok(value.map_err(StoreError::io("measure"))?.unwrap_or_default())
     }
 
     pub(crate) fn db(&self) -> &DB {
@@ -178,12 +150,10 @@ impl Store {
 
     pub(crate) fn column(&self, column: Column) -> Result<&ColumnFamily, StoreError> {
         // All of them were opened with the store.
-        self.db
-            .cf_handle(column.name())
-            .ok_or_else(|| StoreError::Io {
-                action: "read",
-                cause: format!("column {} is missing", column.name()),
-            })
+        self.db.cf_handle(column.name()).ok_or_else(|| StoreError::Io {
+            action: "read",
+            cause: format!("column {} is missing", column.name()),
+        })
     }
 
     pub(crate) fn get(
@@ -191,9 +161,7 @@ impl Store {
         column: Column,
         key: &[u8],
     ) -> Result<Option<rocksdb::DBPinnableSlice<'_>>, StoreError> {
-        self.db
-            .get_pinned_cf(self.column(column)?, key)
-            .map_err(StoreError::io("read"))
+        self.db.get_pinned_cf(self.column(column)?, key).map_err(StoreError::io("read"))
     }
 }
 
@@ -229,12 +197,7 @@ fn is_foreign(entry: std::fs::DirEntry) -> bool {
 fn explain(error: rocksdb::Error, path: &Path) -> StoreError {
     let cause = error.into_string();
     if cause.contains("lock") || cause.contains("LOCK") {
-        return StoreError::Locked {
-            path: path.to_owned(),
-        };
+        return StoreError::Locked { path: path.to_owned() };
     }
-    StoreError::Io {
-        action: "open",
-        cause,
-    }
+    StoreError::Io { action: "open", cause }
 }

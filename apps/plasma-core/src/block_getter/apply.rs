@@ -87,21 +87,11 @@ pub fn apply_block(
         spent.extend(inputs.filter_map(InputPointer::position));
     }
     let header = state.close_block(&mut updates);
-    let closed = BlockId {
-        blknum: header.number,
-        hash: header.hash,
-    };
+    let closed = BlockId { blknum: header.number, hash: header.hash };
     if closed != id {
-        return Err(ApplyError::Inconsistent {
-            executed: id,
-            closed,
-        });
+        return Err(ApplyError::Inconsistent { executed: id, closed });
     }
-    Ok(AppliedBlock {
-        header,
-        updates,
-        spent,
-    })
+    Ok(AppliedBlock { header, updates, spent })
 }
 
 /// Tells a deposit that was never heard of from one that is spent.

@@ -69,8 +69,7 @@ impl Attempts {
     /// Numbers to try again now, those that waited longest first.
     pub(super) fn due(&self, now_ms: u64) -> impl Iterator<Item = Blknum> {
         let due = self.due.iter();
-        due.take_while(move |(at_ms, _)| *at_ms <= now_ms)
-            .map(|(_, blknum)| *blknum)
+        due.take_while(move |(at_ms, _)| *at_ms <= now_ms).map(|(_, blknum)| *blknum)
     }
 
     /// The lowest number in this range that has failed for at least so long.

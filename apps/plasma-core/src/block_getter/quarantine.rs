@@ -36,11 +36,7 @@ pub struct QuarantinedBlock {
 
 impl Quarantine {
     pub(super) fn starting_after(stored_up_to: Blknum) -> Self {
-        Self {
-            next: next(stored_up_to),
-            stored_up_to,
-            ..Self::default()
-        }
+        Self { next: next(stored_up_to), stored_up_to, ..Self::default() }
     }
 }
 
@@ -73,11 +69,7 @@ impl BlockGetter {
         }
         self.skip_known();
         let missing = self.attempts.lowest(limit..);
-        let fetched = self
-            .fetched
-            .range(limit..)
-            .next()
-            .map(|(blknum, _)| *blknum);
+        let fetched = self.fetched.range(limit..).next().map(|(blknum, _)| *blknum);
         let open = [missing, fetched, Some(self.quarantine.next)];
         if let Some(first_open) = open.into_iter().flatten().min() {
             let up_to = first_open.previous_child_block();
@@ -144,17 +136,13 @@ impl BlockGetter {
 fn evidence(tx: &RecoveredTx) -> impl Iterator<Item = UtxoKey> {
     let inputs = tx.transaction().inputs().iter().copied();
     let positions = inputs.map(InputPointer::position);
-    let readable = positions
-        .clone()
-        .all(|position| position.is_some_and(UtxoPos::is_decodable_on_chain));
+    let readable =
+        positions.clone().all(|position| position.is_some_and(UtxoPos::is_decodable_on_chain));
     positions
         .flatten()
         .zip(tx.spenders())
         .filter(move |_| readable)
-        .map(|(position, owner)| UtxoKey {
-            owner: *owner,
-            position,
-        })
+        .map(|(position, owner)| UtxoKey { owner: *owner, position })
 }
 
 fn next(blknum: Blknum) -> Blknum {

@@ -50,10 +50,7 @@ pub(super) struct Submissions {
 
 impl Submissions {
     pub(super) fn starting_at(synced_height: EthHeight) -> Self {
-        Self {
-            scanned_to: synced_height,
-            ..Self::default()
-        }
+        Self { scanned_to: synced_height, ..Self::default() }
     }
 
     /// What to read to know everything up to `to`.
@@ -103,8 +100,7 @@ impl Submissions {
             };
             seen.insert(blknum, submission);
         }
-        self.waiting
-            .retain(|_, submission| !range.contains(&submission.eth_height));
+        self.waiting.retain(|_, submission| !range.contains(&submission.eth_height));
         self.scanned_to = scanned_to;
         let mut changed = None;
         for (blknum, submission) in seen {
@@ -154,8 +150,7 @@ impl Submissions {
             self.applied.insert(blknum, submission);
         }
         let oldest = self.scanned_to.minus(reorg_margin_eth_blocks);
-        self.applied
-            .retain(|_, submission| submission.eth_height >= oldest);
+        self.applied.retain(|_, submission| submission.eth_height >= oldest);
         self.forget_the_excess();
     }
 
@@ -168,17 +163,12 @@ impl Submissions {
     pub(super) fn done_up_to(&self, sync_height: EthHeight) -> EthHeight {
         let known = sync_height.min(self.scanned_to);
         let heights = self.waiting.values().map(|waiting| waiting.eth_height);
-        heights
-            .min()
-            .map_or(known, |first| known.min(first.minus(1)))
+        heights.min().map_or(known, |first| known.min(first.minus(1)))
     }
 
     /// What is known of this very event.
     fn known(&self, blknum: Blknum, event: &EthEvent) -> Option<&Submission> {
-        let known = self
-            .waiting
-            .get(&blknum)
-            .or_else(|| self.applied.get(&blknum));
+        let known = self.waiting.get(&blknum).or_else(|| self.applied.get(&blknum));
         known.filter(|submission| submission.eth_block_hash == event.eth_block_hash)
     }
 
@@ -232,10 +222,7 @@ mod tests {
         });
         let events: Vec<_> = events.collect();
         facts.ledger = facts.roots.clone();
-        assert_eq!(
-            submissions.scan(&range, &events, &facts, last_applied, None),
-            None
-        );
+        assert_eq!(submissions.scan(&range, &events, &facts, last_applied, None), None);
     }
 
     #[test]
@@ -245,19 +232,12 @@ mod tests {
         scan(&mut submissions, fit + 100, Blknum::default());
         assert_eq!(submissions.waiting.len(), WAITING_MAX);
         assert_eq!(submissions.done_up_to(eth(fit + 100)), eth(0));
-        assert_eq!(
-            submissions.range(eth(fit + 100), 20),
-            Some(eth(fit - 20)..=eth(fit + 100))
-        );
+        assert_eq!(submissions.range(eth(fit + 100), 20), Some(eth(fit - 20)..=eth(fit + 100)));
         for height in 1..=fit {
             submissions.on_applied(Blknum::new(height * 1000), 20);
             assert!(submissions.applied.len() <= 21, "old history is forgotten");
         }
-        assert_eq!(
-            submissions.done_up_to(eth(fit + 100)),
-            eth(fit),
-            "and no further"
-        );
+        assert_eq!(submissions.done_up_to(eth(fit + 100)), eth(fit), "and no further");
         scan(&mut submissions, fit + 100, Blknum::new(fit * 1000));
         assert_eq!(submissions.waiting.len(), 100);
     }
@@ -271,9 +251,7 @@ mod tests {
                 eth_block_hash: H256::zero(),
                 root_chain_txhash: H256::zero(),
                 log_index: 0,
-                event: RootChainEvent::BlockSubmitted {
-                    blknum: Blknum::new(blknum),
-                },
+                event: RootChainEvent::BlockSubmitted { blknum: Blknum::new(blknum) },
             };
             assert_eq!(submissions.unknown(std::slice::from_ref(&event), None), []);
             let range = eth(0)..=eth(1);

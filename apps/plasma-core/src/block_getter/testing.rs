@@ -21,10 +21,7 @@ pub(crate) fn pos(blknum: u64, txindex: u32, oindex: u16) -> UtxoPos {
 
 /// Spends output `(blknum, 0, oindex)` each, all signed by `owner`, and pays `amount` back to the owner.
 pub(crate) fn payment(owner: &SecretKey, inputs: &[(u64, u16)], amount: u64) -> RecoveredTx {
-    let inputs: Vec<_> = inputs
-        .iter()
-        .map(|(blknum, oindex)| pos(*blknum, 0, *oindex))
-        .collect();
+    let inputs: Vec<_> = inputs.iter().map(|(blknum, oindex)| pos(*blknum, 0, *oindex)).collect();
     payment_to(owner, &inputs, owner.address(), amount)
 }
 
@@ -36,9 +33,7 @@ pub(crate) fn payment_to(
 ) -> RecoveredTx {
     let payment = PaymentTx {
         inputs: inputs.iter().copied().map(Into::into).collect(),
-        outputs: [Output::payment(receiver, ETH, U256::from(amount))]
-            .into_iter()
-            .collect(),
+        outputs: [Output::payment(receiver, ETH, U256::from(amount))].into_iter().collect(),
         metadata: H256::zero(),
     };
     let signature = owner.sign(domain().sign_hash(&payment));
@@ -49,15 +44,10 @@ pub(crate) fn payment_to(
 
 /// The root over these transactions.
 pub(crate) fn block_of(transactions: &[RecoveredTx]) -> BlockHash {
-    MerkleBuilder::from_leaves(transactions.iter().map(RecoveredTx::leaf))
-        .unwrap()
-        .root()
+    MerkleBuilder::from_leaves(transactions.iter().map(RecoveredTx::leaf)).unwrap().root()
 }
 
 pub(crate) fn verified(blknum: u64, transactions: &[RecoveredTx]) -> VerifiedBlock {
-    let id = BlockId {
-        blknum: Blknum::new(blknum),
-        hash: block_of(transactions),
-    };
+    let id = BlockId { blknum: Blknum::new(blknum), hash: block_of(transactions) };
     check_block(id, id, transactions.iter().cloned().map(Ok).collect()).unwrap()
 }

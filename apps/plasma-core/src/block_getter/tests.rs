@@ -94,9 +94,7 @@ impl Universe {
             eth_block_hash: H256(eth_block_hash),
             root_chain_txhash: H256::from_low_u64_be(blknum),
             log_index: 0,
-            event: RootChainEvent::BlockSubmitted {
-                blknum: Blknum::new(blknum),
-            },
+            event: RootChainEvent::BlockSubmitted { blknum: Blknum::new(blknum) },
         }
     }
 
@@ -105,48 +103,30 @@ impl Universe {
         let Some(range) = self.getter.scan_range(eth(to)) else {
             return (Vec::new(), None);
         };
-        let in_range = self
-            .submitted
-            .iter()
-            .filter(|(_, height, _)| range.contains(&eth(*height)));
-        let events: Vec<_> = in_range
-            .map(|(blknum, height, _)| self.event(*blknum, *height))
-            .collect();
+        let in_range = self.submitted.iter().filter(|(_, height, _)| range.contains(&eth(*height)));
+        let events: Vec<_> =
+            in_range.map(|(blknum, height, _)| self.event(*blknum, *height)).collect();
         let needed = self.getter.facts_needed(&events);
         let mut facts = SubmissionFacts::default();
         for blknum in &needed {
-            let submitted = self
-                .submitted
-                .iter()
-                .find(|(number, _, _)| number == &blknum.get());
-            facts
-                .roots
-                .extend(submitted.map(|(_, _, hash)| (*blknum, *hash)));
-            facts
-                .ledger
-                .extend(self.ledger.get(blknum).map(|hash| (*blknum, *hash)));
+            let submitted = self.submitted.iter().find(|(number, _, _)| number == &blknum.get());
+            facts.roots.extend(submitted.map(|(_, _, hash)| (*blknum, *hash)));
+            facts.ledger.extend(self.ledger.get(blknum).map(|hash| (*blknum, *hash)));
         }
         let mut updates = Vec::new();
-        let fault = self
-            .getter
-            .on_submissions(&range, &events, &facts, &mut updates);
+        let fault = self.getter.on_submissions(&range, &events, &facts, &mut updates);
         self.commit(updates);
         (needed.into_iter().map(Blknum::get).collect(), fault)
     }
 
     fn start(&mut self, now_ms: u64) -> Vec<u64> {
         let started = self.getter.start_downloads(now_ms);
-        started
-            .into_iter()
-            .map(|download| download.blknum.get())
-            .collect()
+        started.into_iter().map(|download| download.blknum.get()).collect()
     }
 
     fn answer(&mut self, blknum: u64, outcome: DownloadOutcome, now_ms: u64) -> Downloaded {
         let mut updates = Vec::new();
-        let answer = self
-            .getter
-            .on_download(Blknum::new(blknum), outcome, now_ms, &mut updates);
+        let answer = self.getter.on_download(Blknum::new(blknum), outcome, now_ms, &mut updates);
         self.commit(updates);
         answer
     }
@@ -160,9 +140,7 @@ impl Universe {
         self.scan(to);
         loop {
             let started = self.start(0);
-            started
-                .iter()
-                .for_each(|blknum| assert_eq!(self.deliver(*blknum), Downloaded::Kept));
+            started.iter().for_each(|blknum| assert_eq!(self.deliver(*blknum), Downloaded::Kept));
             if self.apply(to).is_empty() && started.is_empty() {
                 break;
             }

@@ -113,15 +113,8 @@ pub fn check_block(
     let transactions = recovered.into_iter().filter_map(Result::ok).take(room);
     let transactions = transactions.collect();
     match fault {
-        None => Ok(VerifiedBlock {
-            id: requested,
-            transactions,
-        }),
-        Some(fault) => Err(Box::new(RefusedBlock {
-            id: requested,
-            fault,
-            transactions,
-        })),
+        None => Ok(VerifiedBlock { id: requested, transactions }),
+        Some(fault) => Err(Box::new(RefusedBlock { id: requested, fault, transactions })),
     }
 }
 
@@ -140,15 +133,10 @@ fn first_fault(
         return Some(BlockFault::TooManyTransactions);
     }
     // From the last one backwards, as every watcher before this one did: they shall name the same error.
-    let invalid = (0..)
-        .map(TxIndex::new)
-        .zip(recovered)
-        .filter_map(|(txindex, recovered)| match recovered {
+    let invalid =
+        (0..).map(TxIndex::new).zip(recovered).filter_map(|(txindex, recovered)| match recovered {
             Ok(_) => None,
-            Err(error) => Some(BlockFault::Transaction {
-                txindex,
-                error: *error,
-            }),
+            Err(error) => Some(BlockFault::Transaction { txindex, error: *error }),
         });
     if let Some(fault) = invalid.last() {
         return Some(fault);
@@ -169,10 +157,7 @@ mod tests {
     const BAD: RecoverTxError = RecoverTxError::Decode(DecodeTxError::Malformed);
 
     fn id(blknum: u64, hash: H256) -> BlockId {
-        BlockId {
-            blknum: Blknum::new(blknum),
-            hash,
-        }
+        BlockId { blknum: Blknum::new(blknum), hash }
     }
 
     fn check(
@@ -199,88 +184,32 @@ mod tests {
 
     #[test]
     fn a_block_is_what_was_asked_for_or_has_a_documented_error() {
-        let txs = [
-            payment(&key(1), &[(1, 0)], 5),
-            payment(&key(2), &[(2, 0)], 5),
-        ];
+        let txs = [payment(&key(1), &[(1, 0)], 5), payment(&key(2), &[(2, 0)], 5)];
         let root = block_of(&txs);
         let good = || txs.iter().cloned().map(Ok).collect::<Vec<_>>();
         let (wanted, other) = (id(1000, root), H256::repeat_byte(1));
         check("the block", wanted, wanted, good(), "ok");
-        check(
-            "an empty block",
-            id(1000, block_of(&[])),
-            id(1000, block_of(&[])),
-            vec![],
-            "ok",
-        );
-        check(
-            "another root claimed",
-            wanted,
-            id(1000, other),
-            good(),
-            "bad_returned_hash",
-        );
-        check(
-            "another number claimed",
-            wanted,
-            id(2000, root),
-            good(),
-            "bad_returned_number",
-        );
+        check("an empty block", id(1000, block_of(&[])), id(1000, block_of(&[])), vec![], "ok");
+        check("another root claimed", wanted, id(1000, other), good(), "bad_returned_hash");
+        check("another number claimed", wanted, id(2000, root), good(), "bad_returned_number");
         check("both", wanted, id(2000, other), good(), "bad_returned_hash");
-        check(
-            "another root",
-            id(1000, other),
-            id(1000, other),
-            good(),
-            "incorrect_hash",
-        );
-        check(
-            "one left out",
-            wanted,
-            wanted,
-            good().split_off(1),
-            "incorrect_hash",
-        );
+        check("another root", id(1000, other), id(1000, other), good(), "incorrect_hash");
+        check("one left out", wanted, wanted, good().split_off(1), "incorrect_hash");
         let swapped = good().into_iter().rev().collect();
         check("another order", wanted, wanted, swapped, "incorrect_hash");
         let errors = [RecoverTxError::DuplicateInputs, BAD].map(Err);
         let with_errors = [good(), errors.to_vec()].concat();
-        check(
-            "the last error counts",
-            wanted,
-            wanted,
-            with_errors,
-            "malformed_transaction",
-        );
+        check("the last error counts", wanted, wanted, with_errors, "malformed_transaction");
         let too_many = vec![Ok(txs[0].clone()); 65_537];
-        check(
-            "too many",
-            wanted,
-            wanted,
-            too_many,
-            "transactions_exceed_block_limit",
-        );
+        check("too many", wanted, wanted, too_many, "transactions_exceed_block_limit");
     }
 
     #[test]
     fn the_fault_names_the_transaction() {
         let wanted = id(1000, H256::zero());
-        let recovered = vec![
-            Err(BAD),
-            Ok(payment(&key(1), &[(1, 0)], 5)),
-            Err(BAD),
-            Err(BAD),
-        ];
+        let recovered = vec![Err(BAD), Ok(payment(&key(1), &[(1, 0)], 5)), Err(BAD), Err(BAD)];
         let refused = check_block(wanted, wanted, recovered).unwrap_err();
         let txindex = TxIndex::new(3);
-        assert_eq!(
-            refused.fault,
-            BlockFault::Transaction {
-                txindex,
-                error: BAD
-            }
-        );
+        assert_eq!(refused.fault, BlockFault::Transaction { txindex, error: BAD });
     }
 }

@@ -18,10 +18,7 @@ fn h(height: u64) -> EthHeight {
 }
 
 fn guide(sync_height: u64) -> Option<SyncGuide> {
-    Some(SyncGuide {
-        sync_height: h(sync_height),
-        root_chain_height: h(sync_height),
-    })
+    Some(SyncGuide { sync_height: h(sync_height), root_chain_height: h(sync_height) })
 }
 
 /// A deposit in log `log_index` of block `height`, with `blknum` as its content.
@@ -63,11 +60,7 @@ fn it_starts_after_what_is_stored_or_with_the_deployment() {
             EthEventListener::restore(Service::Depositor, CONFIG, stored.map(h), h(deployed_at));
         assert_eq!(listener.synced_height(), h(synced), "{stored:?}");
         listener.on_guide(guide(1_000));
-        assert_eq!(
-            *listener.next_range().unwrap().start(),
-            h(first),
-            "{stored:?}"
-        );
+        assert_eq!(*listener.next_range().unwrap().start(), h(first), "{stored:?}");
     }
 }
 
@@ -98,15 +91,8 @@ fn it_catches_up_in_several_ranges_but_not_without_end() {
         let mut read = Vec::new();
         while let Some(range) = listener.next_range() {
             let batch = listener.on_events(&range, vec![]).unwrap().unwrap();
-            assert_eq!(
-                listener.next_range(),
-                None,
-                "nothing is read during a commit"
-            );
-            assert_eq!(
-                listener.on_committed(batch.synced_height),
-                Some(batch.synced_height)
-            );
+            assert_eq!(listener.next_range(), None, "nothing is read during a commit");
+            assert_eq!(listener.on_committed(batch.synced_height), Some(batch.synced_height));
             read.push((range.start().get(), range.end().get()));
         }
         read
@@ -135,26 +121,12 @@ fn answers_that_come_twice_or_late_are_ignored() {
     listener.on_guide(guide(8));
     let range = listener.next_range().unwrap();
     let event = deposit(3, 0, 1);
-    assert_eq!(
-        listener.on_events(&(h(1)..=h(7)), vec![event.clone()]),
-        Ok(None),
-        "another range"
-    );
-    let batch = listener
-        .on_events(&range, vec![event.clone()])
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        listener.on_events(&range, vec![event.clone()]),
-        Ok(None),
-        "twice"
-    );
+    assert_eq!(listener.on_events(&(h(1)..=h(7)), vec![event.clone()]), Ok(None), "another range");
+    let batch = listener.on_events(&range, vec![event.clone()]).unwrap().unwrap();
+    assert_eq!(listener.on_events(&range, vec![event.clone()]), Ok(None), "twice");
     assert_eq!(listener.on_committed(h(7)), None, "another batch");
     assert_eq!(listener.synced_height(), h(0), "not before the commit");
-    assert_eq!(
-        batch.height_update(),
-        DbUpdate::ServiceHeight(Service::Depositor, h(8))
-    );
+    assert_eq!(batch.height_update(), DbUpdate::ServiceHeight(Service::Depositor, h(8)));
     assert_eq!(listener.on_committed(h(8)), Some(h(8)));
     assert_eq!(listener.on_committed(h(8)), None, "committed twice");
     assert_eq!(listener.on_events(&range, vec![event]), Ok(None), "late");
@@ -167,10 +139,7 @@ fn answers_are_put_in_order_and_repetitions_dropped() {
     listener.on_guide(guide(8));
     let range = listener.next_range().unwrap();
     let events = [(5, 9), (5, 2), (3, 4), (5, 2)].map(|(height, log)| deposit(height, log, 1));
-    let batch = listener
-        .on_events(&range, events.to_vec())
-        .unwrap()
-        .unwrap();
+    let batch = listener.on_events(&range, events.to_vec()).unwrap().unwrap();
     assert_eq!(places(&batch), [(3, 4), (5, 2), (5, 9)]);
     assert_eq!(batch.synced_height, h(8));
 }
@@ -188,15 +157,9 @@ fn a_large_answer_is_cut_between_root_chain_blocks() {
         listener.on_guide(guide(8));
         let range = listener.next_range().unwrap();
         let events = heights.iter().zip(0..);
-        let events = events
-            .map(|(height, log)| deposit(*height, log, 1))
-            .collect();
+        let events = events.map(|(height, log)| deposit(*height, log, 1)).collect();
         let batch = listener.on_events(&range, events).unwrap().unwrap();
-        assert_eq!(
-            (batch.events.len(), batch.synced_height),
-            (kept, h(synced)),
-            "{what}"
-        );
+        assert_eq!((batch.events.len(), batch.synced_height), (kept, h(synced)), "{what}");
         listener.on_committed(batch.synced_height).unwrap();
         let next = listener.next_range();
         let next = next.map(|range| range.start().get());
@@ -208,44 +171,25 @@ fn a_large_answer_is_cut_between_root_chain_blocks() {
 fn answers_that_cannot_be_true_are_refused_and_asked_for_again() {
     use EventsError::{Contradiction, OutsideRange, TwoHistories, UnexpectedKind};
     let other_kind = EthEvent {
-        event: RootChainEvent::ExitChallenged {
-            position: UtxoPos::deposit(Blknum::new(1)),
-        },
+        event: RootChainEvent::ExitChallenged { position: UtxoPos::deposit(Blknum::new(1)) },
         ..deposit(4, 7, 1)
     };
-    let other_hash = EthEvent {
-        eth_block_hash: H256::repeat_byte(9),
-        ..deposit(4, 7, 1)
-    };
-    let outside = |height| OutsideRange {
-        eth_height: h(height),
-        log_index: 7,
-        from: h(3),
-        to: h(8),
-    };
+    let other_hash = EthEvent { eth_block_hash: H256::repeat_byte(9), ..deposit(4, 7, 1) };
+    let outside =
+        |height| OutsideRange { eth_height: h(height), log_index: 7, from: h(3), to: h(8) };
     let at = (h(4), 7);
     let cases = [
         (vec![deposit(2, 7, 1)], outside(2)),
         (vec![deposit(9, 7, 1)], outside(9)),
         (
             vec![deposit(4, 6, 1), other_kind],
-            UnexpectedKind {
-                kind: EventKind::ExitChallenged,
-                eth_height: at.0,
-                log_index: at.1,
-            },
+            UnexpectedKind { kind: EventKind::ExitChallenged, eth_height: at.0, log_index: at.1 },
         ),
         (
             vec![deposit(4, 7, 1), deposit(5, 0, 3), deposit(4, 7, 2)],
-            Contradiction {
-                eth_height: at.0,
-                log_index: at.1,
-            },
+            Contradiction { eth_height: at.0, log_index: at.1 },
         ),
-        (
-            vec![deposit(4, 6, 1), other_hash],
-            TwoHistories { eth_height: at.0 },
-        ),
+        (vec![deposit(4, 6, 1), other_hash], TwoHistories { eth_height: at.0 }),
     ];
     for (events, expected) in cases {
         let mut listener = listener(2);
@@ -258,9 +202,7 @@ fn answers_that_cannot_be_true_are_refused_and_asked_for_again() {
 
 #[test]
 fn each_service_reads_its_own_events() {
-    let table = Service::ALL
-        .iter()
-        .map(|service| (service.name(), events_of(*service)));
+    let table = Service::ALL.iter().map(|service| (service.name(), events_of(*service)));
     let table: BTreeMap<_, _> = table.collect();
     assert_eq!(table["depositor"], [EventKind::DepositCreated]);
     assert_eq!(table["exiter"], [EventKind::ExitStarted]);
@@ -274,11 +216,7 @@ fn each_service_reads_its_own_events() {
 #[derive(Clone, Debug)]
 enum Step {
     Guide(u64),
-    Answer {
-        shuffle: Vec<Index>,
-        repeat: Vec<Index>,
-        commit: bool,
-    },
+    Answer { shuffle: Vec<Index>, repeat: Vec<Index>, commit: bool },
     WrongAnswer(u64),
     LateAnswer,
     NoAnswer,

@@ -77,9 +77,7 @@ pub fn challenge_data(
     domain: &TypedDataDomain,
 ) -> Result<ChallengeData, ChallengeError> {
     let exit = exit.ok_or(ChallengeError::ExitNotFound)?;
-    let spend = fact
-        .spend(exit, domain)
-        .ok_or(ChallengeError::UtxoNotSpent)?;
+    let spend = fact.spend(exit, domain).ok_or(ChallengeError::UtxoNotSpent)?;
     Ok(ChallengeData {
         exit_id: exit.exit_id,
         exiting_tx: exit.exiting_tx.clone(),

@@ -80,10 +80,7 @@ impl ExitProcessor {
                     // A challenged exit is never paid by the contracts. If the root chain says so, the challenge was on a
                     // branch that is gone, and the money has left all the same.
                     StandardExitPhase::Active | StandardExitPhase::Challenged => {
-                        paid.exiting.push(Exiting {
-                            position: exit.position,
-                            exit_id: *exit_id,
-                        });
+                        paid.exiting.push(Exiting { position: exit.position, exit_id: *exit_id });
                     }
                     StandardExitPhase::Finalized | StandardExitPhase::FinalizedInvalid => {}
                 },

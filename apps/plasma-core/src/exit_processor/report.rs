@@ -40,10 +40,7 @@ impl SlaMarginTooBig {
         if sla_margin_ms < min_exit_period_ms {
             return Ok(());
         }
-        Err(Self {
-            sla_margin_ms,
-            min_exit_period_ms,
-        })
+        Err(Self { sla_margin_ms, min_exit_period_ms })
     }
 }
 
@@ -60,10 +57,8 @@ impl ExitProcessor {
         let paid = self.paid_invalid.iter().filter_map(fault); // E14
         let late = self.late(heights).filter_map(|(_, at)| fault(at)); // E13
         let invalid = self.reported(heights).filter_map(|(_, at)| fault(at)); // E12
-        let mut unchallenged: Vec<ByzantineEvent> = paid
-            .chain(late)
-            .map(ByzantineEvent::UnchallengedExit)
-            .collect();
+        let mut unchallenged: Vec<ByzantineEvent> =
+            paid.chain(late).map(ByzantineEvent::UnchallengedExit).collect();
         unchallenged.sort();
         unchallenged.extend(invalid.map(ByzantineEvent::InvalidExit));
         unchallenged
@@ -86,8 +81,7 @@ impl ExitProcessor {
         let margin = self.config.exit_finality_margin_eth_blocks;
         let now = heights.root_chain.min(heights.challenges.plus(margin));
         let sla_margin = self.config.sla_margin_eth_blocks;
-        self.reported(heights)
-            .take_while(move |(started, _)| started.plus(sla_margin) <= now) // E13
+        self.reported(heights).take_while(move |(started, _)| started.plus(sla_margin) <= now) // E13
     }
 }
 

@@ -59,13 +59,8 @@ impl StandardExitPhase {
 impl StandardExit {
     /// The exit that an `ExitStarted` event starts; `None` for other events.
     pub fn from_event(event: &EthEvent) -> Option<Self> {
-        let RootChainEvent::ExitStarted {
-            owner,
-            exit_id,
-            position,
-            output_tx,
-            exitable_at_s,
-        } = &event.event
+        let RootChainEvent::ExitStarted { owner, exit_id, position, output_tx, exitable_at_s } =
+            &event.event
         else {
             return None;
         };
@@ -108,7 +103,5 @@ impl StandardExit {
 
 fn output_of(unsigned_tx: &[u8], position: UtxoPos) -> Option<Output> {
     let tx = Transaction::decode_unsigned(unsigned_tx).ok()?;
-    tx.outputs()
-        .get(usize::from(position.oindex.get()))
-        .copied()
+    tx.outputs().get(usize::from(position.oindex.get())).copied()
 }

@@ -16,10 +16,8 @@ use crate::wire::{
 };
 use std::collections::BTreeMap;
 
-const CONFIG: ExitProcessorConfig = ExitProcessorConfig {
-    sla_margin_eth_blocks: 10,
-    exit_finality_margin_eth_blocks: 2,
-};
+const CONFIG: ExitProcessorConfig =
+    ExitProcessorConfig { sla_margin_eth_blocks: 10, exit_finality_margin_eth_blocks: 2 };
 
 fn alice() -> Address {
     key(1).address()
@@ -58,11 +56,7 @@ impl Universe {
     }
 
     fn restart(&mut self) {
-        let active = self
-            .store
-            .values()
-            .filter(|exit| exit.phase.is_active())
-            .cloned();
+        let active = self.store.values().filter(|exit| exit.phase.is_active()).cloned();
         let (next, fault) = (Blknum::new(self.next), self.fault.map(Blknum::new));
         self.processor = ExitProcessor::restore(CONFIG, domain(), active, next, fault);
         self.check();
@@ -75,11 +69,7 @@ impl Universe {
 
     /// The ledger has this output, unspent: 10 wei of Alice's.
     fn unspent(&mut self, position: UtxoPos) {
-        let utxo = Utxo {
-            output_type: OutputType::Payment,
-            currency: ETH,
-            amount: U256::from(10),
-        };
+        let utxo = Utxo { output_type: OutputType::Payment, currency: ETH, amount: U256::from(10) };
         let fact = self.facts.entry(position).or_default();
         fact.output = Some(OutputFact::Unspent(alice(), utxo));
         self.touch(position);
@@ -87,10 +77,7 @@ impl Universe {
 
     /// The ledger says that this transaction spent the output.
     fn spent(&mut self, position: UtxoPos, by: &RecoveredTx) {
-        let at = TxPos {
-            blknum: Blknum::new(4000),
-            txindex: TxIndex::new(0),
-        };
+        let at = TxPos { blknum: Blknum::new(4000), txindex: TxIndex::new(0) };
         let fact = self.facts.entry(position).or_default();
         fact.output = Some(OutputFact::Gone(Spender::Transaction(at)));
         fact.spent_by = Some(by.signed_bytes().into());
@@ -125,8 +112,7 @@ impl Universe {
             let fact = self.facts.entry(position).or_default();
             fact.quarantined = Some(tx.signed_bytes().into());
         }
-        self.processor
-            .on_quarantined(&[UtxoKey { owner, position }]);
+        self.processor.on_quarantined(&[UtxoKey { owner, position }]);
     }
 
     fn stored(&self, events: &[EthEvent]) -> Vec<StandardExit> {
@@ -151,19 +137,13 @@ impl Universe {
         let stored = self.stored(events);
         let paid = self.processor.exiting(events, &stored);
         let mut outcome = ExitsOutcome::default();
-        let side = if was_there {
-            &mut outcome.valid
-        } else {
-            &mut outcome.invalid
-        };
+        let side = if was_there { &mut outcome.valid } else { &mut outcome.invalid };
         side.extend(&paid.exiting);
         let mut updates = Vec::new();
         self.processor.on_finalized(&outcome, &stored, &mut updates);
         self.commit(updates);
         if was_there {
-            paid.exiting
-                .iter()
-                .for_each(|exit| self.exited(exit.position, exit.exit_id));
+            paid.exiting.iter().for_each(|exit| self.exited(exit.position, exit.exit_id));
         }
         paid
     }
@@ -185,8 +165,7 @@ impl Universe {
             if request.keys.is_empty() {
                 return;
             }
-            self.asked
-                .extend(request.keys.iter().map(|key| key.position));
+            self.asked.extend(request.keys.iter().map(|key| key.position));
             self.processor.decide(&request, &self.facts);
         }
     }

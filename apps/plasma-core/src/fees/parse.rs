@@ -69,11 +69,7 @@ impl<'de, K: Deserialize<'de> + PartialEq, V: Deserialize<'de>> Deserialize<'de>
 /// Every error found; nothing of the specification may be used then.
 pub fn parse_fee_specs(json: &str) -> Result<FeeSpecs, FeeParseErrors> {
     let whole = |code| {
-        FeeParseErrors(vec![FeeParseError {
-            code,
-            tx_type: String::new(),
-            token: String::new(),
-        }])
+        FeeParseErrors(vec![FeeParseError { code, tx_type: String::new(), token: String::new() }])
     };
     if json.len() > FILE_LEN_MAX {
         return Err(whole("invalid_json_format"));
@@ -107,11 +103,7 @@ pub fn parse_fee_specs(json: &str) -> Result<FeeSpecs, FeeParseErrors> {
             }
         }
     }
-    if errors.is_empty() {
-        Ok(specs)
-    } else {
-        Err(FeeParseErrors(errors))
-    }
+    if errors.is_empty() { Ok(specs) } else { Err(FeeParseErrors(errors)) }
 }
 
 /// One entry, checked in the order of protocol 3.3. Every key has to be there, if only as null.
@@ -126,11 +118,8 @@ fn parse_spec(token: &str, raw: &RawValue) -> Result<(Currency, FeeSpec), &'stat
             .ok_or("invalid_fee_spec")
     };
     let (amount, subunit) = (field("amount")?, field("subunit_to_unit")?);
-    let pegged = [
-        field("pegged_amount")?,
-        field("pegged_currency")?,
-        field("pegged_subunit_to_unit")?,
-    ];
+    let pegged =
+        [field("pegged_amount")?, field("pegged_currency")?, field("pegged_subunit_to_unit")?];
     let (updated_at, kind) = (field("updated_at")?, field("type")?);
     let amount = positive_integer(amount).ok_or("invalid_fee")?;
     let currency = parse_token(token).ok_or("bad_address_encoding")?;
@@ -140,15 +129,9 @@ fn parse_spec(token: &str, raw: &RawValue) -> Result<(Currency, FeeSpec), &'stat
         serde_json::from_str(updated_at.get()).map_err(|_| "invalid_timestamp")?;
     chrono::DateTime::parse_from_rfc3339(&updated_at).map_err(|_| "invalid_timestamp")?;
     match kind.get() {
-        r#""fixed""# | r#""pegged""# => Ok((
-            currency,
-            FeeSpec {
-                amount,
-                subunit_to_unit,
-                pegged,
-                updated_at,
-            },
-        )),
+        r#""fixed""# | r#""pegged""# => {
+            Ok((currency, FeeSpec { amount, subunit_to_unit, pegged, updated_at }))
+        }
         _ => Err("unsupported_fee_type"),
     }
 }
@@ -172,11 +155,9 @@ fn parse_pegged(
         .transpose()?;
     match (amount, currency, subunit) {
         (None, None, None) => Ok(None),
-        (Some(amount), Some(currency), Some(subunit_to_unit)) => Ok(Some(PeggedFee {
-            amount,
-            currency,
-            subunit_to_unit,
-        })),
+        (Some(amount), Some(currency), Some(subunit_to_unit)) => {
+            Ok(Some(PeggedFee { amount, currency, subunit_to_unit }))
+        }
         _ => Err("invalid_pegged_fields"),
     }
 }
@@ -198,22 +179,15 @@ fn positive_integer(raw: &RawValue) -> Option<U256> {
     if !all_digits {
         return None;
     }
-    U256::from_dec_str(digits)
-        .ok()
-        .filter(|number| !number.is_zero())
+    U256::from_dec_str(digits).ok().filter(|number| !number.is_zero())
 }
 
 fn parse_decimal(key: &str) -> Option<u64> {
-    key.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| key.parse().ok())
-        .flatten()
+    key.bytes().all(|byte| byte.is_ascii_digit()).then(|| key.parse().ok()).flatten()
 }
 
 fn parse_token(token: &str) -> Option<Currency> {
-    const_hex::decode_to_array::<_, 20>(token)
-        .ok()
-        .map(primitive_types::H160)
+    const_hex::decode_to_array::<_, 20>(token).ok().map(primitive_types::H160)
 }
 
 #[cfg(test)]
@@ -239,18 +213,14 @@ mod tests {
                 fields.push((key, value));
             }
         }
-        let fields: Vec<String> = fields
-            .iter()
-            .map(|(key, value)| format!("\"{key}\": {value}"))
-            .collect();
+        let fields: Vec<String> =
+            fields.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
         format!("{{{}}}", fields.join(", "))
     }
 
     fn codes(json: &str) -> Vec<&'static str> {
-        parse_fee_specs(json).map_or_else(
-            |errors| errors.0.iter().map(|error| error.code).collect(),
-            |_| Vec::new(),
-        )
+        parse_fee_specs(json)
+            .map_or_else(|errors| errors.0.iter().map(|error| error.code).collect(), |_| Vec::new())
     }
 
     fn check(change: &[(&str, &str)], expected: &[&str]) {
@@ -276,10 +246,7 @@ mod tests {
         check(&[("subunit_to_unit", "1.5")], &["invalid_subunit_to_unit"]);
         check(&[("pegged_amount", "0")], &["invalid_pegged_amount"]);
         check(&[("pegged_currency", "1")], &["invalid_pegged_currency"]);
-        check(
-            &[("pegged_subunit_to_unit", "0.1")],
-            &["invalid_pegged_subunit_to_unit"],
-        );
+        check(&[("pegged_subunit_to_unit", "0.1")], &["invalid_pegged_subunit_to_unit"]);
         check(&[("pegged_amount", "0.33")], &["invalid_pegged_fields"]);
         check(
             &[
@@ -303,12 +270,7 @@ mod tests {
         );
         assert_eq!(
             codes(&json),
-            [
-                "invalid_fee",
-                "bad_address_encoding",
-                "invalid_tx_type",
-                "invalid_fee_spec"
-            ]
+            ["invalid_fee", "bad_address_encoding", "invalid_tx_type", "invalid_fee_spec"]
         );
         for json in ["", "[]", "{", "null", "\"x\""] {
             assert_eq!(codes(json), ["invalid_json_format"], "{json:?}");

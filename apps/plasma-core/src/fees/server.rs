@@ -21,12 +21,7 @@ impl FeeServer {
     /// Starts with a specification and no memory of an older one: a restart ends any running buffer.
     pub fn new(specs: FeeSpecs, buffer_ms: u64) -> Self {
         let accepted = AcceptedFees::merged(&specs, None);
-        Self {
-            buffer_ms,
-            current: specs,
-            previous: None,
-            accepted,
-        }
+        Self { buffer_ms, current: specs, previous: None, accepted }
     }
 
     /// A specification was loaded; returns whether it differs. What was current stays accepted for the buffer from now on, and
@@ -46,10 +41,8 @@ impl FeeServer {
 
     /// Time passed: an old specification stops being accepted when its buffer is over. Returns whether it just did.
     pub fn on_tick(&mut self, now_ms: u64) -> bool {
-        let over = self
-            .previous
-            .as_ref()
-            .is_some_and(|previous| now_ms >= previous.accepted_until_ms);
+        let over =
+            self.previous.as_ref().is_some_and(|previous| now_ms >= previous.accepted_until_ms);
         if over {
             self.previous = None;
             self.merge();
@@ -90,37 +83,26 @@ mod tests {
             pegged: None,
             updated_at: "2019-01-01T10:10:00+00:00".into(),
         };
-        [(
-            1,
-            fees.iter()
-                .map(|(currency, amount)| (*currency, spec(*amount)))
-                .collect(),
-        )]
-        .into_iter()
-        .collect()
+        [(1, fees.iter().map(|(currency, amount)| (*currency, spec(*amount))).collect())]
+            .into_iter()
+            .collect()
     }
 
     fn amounts(server: &FeeServer, currency: Currency) -> Vec<u64> {
         let accepted = server.accepted().of(TxType::Payment).unwrap();
-        accepted.get(&currency).map_or_else(Vec::new, |listed| {
-            listed.iter().map(U256::low_u64).collect()
-        })
+        accepted
+            .get(&currency)
+            .map_or_else(Vec::new, |listed| listed.iter().map(U256::low_u64).collect())
     }
 
     #[test]
     fn the_old_fee_is_accepted_until_its_buffer_is_over() {
         let mut server = FeeServer::new(specs(&[(ETH, 1), (TOKEN, 5)]), 30_000);
         assert!(server.on_loaded(specs(&[(ETH, 2)]), 1_000));
-        assert_eq!(
-            (amounts(&server, ETH), amounts(&server, TOKEN)),
-            (vec![2, 1], vec![5])
-        );
+        assert_eq!((amounts(&server, ETH), amounts(&server, TOKEN)), (vec![2, 1], vec![5]));
         assert!(!server.on_tick(30_999));
         assert!(server.on_tick(31_000));
-        assert_eq!(
-            (amounts(&server, ETH), amounts(&server, TOKEN)),
-            (vec![2], vec![])
-        );
+        assert_eq!((amounts(&server, ETH), amounts(&server, TOKEN)), (vec![2], vec![]));
         assert!(!server.on_tick(31_001));
     }
 

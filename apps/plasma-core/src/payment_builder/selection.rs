@@ -34,11 +34,7 @@ impl Purse {
         let mut purse = BTreeMap::<Currency, Vec<Coin>>::new();
         for (position, utxo) in by_position {
             if !utxo.amount.is_zero() {
-                let coin = Coin {
-                    position,
-                    amount: utxo.amount,
-                    output_type: utxo.output_type,
-                };
+                let coin = Coin { position, amount: utxo.amount, output_type: utxo.output_type };
                 purse.entry(utxo.currency).or_default().push(coin);
             }
         }
@@ -52,10 +48,7 @@ impl Purse {
     /// Takes coins that hold at least `needed`, as few as possible. Otherwise says how much is missing and takes nothing.
     pub(super) fn select(&mut self, currency: Currency, needed: U512) -> Result<Selection, U512> {
         let coins = self.0.entry(currency).or_default();
-        if let Some(exact) = coins
-            .iter()
-            .position(|coin| U512::from(coin.amount) == needed)
-        {
+        if let Some(exact) = coins.iter().position(|coin| U512::from(coin.amount) == needed) {
             return Ok(Selection {
                 currency,
                 coins: vec![coins.remove(exact)],
@@ -71,9 +64,7 @@ impl Purse {
             sum = sum.saturating_add(coin.amount.into());
             count = count.saturating_add(1);
         }
-        let change = sum
-            .checked_sub(needed)
-            .ok_or_else(|| needed.saturating_sub(sum))?;
+        let change = sum.checked_sub(needed).ok_or_else(|| needed.saturating_sub(sum))?;
         Ok(Selection {
             currency,
             coins: coins.drain(..count).collect(),
@@ -102,11 +93,7 @@ impl Purse {
             let is_exact = selection.change.is_zero();
             let mut change = selection.change;
             let mut dust = Vec::new();
-            for coin in left
-                .iter()
-                .rev()
-                .take(free_inputs.min(DUST_PER_CURRENCY_MAX))
-            {
+            for coin in left.iter().rev().take(free_inputs.min(DUST_PER_CURRENCY_MAX)) {
                 let Some(more) = change.checked_add(coin.amount) else {
                     break;
                 };
@@ -130,9 +117,7 @@ impl Purse {
 pub(super) fn chunks(coins: &[Coin]) -> impl Iterator<Item = (&[Coin], U256)> {
     let chunks = coins.chunks(MAX_INPUTS);
     chunks.filter_map(|chunk| {
-        let sum = chunk
-            .iter()
-            .try_fold(U256::zero(), |sum, coin| sum.checked_add(coin.amount))?;
+        let sum = chunk.iter().try_fold(U256::zero(), |sum, coin| sum.checked_add(coin.amount))?;
         (chunk.len() > 1).then_some((chunk, sum))
     })
 }

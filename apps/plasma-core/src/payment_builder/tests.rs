@@ -33,10 +33,7 @@ fn order(payments: &[(Address, Currency, u64)], fee: (Currency, u64)) -> Payment
     PaymentOrder {
         owner: ALICE,
         payments: payments.collect(),
-        fee: Fee {
-            currency: fee.0,
-            amount: U256::from(fee.1),
-        },
+        fee: Fee { currency: fee.0, amount: U256::from(fee.1) },
         metadata: H256::repeat_byte(7),
     }
 }
@@ -51,11 +48,7 @@ fn show_tx(created: &CreatedTx) -> String {
     let inputs = created.inputs.iter();
     let inputs = inputs.map(|(_, utxo)| format!("{}{}", utxo.amount, show(utxo.currency)));
     let outputs = created.tx.outputs.iter().map(|output| {
-        let owner = if output.owner == ALICE {
-            "alice"
-        } else {
-            "bob"
-        };
+        let owner = if output.owner == ALICE { "alice" } else { "bob" };
         format!("{}{} {owner}", output.amount, show(output.currency))
     });
     let (inputs, outputs): (Vec<_>, Vec<_>) = (inputs.collect(), outputs.collect());
@@ -89,25 +82,10 @@ fn check(
 fn payments_take_an_exact_coin_or_the_largest() {
     let free = (ETH, 0);
     check(&[(ETH, 5)], &[(BOB, ETH, 5)], free, "5E -> 5E bob");
-    check(
-        &[(ETH, 9), (ETH, 5)],
-        &[(BOB, ETH, 5)],
-        free,
-        "5E -> 5E bob",
-    );
-    check(
-        &[(ETH, 9)],
-        &[(BOB, ETH, 5)],
-        (ETH, 1),
-        "9E -> 5E bob, 3E alice",
-    );
+    check(&[(ETH, 9), (ETH, 5)], &[(BOB, ETH, 5)], free, "5E -> 5E bob");
+    check(&[(ETH, 9)], &[(BOB, ETH, 5)], (ETH, 1), "9E -> 5E bob, 3E alice");
     check(&[(ETH, 6)], &[(BOB, ETH, 5)], (ETH, 1), "6E -> 5E bob");
-    check(
-        &[(ETH, 3), (ETH, 4)],
-        &[(BOB, ETH, 5)],
-        (ETH, 1),
-        "4E 3E -> 5E bob, 1E alice",
-    );
+    check(&[(ETH, 3), (ETH, 4)], &[(BOB, ETH, 5)], (ETH, 1), "4E 3E -> 5E bob, 1E alice");
     check(
         &[(ETH, 9), (TOKEN, 4)],
         &[(BOB, TOKEN, 4), (ALICE, ETH, 2)],
@@ -120,60 +98,30 @@ fn payments_take_an_exact_coin_or_the_largest() {
 fn free_inputs_are_filled_with_small_coins_of_the_same_currencies() {
     let free = (ETH, 0);
     let pay = |amount| [(BOB, ETH, amount)];
-    check(
-        &[(ETH, 9), (ETH, 1), (TOKEN, 3)],
-        &pay(5),
-        free,
-        "9E 1E -> 5E bob, 5E alice",
-    );
+    check(&[(ETH, 9), (ETH, 1), (TOKEN, 3)], &pay(5), free, "9E 1E -> 5E bob, 5E alice");
     let crumbs = [(ETH, 9), (ETH, 1), (ETH, 4), (ETH, 2), (ETH, 3)];
     check(&crumbs, &pay(5), free, "9E 1E 2E 3E -> 5E bob, 10E alice");
     // An exact coin leaves no change: one small coin would only be exchanged for another.
     check(&[(ETH, 5), (ETH, 1)], &pay(5), free, "5E -> 5E bob");
-    check(
-        &[(ETH, 5), (ETH, 1), (ETH, 2)],
-        &pay(5),
-        free,
-        "5E 1E 2E -> 5E bob, 3E alice",
-    );
+    check(&[(ETH, 5), (ETH, 1), (ETH, 2)], &pay(5), free, "5E 1E 2E -> 5E bob, 3E alice");
     // No output is free for the change of an exact coin.
     let four = [(BOB, ETH, 1); 4];
-    check(
-        &[(ETH, 4), (ETH, 1), (ETH, 2)],
-        &four,
-        free,
-        "4E -> 1E bob, 1E bob, 1E bob, 1E bob",
-    );
+    check(&[(ETH, 4), (ETH, 1), (ETH, 2)], &four, free, "4E -> 1E bob, 1E bob, 1E bob, 1E bob");
     // The currency with most coins comes first.
     let two = [(ETH, 9), (ETH, 1), (TOKEN, 9), (TOKEN, 1), (TOKEN, 2)];
     let pay_both = [(BOB, ETH, 5), (BOB, TOKEN, 5)];
-    check(
-        &two,
-        &pay_both,
-        free,
-        "9E 9T 1T 2T -> 5E bob, 5T bob, 4E alice, 7T alice",
-    );
+    check(&two, &pay_both, free, "9E 9T 1T 2T -> 5E bob, 5T bob, 4E alice, 7T alice");
 }
 
 #[test]
 fn too_many_small_coins_are_merged_first() {
     let free = (ETH, 0);
-    check(
-        &[(ETH, 1); 5],
-        &[(BOB, ETH, 5)],
-        free,
-        "first 1E 1E 1E 1E -> 4E alice",
-    );
+    check(&[(ETH, 1); 5], &[(BOB, ETH, 5)], free, "first 1E 1E 1E 1E -> 4E alice");
     let six = "first 1E 1E 1E 1E -> 4E alice | 1E 1E -> 2E alice";
     check(&[(ETH, 1); 6], &[(BOB, ETH, 5)], (ETH, 1), six);
     let mixed = [(ETH, 1), (ETH, 1), (TOKEN, 2), (TOKEN, 2), (OTHER, 7)];
     let pay = [(BOB, ETH, 2), (BOB, TOKEN, 4), (BOB, OTHER, 7)];
-    check(
-        &mixed,
-        &pay,
-        free,
-        "first 1E 1E -> 2E alice | 2T 2T -> 4T alice",
-    );
+    check(&mixed, &pay, free, "first 1E 1E -> 2E alice | 2T 2T -> 4T alice");
 }
 
 #[test]
@@ -181,55 +129,21 @@ fn orders_that_cannot_be_filled_have_their_codes() {
     let free = (ETH, 0);
     let utxos = [(ETH, 9)];
     check(&utxos, &[], free, "transaction.create:empty_transaction");
-    check(
-        &utxos,
-        &[(BOB, ETH, 1); 5],
-        free,
-        "transaction.create:too_many_outputs",
-    );
+    check(&utxos, &[(BOB, ETH, 1); 5], free, "transaction.create:too_many_outputs");
     // Four payments and no room for the change.
-    check(
-        &utxos,
-        &[(BOB, ETH, 1); 4],
-        free,
-        "transaction.create:too_many_outputs",
-    );
-    check(
-        &utxos,
-        &[(ALICE, ETH, 1)],
-        free,
-        "transaction.create:self_transaction_not_supported",
-    );
-    check(
-        &utxos,
-        &[(BOB, ETH, 0)],
-        free,
-        "transaction.create:amount_cant_be_zero",
-    );
+    check(&utxos, &[(BOB, ETH, 1); 4], free, "transaction.create:too_many_outputs");
+    check(&utxos, &[(ALICE, ETH, 1)], free, "transaction.create:self_transaction_not_supported");
+    check(&utxos, &[(BOB, ETH, 0)], free, "transaction.create:amount_cant_be_zero");
     let nobody = Address::zero();
-    check(
-        &utxos,
-        &[(nobody, ETH, 1)],
-        free,
-        "transaction.create:output_guard_cant_be_zero",
-    );
+    check(&utxos, &[(nobody, ETH, 1)], free, "transaction.create:output_guard_cant_be_zero");
     check(&utxos, &[(BOB, ETH, 10)], (ETH, 2), "missing 3E");
     check(&utxos, &[(BOB, ETH, 10)], (TOKEN, 2), "missing 1E 2T");
     check(&[], &[(BOB, TOKEN, 10)], free, "missing 10T");
     // Five currencies need five inputs, and nothing can be merged.
     let currencies: Vec<Currency> = (1..=5).map(Currency::repeat_byte).collect();
     let utxos: Vec<_> = currencies.iter().map(|currency| (*currency, 1)).collect();
-    let payments: Vec<_> = currencies
-        .iter()
-        .skip(1)
-        .map(|currency| (BOB, *currency, 1))
-        .collect();
-    check(
-        &utxos,
-        &payments,
-        (currencies[0], 1),
-        "transaction.create:too_many_inputs",
-    );
+    let payments: Vec<_> = currencies.iter().skip(1).map(|currency| (BOB, *currency, 1)).collect();
+    check(&utxos, &payments, (currencies[0], 1), "transaction.create:too_many_inputs");
 }
 
 #[test]
@@ -241,12 +155,7 @@ fn the_order_is_kept() {
     };
     assert_eq!(created.tx.metadata, order.metadata);
     assert_eq!(created.fee, order.fee);
-    let inputs: Vec<_> = created
-        .tx
-        .inputs
-        .iter()
-        .map(|input| input.position())
-        .collect();
+    let inputs: Vec<_> = created.tx.inputs.iter().map(|input| input.position()).collect();
     assert_eq!(inputs, [Some(created.inputs[0].0)]);
 }
 
@@ -254,10 +163,7 @@ fn the_order_is_kept() {
 fn amounts_beyond_256_bits_are_missing_and_not_wrapped() {
     let mut order = order(&[(BOB, ETH, 1), (BOB, ETH, 1)], (ETH, 1));
     order.payments[0].amount = U256::MAX;
-    let missing = vec![Missing {
-        currency: ETH,
-        amount: U256::MAX,
-    }];
+    let missing = vec![Missing { currency: ETH, amount: U256::MAX }];
     let plan = build_payment(&order, coins(&[]));
     assert_eq!(plan, Err(PaymentError::InsufficientFunds { missing }));
 }
@@ -287,20 +193,10 @@ fn assert_books_balance(created: &CreatedTx, utxos: &BTreeMap<UtxoPos, Utxo>) {
     }
     for (currency, (paid_in, paid_out)) in sums(created) {
         let of_currency = created.fee.currency == currency;
-        let fee = if of_currency {
-            created.fee.amount
-        } else {
-            U256::zero()
-        };
+        let fee = if of_currency { created.fee.amount } else { U256::zero() };
         assert_eq!(paid_in, paid_out + U512::from(fee), "{created:?}");
     }
-    assert!(
-        created
-            .tx
-            .outputs
-            .iter()
-            .all(|output| !output.amount.is_zero())
-    );
+    assert!(created.tx.outputs.iter().all(|output| !output.amount.is_zero()));
 }
 
 fn assert_payments_are_made(created: &CreatedTx, order: &PaymentOrder) {
@@ -312,11 +208,7 @@ fn assert_payments_are_made(created: &CreatedTx, order: &PaymentOrder) {
     }
     assert!(change.iter().all(|output| output.owner == order.owner));
     let currencies: BTreeSet<Currency> = change.iter().map(|output| output.currency).collect();
-    assert_eq!(
-        currencies.len(),
-        change.len(),
-        "change of one currency twice"
-    );
+    assert_eq!(currencies.len(), change.len(), "change of one currency twice");
 }
 
 fn any_amount() -> impl Strategy<Value = U256> {
@@ -339,23 +231,15 @@ fn any_utxos() -> impl Strategy<Value = BTreeMap<UtxoPos, Utxo>> {
     });
     let position = (1u64..5, 0u32..4, 0u16..4);
     let position = position.prop_map(|(blknum, txindex, oindex)| {
-        UtxoPos::new(
-            Blknum::new(blknum),
-            TxIndex::new(txindex),
-            OutputIndex::new(oindex),
-        )
+        UtxoPos::new(Blknum::new(blknum), TxIndex::new(txindex), OutputIndex::new(oindex))
     });
     proptest::collection::btree_map(position, utxo, 0..40)
 }
 
 fn any_order() -> impl Strategy<Value = PaymentOrder> {
     let owner = prop_oneof![1 => Just(Address::zero()), 4 => Just(ALICE), 15 => Just(BOB)];
-    let payment =
-        (owner, any_currency(), any_amount()).prop_map(|(owner, currency, amount)| Payment {
-            owner,
-            currency,
-            amount,
-        });
+    let payment = (owner, any_currency(), any_amount())
+        .prop_map(|(owner, currency, amount)| Payment { owner, currency, amount });
     let payments = proptest::collection::vec(payment, 0..6);
     (payments, any_currency(), any_amount()).prop_map(|(payments, currency, amount)| PaymentOrder {
         owner: ALICE,

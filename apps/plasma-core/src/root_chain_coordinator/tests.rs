@@ -39,11 +39,7 @@ fn guides_follow_the_formula() {
         vec![
             line(Depositor, 0, &[]),
             line(ExitProcessor, 0, &[]),
-            line(
-                ExitFinalizer,
-                0,
-                &[Synced(Depositor), Synced(ExitProcessor)],
-            ),
+            line(ExitFinalizer, 0, &[Synced(Depositor), Synced(ExitProcessor)]),
         ]
     };
     #[rustfmt::skip]
@@ -82,11 +78,7 @@ fn nobody_moves_until_all_are_there_and_the_root_chain_is_known() {
     assert_eq!(guide(&coordinator, Exiter), None, "and has no guide either");
     assert_eq!(coordinator.missing().collect::<Vec<_>>(), [Exiter]);
     coordinator.check_in(Exiter, h(0)).unwrap();
-    assert_eq!(
-        guide(&coordinator, Depositor),
-        Some((10, 10)),
-        "back, lower than before"
-    );
+    assert_eq!(guide(&coordinator, Depositor), Some((10, 10)), "back, lower than before");
     let heights: Vec<_> = coordinator.synced_heights().collect();
     assert_eq!(heights, [(Depositor, h(1)), (Exiter, h(0))]);
 }
@@ -94,39 +86,23 @@ fn nobody_moves_until_all_are_there_and_the_root_chain_is_known() {
 #[test]
 fn a_lower_root_height_is_ignored() {
     let mut coordinator = coordinator(vec![line(Depositor, 0, &[])], 100, &[(Depositor, 90)]);
-    for (height, new, expected) in [
-        (99, false, 100),
-        (100, false, 100),
-        (0, false, 100),
-        (101, true, 101),
-    ] {
+    for (height, new, expected) in
+        [(99, false, 100), (100, false, 100), (0, false, 100), (101, true, 101)]
+    {
         assert_eq!(coordinator.on_eth_height(h(height)), new, "{height}");
-        assert_eq!(
-            guide(&coordinator, Depositor),
-            Some((expected, expected)),
-            "{height}"
-        );
-        assert_eq!(
-            coordinator.root_chain_height(),
-            Some(h(expected)),
-            "{height}"
-        );
+        assert_eq!(guide(&coordinator, Depositor), Some((expected, expected)), "{height}");
+        assert_eq!(coordinator.root_chain_height(), Some(h(expected)), "{height}");
     }
 }
 
 #[test]
 fn services_of_another_node_are_refused() {
     let mut coordinator = coordinator(child_chain_services(10), 100, &[]);
-    let error = ServiceNotAllowed {
-        service: BlockGetter,
-    };
+    let error = ServiceNotAllowed { service: BlockGetter };
     assert_eq!(coordinator.check_in(BlockGetter, h(1)), Err(error));
     assert_eq!(coordinator.check_out(BlockGetter), Err(error));
     assert_eq!(coordinator.sync_guide(BlockGetter), Err(error));
-    assert_eq!(
-        error.to_string(),
-        "service_not_allowed: block_getter does not run on this node"
-    );
+    assert_eq!(error.to_string(), "service_not_allowed: block_getter does not run on this node");
 }
 
 #[test]
@@ -154,12 +130,7 @@ fn blocks_of_a_watcher_are_read_up_to_the_newest_when_deposits_are_final() {
     #[rustfmt::skip]
     let expected = [(Depositor, 90), (BlockGetter, 100), (ExitProcessor, 88), (ExitFinalizer, 88), (ExitChallenger, 88)];
     for (service, height) in expected {
-        assert_eq!(
-            guide(&coordinator, service).unwrap().0,
-            height,
-            "{}",
-            service.name()
-        );
+        assert_eq!(guide(&coordinator, service).unwrap().0, height, "{}", service.name());
     }
 }
 

@@ -105,10 +105,7 @@ impl State {
             }
             Transaction::FeeClaim(claim) => {
                 let (currency, amount) = (claim.output.currency, claim.output.amount);
-                let collected = self
-                    .fees
-                    .get(&currency)
-                    .ok_or(ExecError::SurplusNotCollected)?;
+                let collected = self.fees.get(&currency).ok_or(ExecError::SurplusNotCollected)?;
                 if *collected != amount {
                     return Err(ExecError::ClaimedAndCollectedAmountsMismatch);
                 }
@@ -156,9 +153,7 @@ impl State {
             .filter(|(_, surplus)| !surplus.is_zero())
             .map(|(currency, surplus)| {
                 let collected = self.fees.get(currency).copied().unwrap_or_default();
-                let total = collected
-                    .checked_add(*surplus)
-                    .ok_or(ExecError::AmountsDoNotAddUp)?;
+                let total = collected.checked_add(*surplus).ok_or(ExecError::AmountsDoNotAddUp)?;
                 Ok((*currency, total))
             })
             .collect()
@@ -166,14 +161,8 @@ impl State {
 
     fn append(&mut self, tx: &RecoveredTx) -> Result<Accepted, ExecError> {
         let TxPos { blknum, txindex } = self.next_tx_pos();
-        self.merkle
-            .push(tx.leaf())
-            .map_err(|_| ExecError::TooManyTransactionsInBlock)?;
-        Ok(Accepted {
-            tx_hash: tx.hash(),
-            blknum,
-            txindex,
-        })
+        self.merkle.push(tx.leaf()).map_err(|_| ExecError::TooManyTransactionsInBlock)?;
+        Ok(Accepted { tx_hash: tx.hash(), blknum, txindex })
     }
 
     fn apply(
@@ -183,16 +172,10 @@ impl State {
         accepted: Accepted,
         updates: &mut Vec<StateUpdate>,
     ) {
-        let at = TxPos {
-            blknum: accepted.blknum,
-            txindex: accepted.txindex,
-        };
+        let at = TxPos { blknum: accepted.blknum, txindex: accepted.txindex };
         for (position, owner, _) in inputs {
             let spender = Spender::Transaction(at);
-            updates.push(StateUpdate::DeleteUtxo(UtxoKey {
-                owner: *owner,
-                position: *position,
-            }));
+            updates.push(StateUpdate::DeleteUtxo(UtxoKey { owner: *owner, position: *position }));
             updates.push(StateUpdate::PutSpend(*position, spender));
             self.utxos.put_fresh(*position, OutputFact::Gone(spender));
         }
@@ -203,21 +186,10 @@ impl State {
                 currency: output.currency,
                 amount: output.amount,
             };
-            updates.push(StateUpdate::PutUtxo(
-                UtxoKey {
-                    owner: output.owner,
-                    position,
-                },
-                utxo,
-            ));
-            self.utxos
-                .put_fresh(position, OutputFact::Unspent(output.owner, utxo));
+            updates.push(StateUpdate::PutUtxo(UtxoKey { owner: output.owner, position }, utxo));
+            self.utxos.put_fresh(position, OutputFact::Unspent(output.owner, utxo));
         }
-        updates.push(StateUpdate::PutTransaction(
-            at.blknum,
-            at.txindex,
-            tx.into_signed_bytes(),
-        ));
+        updates.push(StateUpdate::PutTransaction(at.blknum, at.txindex, tx.into_signed_bytes()));
     }
 }
 
@@ -229,10 +201,7 @@ fn surpluses(
     let mut balances = Balances::new();
     for (_, _, utxo) in inputs {
         let amount = U512::from(utxo.amount);
-        match balances
-            .iter_mut()
-            .find(|balance| balance.currency == utxo.currency)
-        {
+        match balances.iter_mut().find(|balance| balance.currency == utxo.currency) {
             Some(balance) => balance.paid_in = balance.paid_in.saturating_add(amount),
             None => balances.push(Balance {
                 currency: utxo.currency,
@@ -253,10 +222,7 @@ fn surpluses(
         .map(|balance| {
             let surplus = balance.paid_in.checked_sub(balance.paid_out);
             let surplus = surplus.and_then(|surplus| U256::try_from(surplus).ok());
-            Ok((
-                balance.currency,
-                surplus.ok_or(ExecError::AmountsDoNotAddUp)?,
-            ))
+            Ok((balance.currency, surplus.ok_or(ExecError::AmountsDoNotAddUp)?))
         })
         .collect()
 }

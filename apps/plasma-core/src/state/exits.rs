@@ -42,13 +42,10 @@ impl State {
             match self.utxos.find(&exit.position, facts) {
                 // Nothing of the pending block is on the root chain, so nothing of it can be exiting.
                 Some(OutputFact::Unspent(owner, _)) if exit.position.blknum != self.blknum => {
-                    updates.push(StateUpdate::DeleteUtxo(UtxoKey {
-                        owner,
-                        position: exit.position,
-                    }));
+                    updates
+                        .push(StateUpdate::DeleteUtxo(UtxoKey { owner, position: exit.position }));
                     updates.push(StateUpdate::PutSpend(exit.position, spender));
-                    self.utxos
-                        .put_settled(exit.position, OutputFact::Gone(spender));
+                    self.utxos.put_settled(exit.position, OutputFact::Gone(spender));
                     outcome.valid.push(*exit);
                 }
                 Some(OutputFact::Gone(by)) if by == spender => outcome.valid.push(*exit),

@@ -30,16 +30,12 @@ pub(super) struct UtxoSet {
 impl UtxoSet {
     /// Looks in memory only.
     pub(super) fn recent(&self, position: &UtxoPos) -> Option<OutputFact> {
-        self.fresh
-            .get(position)
-            .or_else(|| self.settled.get(position))
-            .copied()
+        self.fresh.get(position).or_else(|| self.settled.get(position)).copied()
     }
 
     /// Looks in memory and then among the facts from the store.
     pub(super) fn find(&self, position: &UtxoPos, facts: &OutputFacts) -> Option<OutputFact> {
-        self.recent(position)
-            .or_else(|| facts.get(position).copied())
+        self.recent(position).or_else(|| facts.get(position).copied())
     }
 
     /// Records an effect of the pending block.

@@ -57,9 +57,7 @@ impl ExitId {
         } else {
             keccak256(unsigned_tx)
         };
-        Some(Self::from_u256(
-            shifted_left(U256::from(oindex), OUTPUT_INDEX_BIT) | top_bits(hash),
-        ))
+        Some(Self::from_u256(shifted_left(U256::from(oindex), OUTPUT_INDEX_BIT) | top_bits(hash)))
     }
 
     /// The id of an in-flight exit.
@@ -156,24 +154,15 @@ pub fn exitable_at_s(
 }
 
 fn top_bits(hash: H256) -> U256 {
-    shifted_right(
-        U256::from_big_endian(hash.as_bytes()),
-        256_usize.saturating_sub(HASH_BITS),
-    )
+    shifted_right(U256::from_big_endian(hash.as_bytes()), 256_usize.saturating_sub(HASH_BITS))
 }
 
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "a 256-bit shift drops bits and never panics"
-)]
+#[expect(clippy::arithmetic_side_effects, reason = "a 256-bit shift drops bits and never panics")]
 fn shifted_left(number: U256, bits: usize) -> U256 {
     number << bits
 }
 
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "a 256-bit shift drops bits and never panics"
-)]
+#[expect(clippy::arithmetic_side_effects, reason = "a 256-bit shift drops bits and never panics")]
 fn shifted_right(number: U256, bits: usize) -> U256 {
     number >> bits
 }
@@ -196,10 +185,7 @@ mod tests {
         for (bytes, expected) in [
             ("", "5060277488387867361168243832726934991540486235"),
             ("1234", "3817219175777579444019728485725459454579489354"),
-            (
-                "b26f143eb9e68e5b",
-                "4423187252251026420447811542410043191383319711",
-            ),
+            ("b26f143eb9e68e5b", "4423187252251026420447811542410043191383319711"),
         ] {
             let id = ExitId::in_flight(&unhex(bytes));
             assert_eq!(id.to_string(), expected);

@@ -33,9 +33,8 @@ pub fn leaf_hash(unsigned_bytes: &[u8]) -> H256 {
 
 fn node_hash(left: H256, right: H256) -> H256 {
     let mut bytes = [NODE_SALT; 65];
-    if let Some((left_half, right_half)) = bytes
-        .split_first_mut()
-        .and_then(|(_, rest)| rest.split_first_chunk_mut::<32>())
+    if let Some((left_half, right_half)) =
+        bytes.split_first_mut().and_then(|(_, rest)| rest.split_first_chunk_mut::<32>())
     {
         *left_half = left.0;
         right_half.copy_from_slice(&right.0);
@@ -181,10 +180,7 @@ impl InclusionProof {
         let mut siblings = ArrayVec::new();
         siblings.extend(path(in_subtree, subtree_leaves, 0));
         siblings.extend(path(of_subtree, subtree_roots, SUBTREE_DEPTH));
-        siblings
-            .into_inner()
-            .ok()
-            .map(|array| Self(Box::new(array)))
+        siblings.into_inner().ok().map(|array| Self(Box::new(array)))
     }
 
     /// Proves a leaf by all leaves of its block. `None` when there is no such leaf.

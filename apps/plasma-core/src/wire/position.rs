@@ -35,11 +35,7 @@ pub struct UtxoPos {
 impl UtxoPos {
     /// A position from its three parts.
     pub const fn new(blknum: Blknum, txindex: TxIndex, oindex: OutputIndex) -> Self {
-        Self {
-            blknum,
-            txindex,
-            oindex,
-        }
+        Self { blknum, txindex, oindex }
     }
 
     /// The only output of a deposit: `(blknum, 0, 0)`.
@@ -61,11 +57,7 @@ impl UtxoPos {
         let within_block = u64::try_from(position.checked_rem(BLOCK_OFFSET.into())?).ok()?;
         let txindex = u32::try_from(within_block.checked_div(TX_OFFSET)?).ok()?;
         let oindex = u16::try_from(within_block.checked_rem(TX_OFFSET)?).ok()?;
-        Some(Self::new(
-            Blknum::new(blknum),
-            TxIndex::new(txindex),
-            OutputIndex::new(oindex),
-        ))
+        Some(Self::new(Blknum::new(blknum), TxIndex::new(txindex), OutputIndex::new(oindex)))
     }
 
     /// [`Self::decode`] for a 256-bit integer.
@@ -80,9 +72,7 @@ impl UtxoPos {
 
     /// The transaction's place for exit priorities: `position / 10^4`, which drops the output (contracts v1 notes, section 1).
     pub fn tx_pos_for_priority(self) -> u128 {
-        self.encode()
-            .checked_div(TX_OFFSET.into())
-            .unwrap_or_default()
+        self.encode().checked_div(TX_OFFSET.into()).unwrap_or_default()
     }
 }
 
@@ -145,11 +135,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn pos(blknum: u64, txindex: u32, oindex: u16) -> UtxoPos {
-        UtxoPos::new(
-            Blknum::new(blknum),
-            TxIndex::new(txindex),
-            OutputIndex::new(oindex),
-        )
+        UtxoPos::new(Blknum::new(blknum), TxIndex::new(txindex), OutputIndex::new(oindex))
     }
 
     #[test]

@@ -119,16 +119,8 @@ mod tests {
         ] {
             let blknum = Blknum::new(blknum);
             assert_eq!(blknum.is_deposit(), deposit, "{blknum}");
-            assert_eq!(
-                blknum.next_child_block(),
-                Some(Blknum::new(next)),
-                "{blknum}"
-            );
-            assert_eq!(
-                blknum.previous_child_block(),
-                Blknum::new(previous),
-                "{blknum}"
-            );
+            assert_eq!(blknum.next_child_block(), Some(Blknum::new(next)), "{blknum}");
+            assert_eq!(blknum.previous_child_block(), Blknum::new(previous), "{blknum}");
         }
     }
 

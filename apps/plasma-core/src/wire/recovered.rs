@@ -59,10 +59,7 @@ impl RecoveredTx {
         if has_duplicates(inputs) {
             return Err(RecoverTxError::DuplicateInputs);
         }
-        let present = signed
-            .signatures()
-            .filter(|signature| !signature.is_missing())
-            .count();
+        let present = signed.signatures().filter(|signature| !signature.is_missing()).count();
         match present.cmp(&inputs.len()) {
             std::cmp::Ordering::Greater => return Err(RecoverTxError::SuperfluousSignature),
             std::cmp::Ordering::Less => return Err(RecoverTxError::MissingSignature),
@@ -77,13 +74,7 @@ impl RecoveredTx {
         };
         let (tx_hash, leaf) = (signed.hash(), signed.leaf());
         let (tx, signed_bytes) = signed.into_parts();
-        Ok(Self {
-            tx,
-            signed_bytes,
-            tx_hash,
-            leaf,
-            spenders,
-        })
+        Ok(Self { tx, signed_bytes, tx_hash, leaf, spenders })
     }
 
     /// The operator's own fee claim, which nobody signs.
@@ -151,9 +142,7 @@ fn recover_all(
             None => signature.recover(digest)?,
         };
         // Only an all-zero signature makes the list longer than the inputs, and that one never recovers.
-        spenders
-            .try_push(spender)
-            .map_err(|_| RecoverTxError::SuperfluousSignature)?;
+        spenders.try_push(spender).map_err(|_| RecoverTxError::SuperfluousSignature)?;
     }
     Ok(spenders)
 }

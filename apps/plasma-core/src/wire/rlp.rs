@@ -132,10 +132,7 @@ pub fn check(bytes: &[u8]) -> Result<Item<'_>, MalformedRlp> {
 fn split_first(bytes: &[u8]) -> Result<(Item<'_>, &[u8]), MalformedRlp> {
     let first = *bytes.first().ok_or(MalformedRlp)?;
     let header = PayloadInfo::from(bytes).map_err(|_| MalformedRlp)?;
-    let end = header
-        .header_len
-        .checked_add(header.value_len)
-        .ok_or(MalformedRlp)?;
+    let end = header.header_len.checked_add(header.value_len).ok_or(MalformedRlp)?;
     let payload = bytes.get(header.header_len..end).ok_or(MalformedRlp)?;
     let rest = bytes.get(end..).ok_or(MalformedRlp)?;
     if first >= 0xc0 {
@@ -151,10 +148,7 @@ fn split_first(bytes: &[u8]) -> Result<(Item<'_>, &[u8]), MalformedRlp> {
 pub fn append_uint(stream: &mut rlp::RlpStream, value: U256) {
     let mut word = [0; 32];
     value.to_big_endian(&mut word);
-    let start = word
-        .iter()
-        .position(|byte| *byte != 0)
-        .unwrap_or(word.len());
+    let start = word.iter().position(|byte| *byte != 0).unwrap_or(word.len());
     stream.append(&word.get(start..).unwrap_or_default());
 }
 
@@ -168,11 +162,7 @@ pub fn list_header(len: usize) -> arrayvec::ArrayVec<u8, 9> {
     let word = u64::try_from(len).unwrap_or(u64::MAX).to_be_bytes();
     let start = word.iter().position(|byte| *byte != 0).unwrap_or_default();
     let digits = word.get(start..).unwrap_or_default();
-    header.push(
-        u8::try_from(digits.len())
-            .unwrap_or_default()
-            .saturating_add(0xf7),
-    );
+    header.push(u8::try_from(digits.len()).unwrap_or_default().saturating_add(0xf7));
     header.extend(digits.iter().copied());
     header
 }
@@ -234,11 +224,7 @@ mod tests {
             (&[1; 33], Err(UintError::TooBig)),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(
-                Item::String(bytes).uint(),
-                expected.map(U256::from),
-                "{bytes:?}"
-            );
+            assert_eq!(Item::String(bytes).uint(), expected.map(U256::from), "{bytes:?}");
         }
         assert_eq!(Item::List(&[]).uint(), Err(UintError::Malformed));
     }

@@ -109,9 +109,7 @@ impl SignedTx {
         };
         let mut signature_count = 0_usize;
         for signature in rlp::items(payload) {
-            signature
-                .fixed::<SIGNATURE_LEN>()
-                .ok_or(DecodeTxError::MalformedWitnesses)?;
+            signature.fixed::<SIGNATURE_LEN>().ok_or(DecodeTxError::MalformedWitnesses)?;
             signature_count = signature_count.saturating_add(1);
         }
         let fields_start = bytes.len().saturating_sub(fields.rest().len());
@@ -121,11 +119,7 @@ impl SignedTx {
             fields_start,
         };
         let tx = decode_fields(fields)?;
-        Ok(Self {
-            tx,
-            bytes: bytes.into(),
-            layout,
-        })
+        Ok(Self { tx, bytes: bytes.into(), layout })
     }
 
     /// Puts signatures on a transaction.
@@ -173,10 +167,7 @@ impl SignedTx {
 
     /// Canonical RLP makes the unsigned form a new list header in front of the very same field bytes.
     fn unsigned(&self) -> (ArrayVec<u8, 9>, &[u8]) {
-        let fields = self
-            .bytes
-            .get(self.layout.fields_start..)
-            .unwrap_or_default();
+        let fields = self.bytes.get(self.layout.fields_start..).unwrap_or_default();
         (list_header(fields.len()), fields)
     }
 
@@ -185,10 +176,7 @@ impl SignedTx {
             .saturating_mul(ENCODED_SIGNATURE_LEN)
             .saturating_add(self.layout.signatures_start)
             .saturating_add(2);
-        let bytes = self
-            .bytes
-            .get(start..)
-            .and_then(<[u8]>::first_chunk::<SIGNATURE_LEN>);
+        let bytes = self.bytes.get(start..).and_then(<[u8]>::first_chunk::<SIGNATURE_LEN>);
         Signature::from_bytes(bytes.copied().unwrap_or([0; SIGNATURE_LEN]))
     }
 }
@@ -244,24 +232,15 @@ fn decode_payment(
     if !tx_data.uint()?.is_zero() {
         return Err(DecodeTxError::MalformedTxData);
     }
-    let metadata = metadata
-        .fixed::<32>()
-        .ok_or(DecodeTxError::MalformedMetadata)?;
-    Ok(PaymentTx {
-        inputs,
-        outputs,
-        metadata: H256(*metadata),
-    })
+    let metadata = metadata.fixed::<32>().ok_or(DecodeTxError::MalformedMetadata)?;
+    Ok(PaymentTx { inputs, outputs, metadata: H256(*metadata) })
 }
 
 fn decode_fee_claim(outputs: Item<'_>, nonce: Item<'_>) -> Result<FeeClaimTx, DecodeTxError> {
     let outputs = decode_outputs(outputs, OutputType::FeeClaim)?;
     let nonce = nonce.fixed::<32>().ok_or(DecodeTxError::MalformedNonce)?;
     match outputs.as_slice() {
-        [output] => Ok(FeeClaimTx {
-            output: *output,
-            nonce: H256(*nonce),
-        }),
+        [output] => Ok(FeeClaimTx { output: *output, nonce: H256(*nonce) }),
         _ => Err(DecodeTxError::CannotCreateOutputType),
     }
 }
@@ -317,12 +296,7 @@ fn decode_output(item: Item<'_>) -> Result<Output, DecodeTxError> {
     if amount.is_zero() {
         return Err(DecodeTxError::ZeroAmount);
     }
-    Ok(Output {
-        output_type,
-        owner,
-        currency,
-        amount,
-    })
+    Ok(Output { output_type, owner, currency, amount })
 }
 
 fn decode_address(item: Item<'_>) -> Result<Address, DecodeTxError> {

@@ -62,14 +62,9 @@ impl Signature {
     /// # Errors
     /// [`RecoverError`] when there is no such address.
     pub fn recover(&self, digest: H256) -> Result<Address, RecoverError> {
-        let (compact, v) = self
-            .0
-            .split_first_chunk::<64>()
-            .ok_or(RecoverError::Corrupted)?;
+        let (compact, v) = self.0.split_first_chunk::<64>().ok_or(RecoverError::Corrupted)?;
         let v = v.first().copied().ok_or(RecoverError::Corrupted)?;
-        let id = v
-            .checked_sub(RECOVERY_ID_OFFSET)
-            .ok_or(RecoverError::RecoveryIdNotU8)?;
+        let id = v.checked_sub(RECOVERY_ID_OFFSET).ok_or(RecoverError::RecoveryIdNotU8)?;
         let id = RecoveryId::try_from(i32::from(id)).map_err(|_| RecoverError::Corrupted)?;
         let signature =
             RecoverableSignature::from_compact(compact, id).map_err(|_| RecoverError::Corrupted)?;
@@ -122,10 +117,7 @@ impl SecretKey {
     /// [`InvalidSecretKey`] for zero and for numbers at or above the order of the curve.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, InvalidSecretKey> {
         let key = secp256k1::SecretKey::from_secret_bytes(bytes).map_err(|_| InvalidSecretKey)?;
-        Ok(Self {
-            address: address_of(&key.public_key()),
-            key,
-        })
+        Ok(Self { address: address_of(&key.public_key()), key })
     }
 
     /// The 32 bytes, for storing in an encrypted file and nothing else.

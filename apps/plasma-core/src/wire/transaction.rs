@@ -33,9 +33,7 @@ impl TxType {
 
     /// The type with this number, if there is one. 2 is reserved and unknown.
     pub fn from_number(number: U256) -> Option<Self> {
-        [Self::Payment, Self::FeeClaim]
-            .into_iter()
-            .find(|kind| U256::from(kind.number()) == number)
+        [Self::Payment, Self::FeeClaim].into_iter().find(|kind| U256::from(kind.number()) == number)
     }
 }
 
@@ -59,9 +57,7 @@ impl OutputType {
 
     /// The type with this number, if there is one. 0 is padding of typed data and never an output.
     pub fn from_number(number: U256) -> Option<Self> {
-        [Self::Payment, Self::FeeClaim]
-            .into_iter()
-            .find(|kind| U256::from(kind.number()) == number)
+        [Self::Payment, Self::FeeClaim].into_iter().find(|kind| U256::from(kind.number()) == number)
     }
 }
 
@@ -81,20 +77,12 @@ pub struct Output {
 impl Output {
     /// An ordinary payment output.
     pub const fn payment(owner: Address, currency: Currency, amount: U256) -> Self {
-        Self {
-            output_type: OutputType::Payment,
-            owner,
-            currency,
-            amount,
-        }
+        Self { output_type: OutputType::Payment, owner, currency, amount }
     }
 
     fn append(&self, stream: &mut RlpStream) {
         stream.begin_list(2).append(&self.output_type.number());
-        stream
-            .begin_list(3)
-            .append(&self.owner.as_bytes())
-            .append(&self.currency.as_bytes());
+        stream.begin_list(3).append(&self.owner.as_bytes()).append(&self.currency.as_bytes());
         append_uint(stream, self.amount);
     }
 }
@@ -135,28 +123,14 @@ pub enum Transaction {
 impl Transaction {
     /// The transaction of a deposit: a payment without inputs and with one output (protocol 1.2).
     pub fn deposit(owner: Address, currency: Currency, amount: U256) -> Self {
-        let outputs = [Output::payment(owner, currency, amount)]
-            .into_iter()
-            .collect();
-        Self::Payment(PaymentTx {
-            inputs: ArrayVec::new(),
-            outputs,
-            metadata: H256::zero(),
-        })
+        let outputs = [Output::payment(owner, currency, amount)].into_iter().collect();
+        Self::Payment(PaymentTx { inputs: ArrayVec::new(), outputs, metadata: H256::zero() })
     }
 
     /// The fee claim of `blknum` for one currency (protocol 3.4).
     pub fn fee_claim(blknum: Blknum, owner: Address, currency: Currency, amount: U256) -> Self {
-        let output = Output {
-            output_type: OutputType::FeeClaim,
-            owner,
-            currency,
-            amount,
-        };
-        Self::FeeClaim(FeeClaimTx {
-            output,
-            nonce: fee_claim_nonce(blknum, currency),
-        })
+        let output = Output { output_type: OutputType::FeeClaim, owner, currency, amount };
+        Self::FeeClaim(FeeClaimTx { output, nonce: fee_claim_nonce(blknum, currency) })
     }
 
     /// Its kind.

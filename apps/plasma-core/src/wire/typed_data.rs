@@ -124,11 +124,7 @@ impl TypedDataDomain {
     /// The struct hash of one input: its three parts, whatever the size of the block number.
     pub fn hash_input(&self, input: &InputPointer) -> H256 {
         let (blknum, txindex, oindex) = match input.position() {
-            Some(at) => (
-                at.blknum.get().into(),
-                at.txindex.get().into(),
-                at.oindex.get().into(),
-            ),
+            Some(at) => (at.blknum.get().into(), at.txindex.get().into(), at.oindex.get().into()),
             None => split_wide(input.to_u256()),
         };
         keccak256_concat(&[
@@ -211,12 +207,7 @@ mod tests {
     }
 
     fn input(blknum: u64, txindex: u32, oindex: u16) -> InputPointer {
-        UtxoPos::new(
-            Blknum::new(blknum),
-            TxIndex::new(txindex),
-            OutputIndex::new(oindex),
-        )
-        .into()
+        UtxoPos::new(Blknum::new(blknum), TxIndex::new(txindex), OutputIndex::new(oindex)).into()
     }
 
     fn outputs() -> Vec<Output> {
@@ -241,22 +232,10 @@ mod tests {
     #[test]
     fn type_hashes_are_the_documented_ones() {
         for (text, expected) in [
-            (
-                DOMAIN_TYPE,
-                "36c25de3e541d5d970f66e4210d728721220fff5c077cc6cd008b3a0c62adab7",
-            ),
-            (
-                INPUT_TYPE,
-                "5f0e06e50b513a68a090818949172483acfec769d9b7756cad7c00b26b52178c",
-            ),
-            (
-                OUTPUT_TYPE,
-                "9fd642c2bbaa2f3431add55df5d3932807048fb41b6b07d65c59e0f9ad3a8eb7",
-            ),
-            (
-                TRANSACTION_TYPE,
-                "241c8cf311f10d9082cd3aa8f912df0fe9d65d95571fa11b7ac8833ea3dcf40a",
-            ),
+            (DOMAIN_TYPE, "36c25de3e541d5d970f66e4210d728721220fff5c077cc6cd008b3a0c62adab7"),
+            (INPUT_TYPE, "5f0e06e50b513a68a090818949172483acfec769d9b7756cad7c00b26b52178c"),
+            (OUTPUT_TYPE, "9fd642c2bbaa2f3431add55df5d3932807048fb41b6b07d65c59e0f9ad3a8eb7"),
+            (TRANSACTION_TYPE, "241c8cf311f10d9082cd3aa8f912df0fe9d65d95571fa11b7ac8833ea3dcf40a"),
         ] {
             assert_eq!(keccak256(text.as_bytes()), h256(expected), "{text}");
         }
@@ -290,10 +269,7 @@ mod tests {
                 "6c650db4cf8537eca556551a536134f12df128b0628180c031ec65cdb08e6295",
             ),
         ] {
-            assert_eq!(
-                TypedDataDomain::new(address(contract)).separator(),
-                h256(expected)
-            );
+            assert_eq!(TypedDataDomain::new(address(contract)).separator(), h256(expected));
         }
     }
 
@@ -352,15 +328,10 @@ mod tests {
     #[test]
     fn the_typed_data_of_the_javascript_client_hashes_as_documented() {
         let guard = address("f4ebbe787311bb955bb353b7a4d8b97af8ed1c9b");
-        let outputs = [
-            Output::payment(guard, guard, 1.into()),
-            Output::payment(guard, ETH, 4567.into()),
-        ];
-        let payment = payment(
-            &[input(12, 0, 0), input(9_821_314, 4579, 13)],
-            &outputs,
-            H256::zero(),
-        );
+        let outputs =
+            [Output::payment(guard, guard, 1.into()), Output::payment(guard, ETH, 4567.into())];
+        let payment =
+            payment(&[input(12, 0, 0), input(9_821_314, 4579, 13)], &outputs, H256::zero());
         assert_eq!(
             domain().struct_hash(&payment),
             h256("bbfceed8e6b34851dfacdeef46dce4ec9e14fec48c3ad5a15d5b3efc2d6f2b0e")
@@ -371,10 +342,7 @@ mod tests {
     fn a_position_beyond_every_block_is_still_hashed_by_its_parts() {
         let wide = InputPointer::from_bytes([0xff; 32]);
         let (blknum, txindex, oindex) = split_wide(wide.to_u256());
-        assert_eq!(
-            blknum * BLOCK_OFFSET + txindex * TX_OFFSET + oindex,
-            U256::MAX
-        );
+        assert_eq!(blknum * BLOCK_OFFSET + txindex * TX_OFFSET + oindex, U256::MAX);
         assert_eq!(OutputType::from_number(U256::zero()), None);
         assert_ne!(domain().hash_input(&wide), domain().missing_input);
     }

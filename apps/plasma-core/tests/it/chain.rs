@@ -25,13 +25,8 @@ pub(crate) enum Who {
 }
 
 impl Who {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Alice,
-        Self::Bob,
-        Self::Carol,
-        Self::Mallory,
-        Self::Operator,
-    ];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Alice, Self::Bob, Self::Carol, Self::Mallory, Self::Operator];
 
     pub(crate) fn key(self) -> SecretKey {
         SecretKey::from_bytes([self as u8; 32]).unwrap()
@@ -42,10 +37,7 @@ impl Who {
     }
 
     pub(crate) fn of(address: Address) -> Self {
-        Self::ALL
-            .into_iter()
-            .find(|who| who.address() == address)
-            .unwrap()
+        Self::ALL.into_iter().find(|who| who.address() == address).unwrap()
     }
 }
 
@@ -81,10 +73,7 @@ impl MemoryStore {
                     );
                 }
                 StateUpdate::PutTransaction(blknum, txindex, bytes) => {
-                    assert_eq!(
-                        self.transactions.insert(TxPos { blknum, txindex }, bytes),
-                        None
-                    );
+                    assert_eq!(self.transactions.insert(TxPos { blknum, txindex }, bytes), None);
                 }
                 StateUpdate::PutBlock(header, _) => {
                     assert_eq!(self.blocks.insert(header.number, header.hash), None)
@@ -96,10 +85,7 @@ impl MemoryStore {
 
     pub(crate) fn facts(&self, positions: impl IntoIterator<Item = UtxoPos>) -> OutputFacts {
         let unspent = |position: &UtxoPos| {
-            let (key, utxo) = self
-                .utxos
-                .iter()
-                .find(|(key, _)| key.position == *position)?;
+            let (key, utxo) = self.utxos.iter().find(|(key, _)| key.position == *position)?;
             Some(OutputFact::Unspent(key.owner, *utxo))
         };
         let gone = |position: &UtxoPos| self.spends.get(position).copied().map(OutputFact::Gone);
@@ -110,10 +96,7 @@ impl MemoryStore {
     }
 
     pub(crate) fn block(&self, number: Blknum) -> Block {
-        let in_block = self
-            .transactions
-            .iter()
-            .filter(|(at, _)| at.blknum == number);
+        let in_block = self.transactions.iter().filter(|(at, _)| at.blknum == number);
         Block {
             number,
             hash: self.blocks[&number],
@@ -122,13 +105,9 @@ impl MemoryStore {
     }
 
     fn restore(&self, role: Role) -> State {
-        let pending = self
-            .transactions
-            .iter()
-            .filter(|(at, _)| at.blknum == self.pending.blknum);
-        let leaves: Vec<H256> = pending
-            .map(|(_, bytes)| SignedTx::decode(bytes).unwrap().leaf())
-            .collect();
+        let pending = self.transactions.iter().filter(|(at, _)| at.blknum == self.pending.blknum);
+        let leaves: Vec<H256> =
+            pending.map(|(_, bytes)| SignedTx::decode(bytes).unwrap().leaf()).collect();
         State::restore(role, self.pending.clone(), &leaves).unwrap()
     }
 }
@@ -147,9 +126,7 @@ pub(crate) struct TestChain {
 
 impl TestChain {
     pub(crate) fn new() -> Self {
-        let role = Role::Operator {
-            fee_claimer: Who::Operator.address(),
-        };
+        let role = Role::Operator { fee_claimer: Who::Operator.address() };
         let (store, watcher_store) = (MemoryStore::default(), MemoryStore::default());
         Self {
             operator: store.restore(role),
@@ -163,14 +140,9 @@ impl TestChain {
     }
 
     pub(crate) fn with_fees(fees: &[(Currency, u64)]) -> Self {
-        let fees = fees
-            .iter()
-            .map(|(currency, amount)| (*currency, vec![U256::from(*amount)]))
-            .collect();
-        Self {
-            fees: Some(fees),
-            ..Self::new()
-        }
+        let fees =
+            fees.iter().map(|(currency, amount)| (*currency, vec![U256::from(*amount)])).collect();
+        Self { fees: Some(fees), ..Self::new() }
     }
 
     pub(crate) fn deposit(&mut self, who: Who, currency: Currency, amount: u64) -> UtxoPos {
@@ -181,16 +153,10 @@ impl TestChain {
         }
         let blknum = Blknum::new(self.next_deposit);
         self.next_deposit += 1;
-        let deposit = Deposit {
-            blknum,
-            owner: who.address(),
-            currency,
-            amount: amount.into(),
-        };
-        for (state, store) in [
-            (&mut self.operator, &mut self.store),
-            (&mut self.watcher, &mut self.watcher_store),
-        ] {
+        let deposit = Deposit { blknum, owner: who.address(), currency, amount: amount.into() };
+        for (state, store) in
+            [(&mut self.operator, &mut self.store), (&mut self.watcher, &mut self.watcher_store)]
+        {
             // Twice, as a listener that crashed after its commit would.
             for _ in 0..2 {
                 let mut updates = Vec::new();
@@ -236,10 +202,7 @@ impl TestChain {
     }
 
     pub(crate) fn exit(&mut self, position: UtxoPos) -> bool {
-        let exit = Exiting {
-            position,
-            exit_id: ExitId::from_u256(position.encode().into()),
-        };
+        let exit = Exiting { position, exit_id: ExitId::from_u256(position.encode().into()) };
         let leaving = self.store.facts([position]);
         let mut outcome = ExitsOutcome::default();
         // Twice, as a listener that crashed after its commit would.
@@ -287,13 +250,8 @@ impl TestChain {
         for bytes in &block.transactions {
             let tx = RecoveredTx::from_bytes(bytes, &domain()).unwrap();
             let keys: Vec<UtxoKey> = self.watcher.unknown_inputs([&tx]).collect();
-            let facts = self
-                .watcher_store
-                .facts(keys.into_iter().map(|key| key.position));
-            if let Err(error) = self
-                .watcher
-                .exec(tx, &RequiredFee::Ignored, &facts, &mut updates)
-            {
+            let facts = self.watcher_store.facts(keys.into_iter().map(|key| key.position));
+            if let Err(error) = self.watcher.exec(tx, &RequiredFee::Ignored, &facts, &mut updates) {
                 self.watcher.abandon_block();
                 return Err(error);
             }
@@ -308,15 +266,9 @@ impl TestChain {
     /// The operator's process dies and comes back from its store.
     pub(crate) fn crash(&mut self) {
         let before = self.operator.pending_record();
-        self.operator = self.store.restore(Role::Operator {
-            fee_claimer: Who::Operator.address(),
-        });
+        self.operator = self.store.restore(Role::Operator { fee_claimer: Who::Operator.address() });
         if before.tx_count > 0 {
-            assert_eq!(
-                self.operator.pending_record(),
-                before,
-                "the pending block survives"
-            );
+            assert_eq!(self.operator.pending_record(), before, "the pending block survives");
         }
         self.assert_integrity();
     }
@@ -338,19 +290,12 @@ impl TestChain {
             );
         }
         for key in self.store.utxos.keys() {
-            assert!(
-                !self.store.spends.contains_key(&key.position),
-                "spent and unspent: {key:?}"
-            );
+            assert!(!self.store.spends.contains_key(&key.position), "spent and unspent: {key:?}");
         }
     }
 
     pub(crate) fn balance(&self, who: Who, currency: Currency) -> u64 {
-        let owned = self
-            .store
-            .utxos
-            .iter()
-            .filter(|(key, _)| key.owner == who.address());
+        let owned = self.store.utxos.iter().filter(|(key, _)| key.owner == who.address());
         owned
             .filter(|(_, utxo)| utxo.currency == currency)
             .map(|(_, utxo)| utxo.amount.low_u64())
@@ -374,10 +319,7 @@ pub(crate) fn payment(inputs: &[UtxoPos], outputs: &[(Who, Currency, u64)]) -> P
         amount: (*amount).into(),
     };
     PaymentTx {
-        inputs: inputs
-            .iter()
-            .map(|position| InputPointer::from(*position))
-            .collect(),
+        inputs: inputs.iter().map(|position| InputPointer::from(*position)).collect(),
         outputs: outputs.iter().map(output).collect(),
         metadata: H256::zero(),
     }
@@ -388,10 +330,7 @@ pub(crate) fn pay(inputs: &[(UtxoPos, Who)], outputs: &[(Who, Currency, u64)]) -
     let positions: Vec<UtxoPos> = inputs.iter().map(|(position, _)| *position).collect();
     let payment = payment(&positions, outputs);
     let digest = domain().sign_hash(&payment);
-    let signatures: Vec<Signature> = inputs
-        .iter()
-        .map(|(_, who)| who.key().sign(digest))
-        .collect();
+    let signatures: Vec<Signature> = inputs.iter().map(|(_, who)| who.key().sign(digest)).collect();
     Transaction::Payment(payment).encode_signed(&signatures)
 }
 

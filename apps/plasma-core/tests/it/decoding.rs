@@ -13,18 +13,11 @@ fn key(seed: u8) -> SecretKey {
 }
 
 fn domain() -> TypedDataDomain {
-    TypedDataDomain::new(Address::from_slice(&unhex(
-        "d17e1233a03affb9092d5109179b43d6a8828607",
-    )))
+    TypedDataDomain::new(Address::from_slice(&unhex("d17e1233a03affb9092d5109179b43d6a8828607")))
 }
 
 fn input(blknum: u64, oindex: u16) -> InputPointer {
-    UtxoPos::new(
-        Blknum::new(blknum),
-        TxIndex::new(0),
-        OutputIndex::new(oindex),
-    )
-    .into()
+    UtxoPos::new(Blknum::new(blknum), TxIndex::new(0), OutputIndex::new(oindex)).into()
 }
 
 fn payment(inputs: &[InputPointer], outputs: usize) -> PaymentTx {
@@ -65,10 +58,7 @@ fn string(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn output(output_type: &[u8], owner: &[u8], currency: &[u8], amount: &[u8]) -> Vec<u8> {
-    list(&[
-        string(output_type),
-        list(&[string(owner), string(currency), string(amount)]),
-    ])
+    list(&[string(output_type), list(&[string(owner), string(currency), string(amount)])])
 }
 
 impl Parts {
@@ -106,11 +96,7 @@ fn check(description: &str, change: impl FnOnce(&mut Parts), expected: &str) {
 #[test]
 fn malformed_signatures_and_types_have_their_codes() {
     check("the valid transaction", |_| (), "ok");
-    check(
-        "signatures as a string",
-        |p| p.signatures = string(&[1; 65]),
-        "malformed_witnesses",
-    );
+    check("signatures as a string", |p| p.signatures = string(&[1; 65]), "malformed_witnesses");
     check(
         "a signature of 64 bytes",
         |p| p.signatures = list(&[string(&[1; 64])]),
@@ -121,31 +107,15 @@ fn malformed_signatures_and_types_have_their_codes() {
         |p| p.signatures = list(&[list(&[])]),
         "malformed_witnesses",
     );
-    check(
-        "an unknown type",
-        |p| p.tx_type = string(&[2]),
-        "unrecognized_transaction_type",
-    );
-    check(
-        "type zero",
-        |p| p.tx_type = string(&[]),
-        "unrecognized_transaction_type",
-    );
-    check(
-        "a type of 33 bytes",
-        |p| p.tx_type = string(&[1; 33]),
-        "unrecognized_transaction_type",
-    );
+    check("an unknown type", |p| p.tx_type = string(&[2]), "unrecognized_transaction_type");
+    check("type zero", |p| p.tx_type = string(&[]), "unrecognized_transaction_type");
+    check("a type of 33 bytes", |p| p.tx_type = string(&[1; 33]), "unrecognized_transaction_type");
     check(
         "a type with a leading zero",
         |p| p.tx_type = string(&[0, 1]),
         "unrecognized_transaction_type",
     );
-    check(
-        "a list as type",
-        |p| p.tx_type = list(&[]),
-        "unrecognized_transaction_type",
-    );
+    check("a list as type", |p| p.tx_type = list(&[]), "unrecognized_transaction_type");
     check(
         "a fee claim with the fields of a payment",
         |p| p.tx_type = string(&[3]),
@@ -156,47 +126,15 @@ fn malformed_signatures_and_types_have_their_codes() {
 #[test]
 fn malformed_inputs_have_their_codes() {
     let word = |byte: u8| string(&[byte; 32]);
-    check(
-        "inputs as a string",
-        |p| p.inputs = string(&[1]),
-        "malformed_inputs",
-    );
-    check(
-        "a short input",
-        |p| p.inputs = list(&[string(&[1; 31])]),
-        "malformed_inputs",
-    );
-    check(
-        "a long input",
-        |p| p.inputs = list(&[string(&[1; 33])]),
-        "malformed_inputs",
-    );
-    check(
-        "an input that is a list",
-        |p| p.inputs = list(&[list(&[])]),
-        "malformed_inputs",
-    );
-    check(
-        "a zero input",
-        |p| p.inputs = list(&[word(0)]),
-        "malformed_inputs",
-    );
-    check(
-        "five inputs",
-        |p| p.inputs = list(&[1, 2, 3, 4, 5].map(word)),
-        "too_many_inputs",
-    );
+    check("inputs as a string", |p| p.inputs = string(&[1]), "malformed_inputs");
+    check("a short input", |p| p.inputs = list(&[string(&[1; 31])]), "malformed_inputs");
+    check("a long input", |p| p.inputs = list(&[string(&[1; 33])]), "malformed_inputs");
+    check("an input that is a list", |p| p.inputs = list(&[list(&[])]), "malformed_inputs");
+    check("a zero input", |p| p.inputs = list(&[word(0)]), "malformed_inputs");
+    check("five inputs", |p| p.inputs = list(&[1, 2, 3, 4, 5].map(word)), "too_many_inputs");
     check("no inputs", |p| p.inputs = list(&[]), "ok");
-    check(
-        "an input in block zero",
-        |p| p.inputs = list(&[string(input(0, 1).as_bytes())]),
-        "ok",
-    );
-    check(
-        "an input beyond every block",
-        |p| p.inputs = list(&[word(0xff)]),
-        "ok",
-    );
+    check("an input in block zero", |p| p.inputs = list(&[string(input(0, 1).as_bytes())]), "ok");
+    check("an input beyond every block", |p| p.inputs = list(&[word(0xff)]), "ok");
 }
 
 #[test]
@@ -211,36 +149,18 @@ fn malformed_outputs_have_their_codes() {
     check("outputs as a string", string(&[1]), "malformed_outputs");
     check(
         "five outputs",
-        list(&[
-            good.clone(),
-            good.clone(),
-            good.clone(),
-            good.clone(),
-            good.clone(),
-        ]),
+        list(&[good.clone(), good.clone(), good.clone(), good.clone(), good.clone()]),
         "too_many_outputs",
     );
     check(
         "a flat output",
-        list(&[list(&[
-            string(&[1]),
-            string(&owner),
-            string(&token),
-            string(&[5]),
-        ])]),
+        list(&[list(&[string(&[1]), string(&owner), string(&token), string(&[5])])]),
         "malformed_outputs",
     );
-    check(
-        "an output that is a string",
-        list(&[string(&[1])]),
-        "malformed_outputs",
-    );
+    check("an output that is a string", list(&[string(&[1])]), "malformed_outputs");
     check(
         "a body of two items",
-        list(&[list(&[
-            string(&[1]),
-            list(&[string(&owner), string(&token)]),
-        ])]),
+        list(&[list(&[string(&[1]), list(&[string(&owner), string(&token)])])]),
         "malformed_outputs",
     );
     check(
@@ -273,37 +193,18 @@ fn malformed_outputs_have_their_codes() {
     );
     check(
         "a list as output type",
-        list(&[list(&[
-            list(&[]),
-            list(&[string(&owner), string(&token), string(&[5])]),
-        ])]),
+        list(&[list(&[list(&[]), list(&[string(&owner), string(&token), string(&[5])])])]),
         "malformed_uint256",
     );
-    check(
-        "a short owner",
-        list(&[output(&[1], &[7; 19], &token, &[5])]),
-        "malformed_address",
-    );
-    check(
-        "a long owner",
-        list(&[output(&[1], &[7; 32], &token, &[5])]),
-        "malformed_address",
-    );
+    check("a short owner", list(&[output(&[1], &[7; 19], &token, &[5])]), "malformed_address");
+    check("a long owner", list(&[output(&[1], &[7; 32], &token, &[5])]), "malformed_address");
     check(
         "a zero owner",
         list(&[output(&[1], &[0; 20], &token, &[5])]),
         "output_guard_cant_be_zero",
     );
-    check(
-        "an empty currency",
-        list(&[output(&[1], &owner, &[], &[5])]),
-        "malformed_address",
-    );
-    check(
-        "no amount",
-        list(&[output(&[1], &owner, &token, &[])]),
-        "amount_cant_be_zero",
-    );
+    check("an empty currency", list(&[output(&[1], &owner, &[], &[5])]), "malformed_address");
+    check("no amount", list(&[output(&[1], &owner, &token, &[])]), "amount_cant_be_zero");
     check(
         "an amount of one zero byte",
         list(&[output(&[1], &owner, &token, &[0])]),
@@ -328,36 +229,16 @@ fn malformed_outputs_have_their_codes() {
 
 #[test]
 fn malformed_tails_have_their_codes() {
-    check(
-        "transaction data of one",
-        |p| p.tx_data = string(&[1]),
-        "malformed_tx_data",
-    );
+    check("transaction data of one", |p| p.tx_data = string(&[1]), "malformed_tx_data");
     check(
         "transaction data of one zero byte",
         |p| p.tx_data = string(&[0]),
         "leading_zeros_in_encoded_uint",
     );
-    check(
-        "a list as transaction data",
-        |p| p.tx_data = list(&[]),
-        "malformed_uint256",
-    );
-    check(
-        "short metadata",
-        |p| p.metadata = string(&[0; 31]),
-        "malformed_metadata",
-    );
-    check(
-        "empty metadata",
-        |p| p.metadata = string(&[]),
-        "malformed_metadata",
-    );
-    check(
-        "a list as metadata",
-        |p| p.metadata = list(&[]),
-        "malformed_metadata",
-    );
+    check("a list as transaction data", |p| p.tx_data = list(&[]), "malformed_uint256");
+    check("short metadata", |p| p.metadata = string(&[0; 31]), "malformed_metadata");
+    check("empty metadata", |p| p.metadata = string(&[]), "malformed_metadata");
+    check("a list as metadata", |p| p.metadata = list(&[]), "malformed_metadata");
 }
 
 #[test]
@@ -374,18 +255,11 @@ fn bytes_that_are_no_transaction_have_their_codes() {
         ("f8", "malformed_transaction_rlp"),
         ("c5", "malformed_transaction_rlp"),
     ] {
-        assert_eq!(
-            SignedTx::decode(&unhex(hex)).unwrap_err().to_string(),
-            expected,
-            "{hex:?}"
-        );
+        assert_eq!(SignedTx::decode(&unhex(hex)).unwrap_err().to_string(), expected, "{hex:?}");
     }
     let mut trailing = Parts::valid().encode();
     trailing.push(0);
-    assert_eq!(
-        SignedTx::decode(&trailing).unwrap_err().to_string(),
-        "malformed_transaction_rlp"
-    );
+    assert_eq!(SignedTx::decode(&trailing).unwrap_err().to_string(), "malformed_transaction_rlp");
 }
 
 #[test]
@@ -396,11 +270,7 @@ fn fee_claims_are_decoded_strictly() {
     };
     let good = output(&[2], &[7; 20], &[0; 20], &[5]);
     for (description, bytes, expected) in [
-        (
-            "a good claim",
-            claim(std::slice::from_ref(&good), nonce.clone()),
-            "ok",
-        ),
+        ("a good claim", claim(std::slice::from_ref(&good), nonce.clone()), "ok"),
         (
             "two outputs",
             claim(&[good.clone(), good.clone()], nonce.clone()),
@@ -412,11 +282,7 @@ fn fee_claims_are_decoded_strictly() {
             "tx_cannot_create_output_type",
         ),
         ("no outputs", claim(&[], nonce), "empty_outputs"),
-        (
-            "a short nonce",
-            claim(std::slice::from_ref(&good), string(&[9; 31])),
-            "malformed_nonce",
-        ),
+        ("a short nonce", claim(std::slice::from_ref(&good), string(&[9; 31])), "malformed_nonce"),
         (
             "a missing nonce",
             list(&[list(&[]), string(&[3]), list(&[good])]),
@@ -441,20 +307,11 @@ fn signatures_must_match_the_inputs() {
     assert_eq!(code(&signed(two(), &[&alice, &bob])), "ok");
     assert_eq!(code(&signed(two(), &[&alice])), "missing_signature");
     assert_eq!(code(&signed(two(), &[])), "missing_signature");
-    assert_eq!(
-        code(&signed(two(), &[&alice, &bob, &bob])),
-        "superfluous_signature"
-    );
-    assert_eq!(
-        code(&signed(payment(&[], 1), &[&alice])),
-        "superfluous_signature"
-    );
+    assert_eq!(code(&signed(two(), &[&alice, &bob, &bob])), "superfluous_signature");
+    assert_eq!(code(&signed(payment(&[], 1), &[&alice])), "superfluous_signature");
     assert_eq!(code(&signed(payment(&[], 1), &[])), "ok");
     assert_eq!(
-        code(&signed(
-            payment(&[input(1, 0), input(1, 0)], 1),
-            &[&alice, &alice]
-        )),
+        code(&signed(payment(&[input(1, 0), input(1, 0)], 1), &[&alice, &alice])),
         "duplicate_inputs"
     );
 
@@ -462,19 +319,9 @@ fn signatures_must_match_the_inputs() {
     let with =
         |signatures: &[Signature]| code(&Transaction::Payment(two()).encode_signed(signatures));
     let (good, zero) = (alice.sign(digest), Signature::from_bytes([0; 65]));
-    assert_eq!(
-        with(&[good, zero]),
-        "missing_signature",
-        "an all-zero signature is none"
-    );
-    assert_eq!(
-        with(&[good, Signature::from_bytes([1; 65])]),
-        "recovery_id_not_u8"
-    );
-    assert_eq!(
-        with(&[good, Signature::from_bytes([0xff; 65])]),
-        "corrupted_witness"
-    );
+    assert_eq!(with(&[good, zero]), "missing_signature", "an all-zero signature is none");
+    assert_eq!(with(&[good, Signature::from_bytes([1; 65])]), "recovery_id_not_u8");
+    assert_eq!(with(&[good, Signature::from_bytes([0xff; 65])]), "corrupted_witness");
     assert_eq!(
         with(&[good, zero, good]),
         "recovery_id_not_u8",
@@ -485,22 +332,14 @@ fn signatures_must_match_the_inputs() {
 #[test]
 fn spenders_come_in_the_order_of_the_inputs() {
     let (alice, bob) = (key(1), key(2));
-    let bytes = signed(
-        payment(&[input(1, 0), input(2, 0), input(3, 0)], 2),
-        &[&alice, &alice, &bob],
-    );
+    let bytes =
+        signed(payment(&[input(1, 0), input(2, 0), input(3, 0)], 2), &[&alice, &alice, &bob]);
     let recovered = RecoveredTx::from_bytes(&bytes, &domain()).unwrap();
-    assert_eq!(
-        recovered.spenders(),
-        [alice.address(), alice.address(), bob.address()]
-    );
+    assert_eq!(recovered.spenders(), [alice.address(), alice.address(), bob.address()]);
     assert_eq!(recovered.signed_bytes(), bytes);
     let unsigned = recovered.transaction().encode_unsigned();
     assert_eq!(recovered.hash(), plasma_core::wire::keccak256(&unsigned));
-    assert_eq!(
-        recovered.leaf(),
-        plasma_core::wire::merkle::leaf_hash(&unsigned)
-    );
+    assert_eq!(recovered.leaf(), plasma_core::wire::merkle::leaf_hash(&unsigned));
 }
 
 #[test]
@@ -514,9 +353,7 @@ fn the_two_input_payment_of_the_reference_is_byte_exact() {
     let bob = Address::from_slice(&unhex("4637e4c7a75004e49fa9285f22b0dc600c7cc2cb"));
     let payment = PaymentTx {
         inputs: [input(1, 0), input(2, 0)].into_iter().collect(),
-        outputs: [Output::payment(bob, ETH, U256::from(12))]
-            .into_iter()
-            .collect(),
+        outputs: [Output::payment(bob, ETH, U256::from(12))].into_iter().collect(),
         metadata: H256::zero(),
     };
     let bytes = signed(payment, &[&alice, &alice]);
@@ -534,11 +371,7 @@ fn the_two_input_payment_of_the_reference_is_byte_exact() {
     let expected = unhex(
         "7fae4db4eabd3154b3b29434a62dadf392e853320b14469b9d687c81abdad3a05421aef53f0aa802e4eaad1ec68de0c5261527ffa71e961fc9d03bce7a5a56ce1b",
     );
-    assert!(
-        decoded
-            .signatures()
-            .all(|signature| signature.as_bytes().as_slice() == expected)
-    );
+    assert!(decoded.signatures().all(|signature| signature.as_bytes().as_slice() == expected));
     assert_eq!(
         plasma_core::wire::ExitId::in_flight(&decoded.unsigned_bytes()).to_string(),
         "4031468392140019035158648906474771084802559196"
@@ -547,11 +380,7 @@ fn the_two_input_payment_of_the_reference_is_byte_exact() {
 
 fn any_output() -> impl Strategy<Value = Output> {
     (1u8.., any::<[u8; 20]>(), 1u128..).prop_map(|(owner, currency, amount)| {
-        Output::payment(
-            Address::repeat_byte(owner),
-            Address::from(currency),
-            U256::from(amount),
-        )
+        Output::payment(Address::repeat_byte(owner), Address::from(currency), U256::from(amount))
     })
 }
 

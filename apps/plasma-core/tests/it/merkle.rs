@@ -28,16 +28,10 @@ fn plain_root(leaves: &[H256]) -> H256 {
 
 fn payment(txindex: u32, oindex: u16) -> Transaction {
     let bob = Address::from_slice(&unhex("cfc24fde5880abd99929c3ef8ab2e31048ad7623"));
-    let position = UtxoPos::new(
-        Blknum::new(1),
-        TxIndex::new(txindex),
-        OutputIndex::new(oindex),
-    );
+    let position = UtxoPos::new(Blknum::new(1), TxIndex::new(txindex), OutputIndex::new(oindex));
     Transaction::Payment(PaymentTx {
         inputs: [InputPointer::from(position)].into_iter().collect(),
-        outputs: [Output::payment(bob, ETH, U256::from(100))]
-            .into_iter()
-            .collect(),
+        outputs: [Output::payment(bob, ETH, U256::from(100))].into_iter().collect(),
         metadata: H256::zero(),
     })
 }
@@ -88,9 +82,7 @@ fn the_documented_block_of_64000_payments_has_its_root() {
         U256::from(1_000_000_000 + i * 10_000 + i).to_big_endian(&mut word);
         let tx = Transaction::Payment(PaymentTx {
             inputs: [InputPointer::from_bytes(word)].into_iter().collect(),
-            outputs: [Output::payment(bob, ETH, U256::from(100))]
-                .into_iter()
-                .collect(),
+            outputs: [Output::payment(bob, ETH, U256::from(100))].into_iter().collect(),
             metadata: H256::zero(),
         });
         leaf_hash(&tx.encode_unsigned())
@@ -104,9 +96,7 @@ fn the_documented_block_of_64000_payments_has_its_root() {
 
 #[test]
 fn a_full_tree_proves_its_edges_and_takes_no_more() {
-    let leaves: Vec<H256> = (0..65_536_u32)
-        .map(|i| leaf_hash(&i.to_be_bytes()))
-        .collect();
+    let leaves: Vec<H256> = (0..65_536_u32).map(|i| leaf_hash(&i.to_be_bytes())).collect();
     let mut builder = MerkleBuilder::from_leaves(leaves.iter().copied()).unwrap();
     assert_eq!(builder.root(), plain_root(&leaves));
     assert!(builder.push(H256::zero()).is_err());
@@ -116,14 +106,8 @@ fn a_full_tree_proves_its_edges_and_takes_no_more() {
         let start = (index as usize / 256) * 256;
         let proof =
             InclusionProof::from_subtree(index, &leaves[start..start + 256], &roots).unwrap();
-        assert!(
-            proof.verify(leaves[index as usize], index, builder.root()),
-            "{index}"
-        );
-        assert!(
-            !proof.verify(leaves[index as usize], index ^ 1, builder.root()),
-            "{index}"
-        );
+        assert!(proof.verify(leaves[index as usize], index, builder.root()), "{index}");
+        assert!(!proof.verify(leaves[index as usize], index ^ 1, builder.root()), "{index}");
     }
 }
 

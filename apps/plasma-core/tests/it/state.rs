@@ -21,23 +21,15 @@ fn deposits_are_spent_in_any_order_and_chained_within_a_block() {
     let accepted = chain.submit(&pay_eth(second, Bob, Carol, 20)).unwrap();
     assert_eq!((accepted.blknum.get(), accepted.txindex.get()), (1000, 0));
     chain.submit(&pay_eth(first, Alice, Bob, 10)).unwrap();
-    let accepted = chain
-        .submit(&pay_eth(pos(1000, 1, 0), Bob, Alice, 10))
-        .unwrap();
+    let accepted = chain.submit(&pay_eth(pos(1000, 1, 0), Bob, Alice, 10)).unwrap();
     assert_eq!((accepted.blknum.get(), accepted.txindex.get()), (1000, 2));
     let block = chain.form_block().unwrap();
     assert_eq!((block.number.get(), block.transactions.len()), (1000, 3));
     assert_eq!(
-        (
-            chain.balance(Alice, ETH),
-            chain.balance(Bob, ETH),
-            chain.balance(Carol, ETH)
-        ),
+        (chain.balance(Alice, ETH), chain.balance(Bob, ETH), chain.balance(Carol, ETH)),
         (10, 0, 20)
     );
-    chain
-        .submit(&pay_eth(pos(1000, 2, 0), Alice, Bob, 10))
-        .unwrap();
+    chain.submit(&pay_eth(pos(1000, 2, 0), Alice, Bob, 10)).unwrap();
     assert_eq!(chain.form_block().unwrap().number, Blknum::new(2000));
 }
 
@@ -46,31 +38,13 @@ fn an_output_is_spent_once() {
     let mut chain = TestChain::new();
     let deposit = chain.deposit(Alice, ETH, 10);
     chain.submit(&pay_eth(deposit, Alice, Bob, 10)).unwrap();
-    refused(
-        &mut chain,
-        &pay_eth(deposit, Alice, Carol, 10),
-        "utxo_not_found",
-    );
+    refused(&mut chain, &pay_eth(deposit, Alice, Carol, 10), "utxo_not_found");
     chain.form_block();
-    refused(
-        &mut chain,
-        &pay_eth(deposit, Alice, Carol, 10),
-        "utxo_not_found",
-    );
+    refused(&mut chain, &pay_eth(deposit, Alice, Carol, 10), "utxo_not_found");
     chain.crash();
-    refused(
-        &mut chain,
-        &pay_eth(deposit, Alice, Carol, 10),
-        "utxo_not_found",
-    );
-    chain
-        .submit(&pay_eth(pos(1000, 0, 0), Bob, Carol, 10))
-        .unwrap();
-    refused(
-        &mut chain,
-        &pay_eth(pos(1000, 0, 0), Bob, Carol, 10),
-        "utxo_not_found",
-    );
+    refused(&mut chain, &pay_eth(deposit, Alice, Carol, 10), "utxo_not_found");
+    chain.submit(&pay_eth(pos(1000, 0, 0), Bob, Carol, 10)).unwrap();
+    refused(&mut chain, &pay_eth(pos(1000, 0, 0), Bob, Carol, 10), "utxo_not_found");
 }
 
 #[test]
@@ -83,63 +57,26 @@ fn only_the_owner_of_each_input_spends_it() {
         &pay(&[(of_alice, Mallory), (of_bob, Mallory)], &out),
         "unauthorized_spend",
     );
-    refused(
-        &mut chain,
-        &pay(&[(of_alice, Alice), (of_bob, Mallory)], &out),
-        "unauthorized_spend",
-    );
-    refused(
-        &mut chain,
-        &pay(&[(of_alice, Bob), (of_bob, Alice)], &out),
-        "unauthorized_spend",
-    );
-    chain
-        .submit(&pay(&[(of_alice, Alice), (of_bob, Bob)], &out))
-        .unwrap();
+    refused(&mut chain, &pay(&[(of_alice, Alice), (of_bob, Mallory)], &out), "unauthorized_spend");
+    refused(&mut chain, &pay(&[(of_alice, Bob), (of_bob, Alice)], &out), "unauthorized_spend");
+    chain.submit(&pay(&[(of_alice, Alice), (of_bob, Bob)], &out)).unwrap();
 }
 
 #[test]
 fn inputs_must_exist_by_now() {
     let mut chain = TestChain::new();
     let deposit = chain.deposit(Alice, ETH, 10);
-    refused(
-        &mut chain,
-        &pay_eth(pos(2, 0, 0), Alice, Bob, 10),
-        "utxo_not_found",
-    );
-    refused(
-        &mut chain,
-        &pay_eth(pos(0, 0, 1), Alice, Bob, 10),
-        "utxo_not_found",
-    );
-    refused(
-        &mut chain,
-        &pay_eth(pos(1000, 0, 0), Alice, Bob, 10),
-        "utxo_not_found",
-    );
-    refused(
-        &mut chain,
-        &pay_eth(pos(1001, 0, 0), Alice, Bob, 10),
-        "input_utxo_ahead_of_state",
-    );
-    refused(
-        &mut chain,
-        &pay_eth(pos(u64::MAX, 0, 0), Alice, Bob, 10),
-        "input_utxo_ahead_of_state",
-    );
+    refused(&mut chain, &pay_eth(pos(2, 0, 0), Alice, Bob, 10), "utxo_not_found");
+    refused(&mut chain, &pay_eth(pos(0, 0, 1), Alice, Bob, 10), "utxo_not_found");
+    refused(&mut chain, &pay_eth(pos(1000, 0, 0), Alice, Bob, 10), "utxo_not_found");
+    refused(&mut chain, &pay_eth(pos(1001, 0, 0), Alice, Bob, 10), "input_utxo_ahead_of_state");
+    refused(&mut chain, &pay_eth(pos(u64::MAX, 0, 0), Alice, Bob, 10), "input_utxo_ahead_of_state");
     // What is ahead is told before what is missing, and what is missing before who signed.
     let inputs = [(pos(2, 0, 0), Mallory), (pos(1001, 0, 0), Mallory)];
+    refused(&mut chain, &pay(&inputs, &[(Bob, ETH, 1)]), "input_utxo_ahead_of_state");
     refused(
         &mut chain,
-        &pay(&inputs, &[(Bob, ETH, 1)]),
-        "input_utxo_ahead_of_state",
-    );
-    refused(
-        &mut chain,
-        &pay(
-            &[(deposit, Mallory), (pos(2, 0, 0), Mallory)],
-            &[(Bob, ETH, 1)],
-        ),
+        &pay(&[(deposit, Mallory), (pos(2, 0, 0), Mallory)], &[(Bob, ETH, 1)]),
         "utxo_not_found",
     );
 }
@@ -147,42 +84,14 @@ fn inputs_must_exist_by_now() {
 #[test]
 fn amounts_add_up_per_currency() {
     let mut chain = TestChain::new();
-    let (eth, token) = (
-        chain.deposit(Alice, ETH, 10),
-        chain.deposit(Alice, TOKEN, 10),
-    );
+    let (eth, token) = (chain.deposit(Alice, ETH, 10), chain.deposit(Alice, TOKEN, 10));
     let both = [(eth, Alice), (token, Alice)];
-    refused(
-        &mut chain,
-        &pay_eth(eth, Alice, Bob, 11),
-        "amounts_do_not_add_up",
-    );
-    refused(
-        &mut chain,
-        &pay(&[(eth, Alice)], &[(Bob, TOKEN, 1)]),
-        "amounts_do_not_add_up",
-    );
-    refused(
-        &mut chain,
-        &pay(&both, &[(Bob, ETH, 11), (Bob, TOKEN, 9)]),
-        "amounts_do_not_add_up",
-    );
-    refused(
-        &mut chain,
-        &pay(&both, &[(Bob, ETH, 6), (Bob, ETH, 5)]),
-        "amounts_do_not_add_up",
-    );
-    refused(
-        &mut chain,
-        &pay(&[], &[(Bob, ETH, 1)]),
-        "amounts_do_not_add_up",
-    );
-    chain
-        .submit(&pay(
-            &both,
-            &[(Bob, ETH, 6), (Bob, TOKEN, 10), (Alice, ETH, 4)],
-        ))
-        .unwrap();
+    refused(&mut chain, &pay_eth(eth, Alice, Bob, 11), "amounts_do_not_add_up");
+    refused(&mut chain, &pay(&[(eth, Alice)], &[(Bob, TOKEN, 1)]), "amounts_do_not_add_up");
+    refused(&mut chain, &pay(&both, &[(Bob, ETH, 11), (Bob, TOKEN, 9)]), "amounts_do_not_add_up");
+    refused(&mut chain, &pay(&both, &[(Bob, ETH, 6), (Bob, ETH, 5)]), "amounts_do_not_add_up");
+    refused(&mut chain, &pay(&[], &[(Bob, ETH, 1)]), "amounts_do_not_add_up");
+    chain.submit(&pay(&both, &[(Bob, ETH, 6), (Bob, TOKEN, 10), (Alice, ETH, 4)])).unwrap();
 }
 
 #[test]
@@ -195,39 +104,18 @@ fn sums_beyond_256_bits_neither_wrap_nor_pass() {
         currency: TOKEN,
         amount: half,
     };
-    state.deposit(
-        &[deposit(1), deposit(2)],
-        &OutputFacts::new(),
-        &mut Vec::new(),
-    );
-    let inputs = [
-        (UtxoPos::deposit(Blknum::new(1)), Alice),
-        (UtxoPos::deposit(Blknum::new(2)), Alice),
-    ];
+    state.deposit(&[deposit(1), deposit(2)], &OutputFacts::new(), &mut Vec::new());
+    let inputs =
+        [(UtxoPos::deposit(Blknum::new(1)), Alice), (UtxoPos::deposit(Blknum::new(2)), Alice)];
     let tx = RecoveredTx::from_bytes(&pay(&inputs, &[(Bob, TOKEN, 1)]), &crate::chain::domain())
         .unwrap();
     // 2^256 come in and 1 goes out: the surplus fits, just.
-    state
-        .exec(
-            tx,
-            &RequiredFee::Ignored,
-            &OutputFacts::new(),
-            &mut Vec::new(),
-        )
-        .unwrap();
+    state.exec(tx, &RequiredFee::Ignored, &OutputFacts::new(), &mut Vec::new()).unwrap();
     assert_eq!(state.pending_record().fees[&TOKEN], U256::MAX);
     state.deposit(&[deposit(3)], &OutputFacts::new(), &mut Vec::new());
-    let bytes = pay(
-        &[(UtxoPos::deposit(Blknum::new(3)), Alice)],
-        &[(Bob, TOKEN, 1)],
-    );
+    let bytes = pay(&[(UtxoPos::deposit(Blknum::new(3)), Alice)], &[(Bob, TOKEN, 1)]);
     let tx = RecoveredTx::from_bytes(&bytes, &crate::chain::domain()).unwrap();
-    let refused = state.exec(
-        tx,
-        &RequiredFee::Ignored,
-        &OutputFacts::new(),
-        &mut Vec::new(),
-    );
+    let refused = state.exec(tx, &RequiredFee::Ignored, &OutputFacts::new(), &mut Vec::new());
     assert_eq!(
         refused.unwrap_err().to_string(),
         "amounts_do_not_add_up",
@@ -243,26 +131,10 @@ fn fees_are_exact_and_merges_are_free() {
         chain.deposit(Alice, ETH, 10),
         chain.deposit(Alice, TOKEN, 3),
     );
-    refused(
-        &mut chain,
-        &pay_eth(first, Alice, Bob, 10),
-        "fees_not_covered",
-    );
-    refused(
-        &mut chain,
-        &pay_eth(first, Alice, Bob, 9),
-        "fees_not_covered",
-    );
-    refused(
-        &mut chain,
-        &pay_eth(first, Alice, Bob, 7),
-        "overpaying_fees",
-    );
-    refused(
-        &mut chain,
-        &pay(&[(token, Alice)], &[(Bob, TOKEN, 1)]),
-        "fees_not_covered",
-    );
+    refused(&mut chain, &pay_eth(first, Alice, Bob, 10), "fees_not_covered");
+    refused(&mut chain, &pay_eth(first, Alice, Bob, 9), "fees_not_covered");
+    refused(&mut chain, &pay_eth(first, Alice, Bob, 7), "overpaying_fees");
+    refused(&mut chain, &pay(&[(token, Alice)], &[(Bob, TOKEN, 1)]), "fees_not_covered");
     let both = [(first, Alice), (token, Alice)];
     refused(
         &mut chain,
@@ -270,36 +142,19 @@ fn fees_are_exact_and_merges_are_free() {
         "multiple_potential_currency_fees",
     );
     let merge = [(first, Alice), (second, Alice)];
-    refused(
-        &mut chain,
-        &pay(&merge, &[(Alice, ETH, 18)]),
-        "overpaying_fees",
-    );
-    refused(
-        &mut chain,
-        &pay(&merge, &[(Bob, ETH, 20)]),
-        "fees_not_covered",
-    );
+    refused(&mut chain, &pay(&merge, &[(Alice, ETH, 18)]), "overpaying_fees");
+    refused(&mut chain, &pay(&merge, &[(Bob, ETH, 20)]), "fees_not_covered");
     chain.submit(&pay(&merge, &[(Alice, ETH, 20)])).unwrap();
-    chain
-        .submit(&pay_eth(pos(1000, 0, 0), Alice, Bob, 18))
-        .unwrap();
+    chain.submit(&pay_eth(pos(1000, 0, 0), Alice, Bob, 18)).unwrap();
 }
 
 #[test]
 fn fees_are_claimed_at_the_end_of_the_block_in_order_of_currency() {
     let mut chain = TestChain::new();
-    let (eth, token) = (
-        chain.deposit(Alice, ETH, 10),
-        chain.deposit(Alice, TOKEN, 10),
-    );
-    chain
-        .submit(&pay(&[(token, Alice)], &[(Bob, TOKEN, 7)]))
-        .unwrap();
+    let (eth, token) = (chain.deposit(Alice, ETH, 10), chain.deposit(Alice, TOKEN, 10));
+    chain.submit(&pay(&[(token, Alice)], &[(Bob, TOKEN, 7)])).unwrap();
     chain.submit(&pay_eth(eth, Alice, Bob, 8)).unwrap();
-    chain
-        .submit(&pay_eth(pos(1000, 1, 0), Bob, Alice, 7))
-        .unwrap();
+    chain.submit(&pay_eth(pos(1000, 1, 0), Bob, Alice, 7)).unwrap();
     let block = chain.form_block().unwrap();
     let claims: Vec<(TxType, u64)> = block.transactions[3..]
         .iter()
@@ -307,18 +162,9 @@ fn fees_are_claimed_at_the_end_of_the_block_in_order_of_currency() {
         .map(|tx| (tx.tx_type(), tx.outputs()[0].amount.low_u64()))
         .collect();
     assert_eq!(claims, [(TxType::FeeClaim, 3), (TxType::FeeClaim, 3)]);
-    assert_eq!(
-        (chain.balance(Operator, ETH), chain.balance(Operator, TOKEN)),
-        (3, 3)
-    );
-    chain
-        .submit(&pay_eth(pos(1000, 3, 0), Operator, Bob, 3))
-        .unwrap();
-    assert_eq!(
-        chain.form_block().unwrap().transactions.len(),
-        1,
-        "no surplus, no claim"
-    );
+    assert_eq!((chain.balance(Operator, ETH), chain.balance(Operator, TOKEN)), (3, 3));
+    chain.submit(&pay_eth(pos(1000, 3, 0), Operator, Bob, 3)).unwrap();
+    assert_eq!(chain.form_block().unwrap().transactions.len(), 1, "no surplus, no claim");
 }
 
 #[test]
@@ -331,10 +177,9 @@ fn a_claim_takes_exactly_what_the_block_collected_once() {
         currency,
         amount.into(),
     ) {
-        Transaction::FeeClaim(claim) => RecoveredTx::fee_claim(FeeClaimTx {
-            nonce: H256::zero(),
-            ..claim
-        }),
+        Transaction::FeeClaim(claim) => {
+            RecoveredTx::fee_claim(FeeClaimTx { nonce: H256::zero(), ..claim })
+        }
         Transaction::Payment(_) => unreachable!("a claim is no payment"),
     };
     let refused = |chain: &mut TestChain, tx, expected: &str| {
@@ -342,28 +187,13 @@ fn a_claim_takes_exactly_what_the_block_collected_once() {
     };
     refused(&mut chain, claim(ETH, 1), "surplus_in_token_not_collected");
     chain.submit(&pay_eth(deposit, Alice, Bob, 7)).unwrap();
-    refused(
-        &mut chain,
-        claim(ETH, 2),
-        "claimed_and_collected_amounts_mismatch",
-    );
-    refused(
-        &mut chain,
-        claim(ETH, 4),
-        "claimed_and_collected_amounts_mismatch",
-    );
-    refused(
-        &mut chain,
-        claim(TOKEN, 3),
-        "surplus_in_token_not_collected",
-    );
+    refused(&mut chain, claim(ETH, 2), "claimed_and_collected_amounts_mismatch");
+    refused(&mut chain, claim(ETH, 4), "claimed_and_collected_amounts_mismatch");
+    refused(&mut chain, claim(TOKEN, 3), "surplus_in_token_not_collected");
     chain.exec(claim(ETH, 3)).unwrap();
     refused(&mut chain, claim(ETH, 3), "surplus_in_token_not_collected");
     let late = pay_eth(pos(1000, 0, 0), Bob, Alice, 7);
-    assert_eq!(
-        chain.submit(&late).unwrap_err(),
-        "payments_rejected_during_fee_claiming"
-    );
+    assert_eq!(chain.submit(&late).unwrap_err(), "payments_rejected_during_fee_claiming");
 }
 
 #[test]
@@ -380,27 +210,17 @@ fn exits_take_outputs_off_and_are_invalid_when_there_is_nothing() {
     let mut chain = TestChain::new();
     let (cold, warm) = (chain.deposit(Alice, ETH, 10), chain.deposit(Bob, ETH, 5));
     chain.submit(&pay_eth(warm, Bob, Carol, 5)).unwrap();
-    assert!(
-        !chain.exit(pos(1000, 0, 0)),
-        "nothing of the pending block is on the root chain"
-    );
+    assert!(!chain.exit(pos(1000, 0, 0)), "nothing of the pending block is on the root chain");
     chain.form_block();
     assert!(chain.exit(cold));
     assert!(chain.exit(pos(1000, 0, 0)));
     refused(&mut chain, &pay_eth(cold, Alice, Bob, 10), "utxo_not_found");
-    refused(
-        &mut chain,
-        &pay_eth(pos(1000, 0, 0), Carol, Bob, 5),
-        "utxo_not_found",
-    );
+    refused(&mut chain, &pay_eth(pos(1000, 0, 0), Carol, Bob, 5), "utxo_not_found");
     assert!(!chain.exit(warm), "spent");
     assert!(!chain.exit(pos(7, 0, 0)), "never was");
     chain.crash();
     refused(&mut chain, &pay_eth(cold, Alice, Bob, 10), "utxo_not_found");
-    assert!(
-        chain.exit(cold),
-        "the same exit again is still the one that took it"
-    );
+    assert!(chain.exit(cold), "the same exit again is still the one that took it");
 }
 
 #[test]
@@ -408,10 +228,7 @@ fn an_accepted_transaction_survives_the_exit_of_its_input() {
     let mut chain = TestChain::new();
     let deposit = chain.deposit(Alice, ETH, 10);
     chain.submit(&pay_eth(deposit, Alice, Bob, 10)).unwrap();
-    assert!(
-        !chain.exit(deposit),
-        "it is spent, so the exit is invalid and will be challenged"
-    );
+    assert!(!chain.exit(deposit), "it is spent, so the exit is invalid and will be challenged");
     assert_eq!(chain.form_block().unwrap().transactions.len(), 1);
 }
 
@@ -426,9 +243,7 @@ fn the_operator_keeps_room_for_its_claims_and_a_watcher_takes_a_full_tree() {
             .map(|n| (primitive_types::H160::from_low_u64_be(*n), U256::one()))
             .collect(),
     };
-    let operator = Role::Operator {
-        fee_claimer: Operator.address(),
-    };
+    let operator = Role::Operator { fee_claimer: Operator.address() };
     for (role, count, fees, full) in [
         (operator, 65_531, vec![], false),
         (operator, 65_532, vec![], true),
@@ -451,12 +266,7 @@ fn the_operator_keeps_room_for_its_claims_and_a_watcher_takes_a_full_tree() {
         state.deposit(&[deposit], &OutputFacts::new(), &mut Vec::new());
         let bytes = pay_eth(UtxoPos::deposit(Blknum::new(1)), Alice, Bob, 1);
         let tx = RecoveredTx::from_bytes(&bytes, &crate::chain::domain()).unwrap();
-        let result = state.exec(
-            tx,
-            &RequiredFee::Ignored,
-            &OutputFacts::new(),
-            &mut Vec::new(),
-        );
+        let result = state.exec(tx, &RequiredFee::Ignored, &OutputFacts::new(), &mut Vec::new());
         assert_eq!(
             result.err().map(|error| error.to_string()),
             full.then(|| "too_many_transactions_in_block".to_owned())
@@ -466,11 +276,8 @@ fn the_operator_keeps_room_for_its_claims_and_a_watcher_takes_a_full_tree() {
 
 #[test]
 fn a_store_that_lost_pending_transactions_is_refused() {
-    let pending = PendingRecord {
-        blknum: Blknum::new(1000),
-        tx_count: 2,
-        ..PendingRecord::default()
-    };
+    let pending =
+        PendingRecord { blknum: Blknum::new(1000), tx_count: 2, ..PendingRecord::default() };
     let error = State::restore(Role::Watcher, pending, &[H256::zero()]).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -488,8 +295,7 @@ fn an_invalid_block_leaves_a_watcher_where_it_was() {
     chain.store.commit(updates);
     let good = chain.store.block(Blknum::new(1000));
     let mut bad = good.clone();
-    bad.transactions
-        .push(pay_eth(deposit, Alice, Carol, 10).into());
+    bad.transactions.push(pay_eth(deposit, Alice, Carol, 10).into());
     assert_eq!(chain.watch(&bad).unwrap_err().to_string(), "utxo_not_found");
     chain.watch(&good).unwrap();
 }
@@ -505,12 +311,7 @@ fn updates_name_every_effect_once() {
     let mut updates = Vec::new();
     chain
         .operator
-        .exec(
-            tx.unwrap(),
-            &RequiredFee::Ignored,
-            &OutputFacts::new(),
-            &mut updates,
-        )
+        .exec(tx.unwrap(), &RequiredFee::Ignored, &OutputFacts::new(), &mut updates)
         .unwrap();
     let shown: Vec<&str> = updates
         .iter()

@@ -101,18 +101,13 @@ fn take(chain: &mut TestChain, step: &Step) -> Option<()> {
         Step::Deposit { who, token, amount } => {
             chain.deposit(*who, if *token { TOKEN } else { ETH }, *amount);
         }
-        Step::Payment {
-            inputs,
-            to,
-            change,
-            fee,
-        } => pay_somebody(chain, inputs, *to, *change, *fee)?,
+        Step::Payment { inputs, to, change, fee } => {
+            pay_somebody(chain, inputs, *to, *change, *fee)?
+        }
         Step::WrongSpender { input, thief } => {
             let target = owned(chain, input).filter(|target| target.owner != *thief)?;
-            let bytes = pay(
-                &[(target.position, *thief)],
-                &[(*thief, target.currency, target.amount)],
-            );
+            let bytes =
+                pay(&[(target.position, *thief)], &[(*thief, target.currency, target.amount)]);
             assert_eq!(chain.submit(&bytes).unwrap_err(), "unauthorized_spend");
         }
         Step::DoubleSpend { input } => {
@@ -148,10 +143,8 @@ fn take(chain: &mut TestChain, step: &Step) -> Option<()> {
         }
         Step::ExitOfSpent { output } => {
             let position = spent(chain, output)?;
-            let by_exit = matches!(
-                chain.store.spends[&position],
-                plasma_core::db_update::Spender::Exit(_)
-            );
+            let by_exit =
+                matches!(chain.store.spends[&position], plasma_core::db_update::Spender::Exit(_));
             assert_eq!(chain.exit(position), by_exit);
         }
         Step::FormBlock => {
@@ -188,10 +181,8 @@ fn pay_somebody(
         true => vec![(to, currency, 1), (first, currency, pays - 1)],
         false => vec![(to, currency, pays)],
     };
-    let inputs: Vec<(UtxoPos, Who)> = chosen
-        .iter()
-        .map(|input| (input.position, input.owner))
-        .collect();
+    let inputs: Vec<(UtxoPos, Who)> =
+        chosen.iter().map(|input| (input.position, input.owner)).collect();
     let joins_own = chosen.len() > outputs.len()
         && chosen.iter().all(|input| input.owner == to)
         && outputs.iter().all(|(owner, ..)| *owner == to);

@@ -11,10 +11,7 @@ use plasma_core::wire::{
 use serde_json::Value;
 
 fn vectors() -> Value {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../tests/fixtures/contracts-v1.json"
-    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/contracts-v1.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -23,9 +20,7 @@ fn section(name: &str) -> Vec<Value> {
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key]
-        .as_str()
-        .unwrap_or_else(|| panic!("no {key} in {value}"))
+    value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}"))
 }
 
 fn bytes(value: &Value, key: &str) -> Vec<u8> {
@@ -54,10 +49,7 @@ fn position(value: &Value, key: &str) -> UtxoPos {
 #[test]
 fn transactions_hash_sign_and_name_their_outputs_as_the_contracts_do() {
     let key = SecretKey::from_bytes(keccak256(b"vector key 1").0).unwrap();
-    assert_eq!(
-        key.address(),
-        Address::from_slice(&unhex(vectors()["signer"].as_str().unwrap()))
-    );
+    assert_eq!(key.address(), Address::from_slice(&unhex(vectors()["signer"].as_str().unwrap())));
     for vector in section("transactions") {
         let raw = bytes(&vector, "raw");
         assert_eq!(keccak256(&raw), hash(&vector, "txHash"));
@@ -65,17 +57,11 @@ fn transactions_hash_sign_and_name_their_outputs_as_the_contracts_do() {
         let domain = TypedDataDomain::new(address(&vector, "verifyingContract"));
         let digest = sign_hash(&vector, &domain);
         assert_eq!(digest, hash(&vector, "eip712Hash"), "{vector}");
-        assert_eq!(
-            key.sign(digest).as_bytes().to_vec(),
-            bytes(&vector, "signature")
-        );
+        assert_eq!(key.sign(digest).as_bytes().to_vec(), bytes(&vector, "signature"));
 
         let decoded = Transaction::decode_unsigned(&raw);
-        let known_types = vector["outputs"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|output| output["outputType"] == 1);
+        let known_types =
+            vector["outputs"].as_array().unwrap().iter().all(|output| output["outputType"] == 1);
         match decoded {
             Ok(Transaction::Payment(payment)) => {
                 assert!(known_types);
@@ -94,16 +80,11 @@ fn sign_hash(vector: &Value, domain: &TypedDataDomain) -> H256 {
     let mut inputs = [domain.missing_input(); 4];
     for (slot, input) in inputs.iter_mut().zip(vector["inputs"].as_array().unwrap()) {
         let mut word = [0; 32];
-        U256::from_dec_str(input.as_str().unwrap())
-            .unwrap()
-            .to_big_endian(&mut word);
+        U256::from_dec_str(input.as_str().unwrap()).unwrap().to_big_endian(&mut word);
         *slot = domain.hash_input(&InputPointer::from_bytes(word));
     }
     let mut outputs = [domain.missing_output(); 4];
-    for (slot, output) in outputs
-        .iter_mut()
-        .zip(vector["outputs"].as_array().unwrap())
-    {
+    for (slot, output) in outputs.iter_mut().zip(vector["outputs"].as_array().unwrap()) {
         *slot = domain.hash_output_fields(
             number(output, "outputType"),
             address(output, "outputGuard"),
@@ -112,11 +93,7 @@ fn sign_hash(vector: &Value, domain: &TypedDataDomain) -> H256 {
         );
     }
     let struct_hash = domain.struct_hash_of(&inputs, &outputs, hash(vector, "metaData"));
-    keccak256_concat(&[
-        b"\x19\x01",
-        domain.separator().as_bytes(),
-        struct_hash.as_bytes(),
-    ])
+    keccak256_concat(&[b"\x19\x01", domain.separator().as_bytes(), struct_hash.as_bytes()])
 }
 
 fn outputs_are_named(vector: &Value, raw: &[u8]) {
@@ -125,11 +102,7 @@ fn outputs_are_named(vector: &Value, raw: &[u8]) {
         let oindex = OutputIndex::new(output["index"].as_u64().unwrap().try_into().unwrap());
         assert_eq!(normal_output_id(raw, oindex), hash(output, "outputId"));
         // Which form applies is decided by the block number; the vector's position may be a deposit's.
-        let normal = UtxoPos {
-            oindex,
-            blknum: of_tx.blknum.next_child_block().unwrap(),
-            ..of_tx
-        };
+        let normal = UtxoPos { oindex, blknum: of_tx.blknum.next_child_block().unwrap(), ..of_tx };
         assert_eq!(output_id(raw, normal), hash(output, "outputId"));
         assert_eq!(
             ExitId::standard(raw, normal).unwrap().to_u256(),
@@ -140,15 +113,9 @@ fn outputs_are_named(vector: &Value, raw: &[u8]) {
     let at = position(deposit, "utxoPos");
     if at.blknum.is_deposit() {
         assert_eq!(output_id(raw, at), hash(deposit, "outputId"));
-        assert_eq!(
-            ExitId::standard(raw, at).unwrap().to_u256(),
-            number(deposit, "standardExitId")
-        );
+        assert_eq!(ExitId::standard(raw, at).unwrap().to_u256(), number(deposit, "standardExitId"));
     }
-    assert_eq!(
-        ExitId::in_flight(raw).to_u256(),
-        number(vector, "inFlightExitId")
-    );
+    assert_eq!(ExitId::in_flight(raw).to_u256(), number(vector, "inFlightExitId"));
 }
 
 #[test]
@@ -170,38 +137,19 @@ fn merkle_proofs_verify_as_in_the_contracts() {
     for vector in section("merkle") {
         let index = u32::try_from(number(&vector, "index").low_u64()).unwrap_or(u32::MAX);
         let expected = vector["expect"].as_bool();
-        let (leaf, root, proof) = (
-            leaf_hash(&bytes(&vector, "leaf")),
-            hash(&vector, "root"),
-            bytes(&vector, "proof"),
-        );
+        let (leaf, root, proof) =
+            (leaf_hash(&bytes(&vector, "leaf")), hash(&vector, "root"), bytes(&vector, "proof"));
         let verified =
             InclusionProof::from_bytes(&proof).is_some_and(|proof| proof.verify(leaf, index, root));
         // The contracts take proofs of any height and revert on malformed ones; ours are exactly 16 high.
         let of_our_height = proof.len() == 512;
-        assert_eq!(
-            verified,
-            expected == Some(true) && of_our_height,
-            "{vector}"
-        );
+        assert_eq!(verified, expected == Some(true) && of_our_height, "{vector}");
         if let Some(leaves) = vector["leaves"].as_array() {
-            let leaves: Vec<H256> = leaves
-                .iter()
-                .map(|leaf| leaf_hash(&unhex(leaf.as_str().unwrap())))
-                .collect();
-            assert_eq!(
-                MerkleBuilder::from_leaves(leaves.iter().copied())
-                    .unwrap()
-                    .root(),
-                root
-            );
+            let leaves: Vec<H256> =
+                leaves.iter().map(|leaf| leaf_hash(&unhex(leaf.as_str().unwrap()))).collect();
+            assert_eq!(MerkleBuilder::from_leaves(leaves.iter().copied()).unwrap().root(), root);
             if verified {
-                assert_eq!(
-                    InclusionProof::from_leaves(index, &leaves)
-                        .unwrap()
-                        .to_bytes(),
-                    proof
-                );
+                assert_eq!(InclusionProof::from_leaves(index, &leaves).unwrap().to_bytes(), proof);
             }
         }
     }
@@ -224,20 +172,13 @@ fn positions_decode_as_in_the_contracts() {
     for vector in section("positions") {
         let decoded = UtxoPos::decode_u256(number(&vector, "utxoPos"))
             .filter(|at| at.is_decodable_on_chain());
-        assert_eq!(
-            decoded.is_some(),
-            vector["ok"].as_bool().unwrap(),
-            "{vector}"
-        );
+        assert_eq!(decoded.is_some(), vector["ok"].as_bool().unwrap(), "{vector}");
         if let Some(at) = decoded {
             assert_eq!(U256::from(at.blknum.get()), number(&vector, "blockNum"));
             assert_eq!(U256::from(at.txindex.get()), number(&vector, "txIndex"));
             assert_eq!(U256::from(at.oindex.get()), number(&vector, "outputIndex"));
             assert_eq!(U256::from(at.encode()), number(&vector, "reEncoded"));
-            assert_eq!(
-                U256::from(at.tx_pos_for_priority()),
-                number(&vector, "txPosForPriority")
-            );
+            assert_eq!(U256::from(at.tx_pos_for_priority()), number(&vector, "txPosForPriority"));
         }
     }
 }
@@ -266,14 +207,8 @@ fn priorities_pack_as_in_the_contracts() {
         let exitable_at = number(&vector, "exitableAt").low_u64();
         let priority = ExitPriority::new(exitable_at, position(&vector, "utxoPos"), exit_id);
         assert_eq!(priority.to_u256(), number(&vector, "priority"), "{vector}");
-        assert_eq!(
-            U256::from(priority.exitable_at_s()),
-            number(&vector, "parsedExitableAt")
-        );
-        assert_eq!(
-            priority.exit_id().to_u256(),
-            number(&vector, "parsedExitId")
-        );
+        assert_eq!(U256::from(priority.exitable_at_s()), number(&vector, "parsedExitableAt"));
+        assert_eq!(priority.exit_id().to_u256(), number(&vector, "parsedExitId"));
     }
 }
 
@@ -281,10 +216,8 @@ fn priorities_pack_as_in_the_contracts() {
 fn exits_mature_when_the_contracts_say() {
     let min_exit_period_s = number(&vectors(), "minExitPeriod").low_u64();
     for vector in section("exitable") {
-        let (now, block) = (
-            number(&vector, "now").low_u64(),
-            number(&vector, "blockTimestamp").low_u64(),
-        );
+        let (now, block) =
+            (number(&vector, "now").low_u64(), number(&vector, "blockTimestamp").low_u64());
         assert_eq!(
             U256::from(exitable_at_s(now, block, min_exit_period_s, false)),
             number(&vector, "tx")
@@ -303,8 +236,5 @@ fn the_typed_data_domain_of_the_fixture_is_ours() {
     let domain = TypedDataDomain::new(Address::zero());
     assert_eq!(domain.missing_input(), hash(eip712, "emptyInputHash"));
     assert_eq!(domain.missing_output(), hash(eip712, "emptyOutputHash"));
-    assert_eq!(
-        plasma_core::wire::typed_data::TRANSACTION_TYPE,
-        text(eip712, "txType")
-    );
+    assert_eq!(plasma_core::wire::typed_data::TRANSACTION_TYPE, text(eip712, "txType"));
 }

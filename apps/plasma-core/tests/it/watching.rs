@@ -48,12 +48,7 @@ enum Op {
 }
 
 fn any_lie() -> impl Strategy<Value = Lie> {
-    prop_oneof![
-        Just(Lie::WrongRoot),
-        Just(Lie::WrongNumber),
-        Just(Lie::Theft),
-        Just(Lie::Silence),
-    ]
+    prop_oneof![Just(Lie::WrongRoot), Just(Lie::WrongNumber), Just(Lie::Theft), Just(Lie::Silence),]
 }
 
 fn any_payments() -> impl Strategy<Value = Vec<(Index, u8, bool)>> {
@@ -86,11 +81,7 @@ struct Simulation {
 
 impl Simulation {
     fn new() -> Self {
-        Self {
-            world: World::new(),
-            node: Node::new(),
-            oracle: Oracle::default(),
-        }
+        Self { world: World::new(), node: Node::new(), oracle: Oracle::default() }
     }
 
     fn run(&mut self, op: Op) {
@@ -118,9 +109,7 @@ impl Simulation {
         self.node.read_deposits(&self.world, deposits);
         self.node.follow(&self.world, luck);
         let newest = self.world.height.saturating_sub(node::EXIT_MARGIN);
-        let starts = newest
-            .saturating_sub(behind.0.into())
-            .min(self.node.deposits_seen);
+        let starts = newest.saturating_sub(behind.0.into()).min(self.node.deposits_seen);
         let starts = self.node.starts_seen.max(starts);
         let challenges = newest.saturating_sub(behind.1.into()).min(starts);
         let challenges = self.node.challenges_seen.max(challenges);
@@ -152,16 +141,9 @@ impl Simulation {
             };
             told.push((event.name(), exit.position));
             let data = self.node.challenge_data(exit.position);
-            assert_eq!(
-                data.is_ok(),
-                exit.spending_txhash.is_some(),
-                "{event:?}: {data:?}"
-            );
+            assert_eq!(data.is_ok(), exit.spending_txhash.is_some(), "{event:?}: {data:?}");
             if let Ok(data) = data {
-                assert!(
-                    self.world.contract_accepts(&data, exit.position),
-                    "{event:?}: {data:?}"
-                );
+                assert!(self.world.contract_accepts(&data, exit.position), "{event:?}: {data:?}");
             }
         }
         told.sort();
@@ -170,10 +152,7 @@ impl Simulation {
         let is_unsafe = found.iter().any(ByzantineEvent::makes_chain_unsafe);
         assert_eq!(self.node.exits.is_chain_unsafe(heights), is_unsafe);
         for position in self.world.honest_exits(&self.node) {
-            assert!(
-                self.node.challenge_data(position).is_err(),
-                "an honest exit of {position}"
-            );
+            assert!(self.node.challenge_data(position).is_err(), "an honest exit of {position}");
         }
     }
 
@@ -182,11 +161,7 @@ impl Simulation {
         self.world.mine(30);
         self.node.read_deposits(&self.world, self.world.height);
         for round in 0..80 {
-            self.node.now_ms += if round == 60 {
-                2 * node::WITHHOLDING_MS
-            } else {
-                5_000
-            };
+            self.node.now_ms += if round == 60 { 2 * node::WITHHOLDING_MS } else { 5_000 };
             self.node.follow(&self.world, 255);
         }
         self.sync((0, 0), 255);
@@ -210,16 +185,10 @@ impl Simulation {
                     Lie::Silence => FaultKind::Withheld,
                 };
                 assert_eq!(fault.kind, expected);
-                assert_eq!(
-                    self.node.getter.last_applied(),
-                    blknum.previous_child_block()
-                );
+                assert_eq!(self.node.getter.last_applied(), blknum.previous_child_block());
             }
         }
-        assert_eq!(
-            self.node.getter.synced_height(),
-            EthHeight::new(self.world.height)
-        );
+        assert_eq!(self.node.getter.synced_height(), EthHeight::new(self.world.height));
         // Every signed spend of every block that anybody could get is known.
         for (blknum, is_shown) in self.world.blocks_shown() {
             let is_known = blknum <= self.node.getter.last_applied()

@@ -53,10 +53,7 @@ impl RootChainClient {
         owner: Address,
     ) -> Result<U256, RootChainError> {
         let arguments = source.arguments(owner, None);
-        self.read(source.contract(), "credits", &arguments, |fields| {
-            fields.u256()
-        })
-        .await
+        self.read(source.contract(), "credits", &arguments, |fields| fields.u256()).await
     }
 
     /// Withdraws a whole credit. Its owner chooses where `to`; anybody else can have it sent to the owner only.
@@ -75,11 +72,6 @@ impl RootChainClient {
         let data = encode_call(contract, function, &source.arguments(owner, Some(to)))
             .map_err(|cause| cause.during(function, ""))?;
         let address = self.address_of(contract).await?;
-        self.send(
-            key,
-            (function, format!("of {owner:?}")),
-            (address, U256::zero(), data),
-        )
-        .await
+        self.send(key, (function, format!("of {owner:?}")), (address, U256::zero(), data)).await
     }
 }

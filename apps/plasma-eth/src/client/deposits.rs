@@ -31,8 +31,7 @@ impl RootChainClient {
             .map_err(|cause| cause.during("deposit", ""))?;
         let to = self.address_of(vault).await?;
         let context = format!("{amount} of {currency:?}");
-        self.send(key, ("deposit", context), (to, value_wei, data))
-            .await
+        self.send(key, ("deposit", context), (to, value_wei, data)).await
     }
 
     /// Lets the vault take `amount` of a token from the owner of the key. `None` when it already may. The deposit works once this is
@@ -47,9 +46,8 @@ impl RootChainClient {
         let owner = key.address();
         let erc20 = (Contract::TestToken, token);
         let arguments = [arg::address(owner), arg::address(vault)];
-        let allowance = self
-            .read_at(erc20, "allowance", &arguments, |fields| fields.u256())
-            .await?;
+        let allowance =
+            self.read_at(erc20, "allowance", &arguments, |fields| fields.u256()).await?;
         if allowance >= amount {
             return Ok(None);
         }
@@ -58,8 +56,7 @@ impl RootChainClient {
             let data = encode_call(Contract::TestToken, "approve", &arguments)
                 .map_err(|cause| cause.during("approve", ""))?;
             let context = format!("{amount} of {token:?}");
-            self.send(key, ("approve", context), (token, U256::zero(), data))
-                .await
+            self.send(key, ("approve", context), (token, U256::zero(), data)).await
         };
         if !allowance.is_zero() {
             // Some tokens (USDT) change an allowance only from or to zero.

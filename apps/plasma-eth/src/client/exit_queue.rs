@@ -17,10 +17,7 @@ impl RootChainClient {
     /// Whether a currency has an exit queue. Exits of a currency without one are refused.
     pub async fn has_exit_queue(&self, currency: Currency) -> Result<bool, RootChainError> {
         let framework = Contract::PlasmaFramework;
-        self.read(framework, "hasExitQueue", &queue(currency), |fields| {
-            fields.bool()
-        })
-        .await
+        self.read(framework, "hasExitQueue", &queue(currency), |fields| fields.bool()).await
     }
 
     /// Opens the exit queue of a currency. Anyone may, once.
@@ -33,8 +30,7 @@ impl RootChainClient {
         currency: Currency,
     ) -> Result<SentTransaction, RootChainError> {
         let context = format!("currency {currency:?}");
-        self.send_to_framework(key, ("addExitQueue", context), &queue(currency))
-            .await
+        self.send_to_framework(key, ("addExitQueue", context), &queue(currency)).await
     }
 
     /// The exits that wait in a currency's queue, the next to leave first; `None` when there is no queue.
@@ -44,20 +40,14 @@ impl RootChainClient {
     ) -> Result<Option<Vec<ExitPriority>>, RootChainError> {
         let framework = Contract::PlasmaFramework;
         let key = [arg::h256(queue_key(currency))];
-        let window = self
-            .read(framework, "exitsQueues", &key, |fields| fields.address())
-            .await?;
+        let window = self.read(framework, "exitsQueues", &key, |fields| fields.address()).await?;
         if window.is_zero() {
             return Ok(None);
         }
         let queue = (Contract::PriorityQueue, window);
-        let heap = self
-            .read_at(queue, "heapList", &[], |fields| fields.array())
-            .await?;
+        let heap = self.read_at(queue, "heapList", &[], |fields| fields.array()).await?;
         let listed = read_heap(heap);
-        listed
-            .map(Some)
-            .map_err(|cause| cause.during("heapList", format!("currency {currency:?}")))
+        listed.map(Some).map_err(|cause| cause.during("heapList", format!("currency {currency:?}")))
     }
 
     /// The exit that leaves a currency's queue next; `None` when nothing waits or there is no queue.
@@ -94,8 +84,7 @@ impl RootChainClient {
         arguments.push(top_exit.map_or_else(|| arg::uint(0_u64), arg::exit_id));
         arguments.push(arg::uint(exits_max));
         let context = format!("currency {currency:?}");
-        self.send_to_framework(key, ("processExits", context), &arguments)
-            .await
+        self.send_to_framework(key, ("processExits", context), &arguments).await
     }
 
     async fn send_to_framework(
@@ -108,8 +97,7 @@ impl RootChainClient {
         let data = encode_call(framework, function, arguments)
             .map_err(|cause| cause.during(function, context.clone()))?;
         let to: Address = self.address_of(framework).await?;
-        self.send(key, (function, context), (to, U256::zero(), data))
-            .await
+        self.send(key, (function, context), (to, U256::zero(), data)).await
     }
 }
 
@@ -154,11 +142,7 @@ mod tests {
             let mut packed = [0_u8; 52];
             packed[31] = vault;
             packed[32..].copy_from_slice(currency.as_bytes());
-            assert_eq!(
-                queue_key(currency),
-                plasma_core::wire::keccak256(&packed),
-                "{currency:?}"
-            );
+            assert_eq!(queue_key(currency), plasma_core::wire::keccak256(&packed), "{currency:?}");
         }
     }
 

@@ -56,10 +56,7 @@ impl RootChainClient {
     /// The bond for starting a standard exit now, in wei.
     pub async fn standard_exit_bond_wei(&self) -> Result<U256, RootChainError> {
         let game = Contract::PaymentExitGame;
-        self.read(game, "startStandardExitBondSize", &[], |fields| {
-            fields.u256()
-        })
-        .await
+        self.read(game, "startStandardExitBondSize", &[], |fields| fields.u256()).await
     }
 
     /// Starts the exit of an output of the key's owner, with the bond of this moment.
@@ -79,8 +76,7 @@ impl RootChainClient {
             arg::bytes(&exit.inclusion_proof.to_bytes()),
         ]);
         let context = format!("output {}", exit.position);
-        self.send_to_exit_game(key, (function, context), bond_wei, arguments)
-            .await
+        self.send_to_exit_game(key, (function, context), bond_wei, arguments).await
     }
 
     /// Challenges a standard exit. The bond goes to the key's owner, and nobody can take the challenge away from it: the call names
@@ -103,8 +99,7 @@ impl RootChainClient {
             arg::h256(keccak256(key.address().as_bytes())),
         ]);
         let context = format!("exit {}", challenge.exit_id);
-        self.send_to_exit_game(key, (function, context), U256::zero(), arguments)
-            .await
+        self.send_to_exit_game(key, (function, context), U256::zero(), arguments).await
     }
 
     /// The records of these exits, in their order; `None` for one that was never started or is over.
@@ -132,10 +127,7 @@ impl RootChainClient {
     pub async fn is_output_finalized(&self, output_id: OutputId) -> Result<bool, RootChainError> {
         let framework = Contract::PlasmaFramework;
         let arguments = [arg::h256(output_id)];
-        self.read(framework, "isOutputFinalized", &arguments, |fields| {
-            fields.bool()
-        })
-        .await
+        self.read(framework, "isOutputFinalized", &arguments, |fields| fields.bool()).await
     }
 
     async fn send_to_exit_game(
@@ -149,8 +141,7 @@ impl RootChainClient {
         let data = encode_call(game, function, &[arguments])
             .map_err(|cause| cause.during(function, context.clone()))?;
         let to = self.address_of(game).await?;
-        self.send(key, (function, context), (to, value_wei, data))
-            .await
+        self.send(key, (function, context), (to, value_wei, data)).await
     }
 }
 
@@ -164,12 +155,5 @@ fn read_record(token: Token) -> Result<Option<StandardExitRecord>, RootChainCaus
     }
     let position = UtxoPos::decode_u256(position)
         .ok_or_else(|| RootChainCause::Malformed("a position beyond every block".to_owned()))?;
-    Ok(Some(StandardExitRecord {
-        exitable,
-        position,
-        output_id,
-        exitor,
-        amount,
-        bond_wei,
-    }))
+    Ok(Some(StandardExitRecord { exitable, position, output_id, exitor, amount, bond_wei }))
 }

@@ -104,11 +104,9 @@ impl Receipt {
     /// The exit this transaction started, and when it becomes processable: strictly after this second.
     pub fn started_exit(&self) -> Option<(ExitId, u64)> {
         self.events.iter().find_map(|event| match event.event {
-            RootChainEvent::ExitStarted {
-                exit_id,
-                exitable_at_s,
-                ..
-            } => Some((exit_id, exitable_at_s)),
+            RootChainEvent::ExitStarted { exit_id, exitable_at_s, .. } => {
+                Some((exit_id, exitable_at_s))
+            }
             _ => None,
         })
     }
@@ -131,12 +129,9 @@ impl RootChainClient {
         let txhash = receipt.transaction_hash;
         let wrong = |cause: RootChainCause| cause.during(method, format!("{txhash:?}"));
         let parts = self.deployed.parts().await?;
-        let (Some(number), Some(eth_block_hash), Some(status), Some(gas_used)) = (
-            receipt.block_number,
-            receipt.block_hash,
-            receipt.status,
-            receipt.gas_used,
-        ) else {
+        let (Some(number), Some(eth_block_hash), Some(status), Some(gas_used)) =
+            (receipt.block_number, receipt.block_hash, receipt.status, receipt.gas_used)
+        else {
             let cause = RootChainCause::Malformed("block, status or gas is missing".to_owned());
             return Err(wrong(cause));
         };
@@ -184,12 +179,8 @@ pub(crate) async fn refusal_reason(
     if tx.gas == gas_used.into() {
         return Ok(reverts::out_of_gas(gas_used));
     }
-    let call = Call {
-        from: Some(tx.from),
-        to: tx.to,
-        value_wei: tx.value,
-        data: tx.input.to_vec(),
-    };
+    let call =
+        Call { from: Some(tx.from), to: tx.to, value_wei: tx.value, data: tx.input.to_vec() };
     let before = At::Height(mined_at.minus(1));
     let tried = node.call(&call, before, || format!("{txhash:?} again"));
     Ok(match tried.await {

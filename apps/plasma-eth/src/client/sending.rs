@@ -57,17 +57,9 @@ impl RootChainClient {
                 .and_then(|receipt| receipt.block_number)
                 .map(|number| EthHeight::new(number.as_u64()));
             let confirmations = mined_at.map_or(0, |mined_at| {
-                eth_height
-                    .get()
-                    .saturating_sub(mined_at.get())
-                    .saturating_add(1)
+                eth_height.get().saturating_sub(mined_at.get()).saturating_add(1)
             });
-            on_progress(Progress {
-                eth_height,
-                mined_at,
-                confirmations,
-                wanted,
-            });
+            on_progress(Progress { eth_height, mined_at, confirmations, wanted });
             match receipt {
                 Some(receipt) if confirmations >= wanted => {
                     return self.read_receipt(receipt).await;
@@ -89,15 +81,8 @@ impl RootChainClient {
         let node = &self.deployed.node;
         // Looked up first, so that nothing is ever signed for another chain than the deployment's.
         self.deployed.parts().await?;
-        let call = Call {
-            from: Some(key.address()),
-            to: Some(to),
-            value_wei,
-            data,
-        };
-        let gas = node
-            .estimate_gas(&call, || format!("{function}, {context}"))
-            .await?;
+        let call = Call { from: Some(key.address()), to: Some(to), value_wei, data };
+        let gas = node.estimate_gas(&call, || format!("{function}, {context}")).await?;
         let fees = node.fee_quote().await?.generous();
         let sender = key.address();
         let mut draft = Draft {
@@ -120,11 +105,7 @@ impl RootChainClient {
                 SubmitOutcome::Accepted { txhash } | SubmitOutcome::AlreadyKnown { txhash } => {
                     let nonce = draft.nonce;
                     tracing::debug!(function, ?txhash, nonce, "sent");
-                    return Ok(SentTransaction {
-                        txhash,
-                        sender,
-                        nonce,
-                    });
+                    return Ok(SentTransaction { txhash, sender, nonce });
                 }
                 SubmitOutcome::NonceTooLow if attempts < NONCE_ATTEMPTS_MAX => continue,
                 SubmitOutcome::InsufficientFunds => {

@@ -31,10 +31,7 @@ impl RootChainClient {
             return self.deployed.node.balance_wei(owner).await;
         }
         let token = (Contract::TestToken, currency);
-        self.read_at(token, "balanceOf", &[arg::address(owner)], |fields| {
-            fields.u256()
-        })
-        .await
+        self.read_at(token, "balanceOf", &[arg::address(owner)], |fields| fields.u256()).await
     }
 
     /// Symbol and decimals of a currency.
@@ -47,10 +44,7 @@ impl RootChainClient {
         currency: Currency,
     ) -> Result<TokenMetadata, RootChainError> {
         if currency == ETH {
-            return Ok(TokenMetadata {
-                symbol: "ETH".to_owned(),
-                decimals: 18,
-            });
+            return Ok(TokenMetadata { symbol: "ETH".to_owned(), decimals: 18 });
         }
         let token = (Contract::TestToken, currency);
         let decimals = self.read_at(token, "decimals", &[], |fields| {
@@ -58,10 +52,7 @@ impl RootChainClient {
                 RootChainCause::Malformed("a token with more than 255 decimals".to_owned())
             })
         });
-        Ok(TokenMetadata {
-            decimals: decimals.await?,
-            symbol: self.symbol(currency).await?,
-        })
+        Ok(TokenMetadata { decimals: decimals.await?, symbol: self.symbol(currency).await? })
     }
 
     /// Sends Ether or tokens on the root chain.
@@ -99,8 +90,7 @@ impl RootChainClient {
         let data = encode_call(Contract::TestToken, "mint", &arguments)
             .map_err(|cause| cause.during("mint", ""))?;
         let context = format!("{amount} of {token:?} to {to:?}");
-        self.send(key, ("mint", context), (token, U256::zero(), data))
-            .await
+        self.send(key, ("mint", context), (token, U256::zero(), data)).await
     }
 
     async fn symbol(&self, token: Currency) -> Result<String, RootChainError> {
@@ -143,10 +133,7 @@ mod tests {
         for (output, expected) in [
             (encode(&[Token::String("PTT".into())]), Some("PTT")),
             (word.to_vec(), Some("MKR")),
-            (
-                encode(&[Token::String("a\u{1b}[31mred".into())]),
-                Some("a [31mred"),
-            ),
+            (encode(&[Token::String("a\u{1b}[31mred".into())]), Some("a [31mred")),
             (vec![0; 32], None),
             (vec![], None),
             (vec![1; 40], None),

@@ -10,10 +10,7 @@ pub(crate) type FunctionName = &'static str;
 
 fn function(contract: Contract, name: FunctionName) -> Result<&'static Function, RootChainCause> {
     contract.artifact()?.abi.function(name).map_err(|_| {
-        RootChainCause::Invalid(format!(
-            "contract {} has no function {name}",
-            contract.name()
-        ))
+        RootChainCause::Invalid(format!("contract {} has no function {name}", contract.name()))
     })
 }
 
@@ -23,11 +20,9 @@ pub(crate) fn encode_call(
     name: FunctionName,
     arguments: &[Token],
 ) -> Result<Vec<u8>, RootChainCause> {
-    function(contract, name)?
-        .encode_input(arguments)
-        .map_err(|error| {
-            RootChainCause::Invalid(format!("arguments of {}.{name}: {error}", contract.name()))
-        })
+    function(contract, name)?.encode_input(arguments).map_err(|error| {
+        RootChainCause::Invalid(format!("arguments of {}.{name}: {error}", contract.name()))
+    })
 }
 
 /// The code that deploys a contract: its own, then the constructor's arguments.
@@ -56,9 +51,7 @@ pub(crate) fn decode_output(
 ) -> Result<Fields, RootChainCause> {
     let malformed =
         || RootChainCause::Malformed(format!("not what {}.{name} returns", contract.name()));
-    let tokens = function(contract, name)?
-        .decode_output(bytes)
-        .map_err(|_| malformed())?;
+    let tokens = function(contract, name)?.decode_output(bytes).map_err(|_| malformed())?;
     if encode(&tokens) != bytes {
         return Err(malformed());
     }
@@ -73,9 +66,7 @@ pub(crate) struct Fields {
 
 impl Fields {
     pub(crate) fn new(tokens: Vec<Token>) -> Self {
-        Self {
-            tokens: tokens.into_iter(),
-        }
+        Self { tokens: tokens.into_iter() }
     }
 
     fn next<T>(
@@ -95,9 +86,7 @@ impl Fields {
 
     pub(crate) fn u64(&mut self) -> Result<u64, RootChainCause> {
         self.next("a 64-bit number", |token| {
-            token
-                .into_uint()
-                .and_then(|number| u64::try_from(number).ok())
+            token.into_uint().and_then(|number| u64::try_from(number).ok())
         })
     }
 
@@ -179,41 +168,16 @@ mod tests {
         let word = [arg::uint(7_u64)];
         let hash = [arg::h256(H256::repeat_byte(1))];
         for (contract, name, arguments, selector) in [
-            (
-                Contract::PlasmaFramework,
-                "submitBlock",
-                hash.as_slice(),
-                "baa47694",
-            ),
-            (
-                Contract::PlasmaFramework,
-                "nextChildBlock",
-                none,
-                "4ca8714f",
-            ),
-            (
-                Contract::PlasmaFramework,
-                "childBlockInterval",
-                none,
-                "38a9e0bc",
-            ),
+            (Contract::PlasmaFramework, "submitBlock", hash.as_slice(), "baa47694"),
+            (Contract::PlasmaFramework, "nextChildBlock", none, "4ca8714f"),
+            (Contract::PlasmaFramework, "childBlockInterval", none, "38a9e0bc"),
             (Contract::PlasmaFramework, "blocks", &word, "f25b3f99"),
             (Contract::PlasmaFramework, "minExitPeriod", none, "d4a2b4ef"),
             (Contract::PlasmaFramework, "getVersion", none, "0d8e6e2c"),
             (Contract::PlasmaFramework, "exitGames", &word, "af079764"),
             (Contract::PlasmaFramework, "vaults", &word, "8c64ea4a"),
-            (
-                Contract::PlasmaFramework,
-                "activateChildChain",
-                none,
-                "a11dcc34",
-            ),
-            (
-                Contract::PlasmaFramework,
-                "isChildChainActivated",
-                none,
-                "0e71ee02",
-            ),
+            (Contract::PlasmaFramework, "activateChildChain", none, "a11dcc34"),
+            (Contract::PlasmaFramework, "isChildChainActivated", none, "0e71ee02"),
         ] {
             let data = encode_call(contract, name, arguments).unwrap();
             assert_eq!(const_hex::encode(&data[..4]), selector, "{name}");
@@ -223,11 +187,9 @@ mod tests {
     #[test]
     fn wrong_names_and_arguments_are_errors() {
         let framework = Contract::PlasmaFramework;
-        for (name, arguments) in [
-            ("nothing", vec![]),
-            ("blocks", vec![]),
-            ("blocks", vec![arg::text("x")]),
-        ] {
+        for (name, arguments) in
+            [("nothing", vec![]), ("blocks", vec![]), ("blocks", vec![arg::text("x")])]
+        {
             let cause = encode_call(framework, name, &arguments).unwrap_err();
             assert_eq!(cause.code(), "invalid", "{name}");
         }
@@ -238,10 +200,7 @@ mod tests {
         let check = |bytes: &[u8]| decode_output(Contract::PlasmaFramework, "authority", bytes);
         let mut word = [0_u8; 32];
         word[31] = 5;
-        assert_eq!(
-            check(&word).unwrap().address(),
-            Ok(Address::from_low_u64_be(5))
-        );
+        assert_eq!(check(&word).unwrap().address(), Ok(Address::from_low_u64_be(5)));
         let mut dirty = word;
         dirty[0] = 1;
         let trailing = [word, word].concat();

@@ -76,19 +76,13 @@ static ARTIFACTS: LazyLock<Artifacts> = LazyLock::new(|| {
     let parse = |contract: &Contract| {
         serde_json::from_str(contract.json()).map_err(|error| error.to_string())
     };
-    Contract::ALL
-        .iter()
-        .map(|contract| (*contract, parse(contract)))
-        .collect()
+    Contract::ALL.iter().map(|contract| (*contract, parse(contract))).collect()
 });
 
 impl Contract {
     /// The contract with this name in the sources.
     pub(crate) fn by_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|contract| contract.name() == name)
+        Self::ALL.iter().copied().find(|contract| contract.name() == name)
     }
 
     /// What the compiler made of it. An error says that this binary was built from broken files; a test keeps that from happening.
@@ -98,20 +92,14 @@ impl Contract {
             Some(Err(why)) => why.as_str(),
             None => "missing",
         };
-        Err(RootChainCause::Invalid(format!(
-            "built-in artifact {}: {why}",
-            self.name()
-        )))
+        Err(RootChainCause::Invalid(format!("built-in artifact {}: {why}", self.name())))
     }
 }
 
 impl Artifact {
     /// Names of the libraries whose addresses the code needs.
     pub(crate) fn libraries(&self) -> impl Iterator<Item = &str> {
-        self.link_references
-            .values()
-            .flat_map(BTreeMap::keys)
-            .map(String::as_str)
+        self.link_references.values().flat_map(BTreeMap::keys).map(String::as_str)
     }
 
     /// The code with the libraries' addresses filled in.
@@ -119,11 +107,7 @@ impl Artifact {
         &self,
         libraries: &BTreeMap<String, Address>,
     ) -> Result<Vec<u8>, String> {
-        let mut hex = self
-            .bytecode
-            .strip_prefix("0x")
-            .unwrap_or(&self.bytecode)
-            .to_owned();
+        let mut hex = self.bytecode.strip_prefix("0x").unwrap_or(&self.bytecode).to_owned();
         for (library, references) in self.link_references.values().flatten() {
             let address = libraries
                 .get(library)
@@ -171,16 +155,9 @@ mod tests {
             Err("library L is not deployed".to_owned())
         );
         let address = Address::repeat_byte(0xcd);
-        let code = artifact
-            .linked_code(&BTreeMap::from([("L".to_owned(), address)]))
-            .unwrap();
-        let expected = [
-            [0xaa].as_slice(),
-            address.as_bytes(),
-            &[0xbb],
-            address.as_bytes(),
-        ]
-        .concat();
+        let code = artifact.linked_code(&BTreeMap::from([("L".to_owned(), address)])).unwrap();
+        let expected =
+            [[0xaa].as_slice(), address.as_bytes(), &[0xbb], address.as_bytes()].concat();
         assert_eq!(code, expected);
     }
 }

@@ -53,60 +53,25 @@ impl LogReader {
         let erc20_vault = (C::Erc20Vault, addresses.erc20_vault);
         let exit_game = (C::PaymentExitGame, addresses.payment_exit_game);
         let table = [
-            (
-                framework,
-                "BlockSubmitted",
-                Meaning::Event(K::BlockSubmitted),
-            ),
+            (framework, "BlockSubmitted", Meaning::Event(K::BlockSubmitted)),
             (framework, "ProcessedExitsNum", Meaning::ExitsProcessed),
-            (
-                eth_vault,
-                "DepositCreated",
-                Meaning::Event(K::DepositCreated),
-            ),
-            (
-                erc20_vault,
-                "DepositCreated",
-                Meaning::Event(K::DepositCreated),
-            ),
+            (eth_vault, "DepositCreated", Meaning::Event(K::DepositCreated)),
+            (erc20_vault, "DepositCreated", Meaning::Event(K::DepositCreated)),
             (exit_game, "ExitStarted", Meaning::Event(K::ExitStarted)),
-            (
-                exit_game,
-                "ExitChallenged",
-                Meaning::Event(K::ExitChallenged),
-            ),
+            (exit_game, "ExitChallenged", Meaning::Event(K::ExitChallenged)),
             (exit_game, "ExitFinalized", Meaning::Event(K::ExitFinalized)),
             (exit_game, "ExitOmitted", Meaning::ExitOmitted),
-            (
-                eth_vault,
-                "CreditAdded",
-                Meaning::Credit(CreditVault::EthVault),
-            ),
-            (
-                erc20_vault,
-                "CreditAdded",
-                Meaning::Credit(CreditVault::Erc20Vault),
-            ),
-            (
-                exit_game,
-                "CreditAdded",
-                Meaning::Credit(CreditVault::ExitGame),
-            ),
+            (eth_vault, "CreditAdded", Meaning::Credit(CreditVault::EthVault)),
+            (erc20_vault, "CreditAdded", Meaning::Credit(CreditVault::Erc20Vault)),
+            (exit_game, "CreditAdded", Meaning::Credit(CreditVault::ExitGame)),
         ];
         let known = table.map(|((contract, emitter), name, meaning)| {
             let abi = contract.artifact()?.abi.event(name).map_err(|_| {
                 RootChainCause::Invalid(format!("contract {} has no event {name}", contract.name()))
             })?;
-            Ok(KnownEvent {
-                emitter,
-                topic: abi.signature(),
-                meaning,
-                abi,
-            })
+            Ok(KnownEvent { emitter, topic: abi.signature(), meaning, abi })
         });
-        Ok(Self {
-            known: known.into_iter().collect::<Result<_, RootChainCause>>()?,
-        })
+        Ok(Self { known: known.into_iter().collect::<Result<_, RootChainCause>>()? })
     }
 
     /// Which contracts and which first topics to ask for, each without repetition.
@@ -139,12 +104,9 @@ impl LogReader {
         if log.removed == Some(true) {
             return Err(RootChainCause::HistoryChanged);
         }
-        let (Some(number), Some(eth_block_hash), Some(root_chain_txhash), Some(log_index)) = (
-            log.block_number,
-            log.block_hash,
-            log.transaction_hash,
-            log.log_index,
-        ) else {
+        let (Some(number), Some(eth_block_hash), Some(root_chain_txhash), Some(log_index)) =
+            (log.block_number, log.block_hash, log.transaction_hash, log.log_index)
+        else {
             return Err(known.malformed("is in no block"));
         };
         Ok(Some(EthEvent {
@@ -181,20 +143,14 @@ impl LogReader {
                         CreditSource::Erc20Vault(known.fields(log, &["token"])?.address()?)
                     }
                 };
-                Some(ReceiptNote::CreditAdded {
-                    source,
-                    owner,
-                    amount,
-                })
+                Some(ReceiptNote::CreditAdded { source, owner, amount })
             }
         })
     }
 
     fn find(&self, log: &Log) -> Option<&KnownEvent> {
         let topic = log.topics.first()?;
-        self.known
-            .iter()
-            .find(|known| known.emitter == log.address && known.topic == *topic)
+        self.known.iter().find(|known| known.emitter == log.address && known.topic == *topic)
     }
 }
 
@@ -284,10 +240,7 @@ impl KnownEvent {
     }
 
     fn malformed(&self, what: &str) -> RootChainCause {
-        RootChainCause::Malformed(format!(
-            "log {} of {:?} {what}",
-            self.abi.name, self.emitter
-        ))
+        RootChainCause::Malformed(format!("log {} of {:?} {what}", self.abi.name, self.emitter))
     }
 }
 

@@ -29,11 +29,7 @@ static ERRORS: LazyLock<BTreeMap<Selector, &'static AbiError>> = LazyLock::new(|
 
 /// The refusal inside a node's error.
 pub(crate) fn of_node_error(error: &NodeError) -> Revert {
-    match error
-        .data
-        .as_ref()
-        .and_then(|data| find_hex(data, DATA_DEPTH_MAX))
-    {
+    match error.data.as_ref().and_then(|data| find_hex(data, DATA_DEPTH_MAX)) {
         Some(bytes) => of_bytes(&bytes),
         // `execution reverted: reason` is how nodes without data put it.
         None => unexplained(vec![("message", error.message.clone())]),
@@ -56,17 +52,12 @@ pub(crate) fn of_bytes(bytes: &[u8]) -> Revert {
 
 /// A transaction that used all the gas it was given.
 pub(crate) fn out_of_gas(gas_limit: u64) -> Revert {
-    Revert::new(
-        "OutOfGas",
-        vec![("gas_limit".to_owned(), gas_limit.to_string())],
-    )
+    Revert::new("OutOfGas", vec![("gas_limit".to_owned(), gas_limit.to_string())])
 }
 
 /// A refusal nobody explained.
 pub(crate) fn unexplained(facts: Vec<(&str, String)>) -> Revert {
-    let facts = facts
-        .into_iter()
-        .map(|(name, fact)| (name.to_owned(), fact));
+    let facts = facts.into_iter().map(|(name, fact)| (name.to_owned(), fact));
     Revert::new("Unexplained", facts.collect())
 }
 
@@ -94,10 +85,7 @@ fn named(selector: Selector, body: &[u8]) -> Option<Revert> {
         }
         PANIC => {
             let code = Fields::new(tokens).u256().ok()?;
-            Some(Revert::new(
-                "Panic",
-                vec![(String::new(), panic_name(code.low_u64()))],
-            ))
+            Some(Revert::new("Panic", vec![(String::new(), panic_name(code.low_u64()))]))
         }
         _ => {
             let error = ERRORS.get(&selector)?;
@@ -144,9 +132,9 @@ fn find_hex(value: &serde_json::Value, depth: usize) -> Option<Vec<u8>> {
             let hex = text.strip_prefix("Reverted ").unwrap_or(text);
             const_hex::decode(hex.strip_prefix("0x")?).ok()
         }
-        serde_json::Value::Object(fields) if depth > 0 => fields
-            .values()
-            .find_map(|value| find_hex(value, depth.saturating_sub(1))),
+        serde_json::Value::Object(fields) if depth > 0 => {
+            fields.values().find_map(|value| find_hex(value, depth.saturating_sub(1)))
+        }
         _ => None,
     }
 }
@@ -160,12 +148,7 @@ mod tests {
 
     fn encoded(contract: Contract, name: &str, arguments: &[Token]) -> Vec<u8> {
         let abi = &contract.artifact().unwrap().abi;
-        abi.errors
-            .get(name)
-            .and_then(|errors| errors.first())
-            .unwrap()
-            .encode(arguments)
-            .unwrap()
+        abi.errors.get(name).and_then(|errors| errors.first()).unwrap().encode(arguments).unwrap()
     }
 
     #[test]
@@ -177,40 +160,21 @@ mod tests {
             "NotOutputOwner",
             &[Token::Address(caller), Token::Address(owner)],
         );
-        let limit = encoded(
-            Contract::PlasmaFramework,
-            "DepositLimitReached",
-            &[Token::Uint(999.into())],
-        );
-        let text = [
-            vec![0x08, 0xc3, 0x79, 0xa0],
-            encode(&[Token::String("too\nlate".into())]),
-        ]
-        .concat();
-        let overflow = [
-            vec![0x4e, 0x48, 0x7b, 0x71],
-            encode(&[Token::Uint(0x11.into())]),
-        ]
-        .concat();
+        let limit =
+            encoded(Contract::PlasmaFramework, "DepositLimitReached", &[Token::Uint(999.into())]);
+        let text =
+            [vec![0x08, 0xc3, 0x79, 0xa0], encode(&[Token::String("too\nlate".into())])].concat();
+        let overflow = [vec![0x4e, 0x48, 0x7b, 0x71], encode(&[Token::Uint(0x11.into())])].concat();
         for (bytes, expected) in [
-            (
-                not_owner.clone(),
-                format!("NotOutputOwner(caller: {caller:?}, owner: {owner:?})"),
-            ),
+            (not_owner.clone(), format!("NotOutputOwner(caller: {caller:?}, owner: {owner:?})")),
             (limit, "DepositLimitReached(limit: 999)".to_owned()),
             (text, "Error(too late)".to_owned()),
             (overflow, "Panic(arithmetic overflow)".to_owned()),
             (vec![], "Unexplained()".to_owned()),
-            (
-                vec![1, 2, 3, 4, 5],
-                "Unexplained(data: 0x0102030405)".to_owned(),
-            ),
+            (vec![1, 2, 3, 4, 5], "Unexplained(data: 0x0102030405)".to_owned()),
             (
                 not_owner[..40].to_vec(),
-                format!(
-                    "Unexplained(data: {})",
-                    const_hex::encode_prefixed(&not_owner[..40])
-                ),
+                format!("Unexplained(data: {})", const_hex::encode_prefixed(&not_owner[..40])),
             ),
             (vec![7; 5000], "Unexplained(bytes: 5000)".to_owned()),
         ] {
@@ -226,21 +190,11 @@ mod tests {
             (Some(json!(hex)), "RlpNotAList()"),
             (Some(json!(format!("Reverted {hex}"))), "RlpNotAList()"),
             (Some(json!({"data": hex})), "RlpNotAList()"),
-            (
-                Some(json!({"originalError": {"code": 3, "data": hex}})),
-                "RlpNotAList()",
-            ),
-            (
-                Some(json!("nonsense")),
-                "Unexplained(message: execution reverted)",
-            ),
+            (Some(json!({"originalError": {"code": 3, "data": hex}})), "RlpNotAList()"),
+            (Some(json!("nonsense")), "Unexplained(message: execution reverted)"),
             (None, "Unexplained(message: execution reverted)"),
         ] {
-            let error = NodeError {
-                code: 3,
-                message: "execution reverted".to_owned(),
-                data,
-            };
+            let error = NodeError { code: 3, message: "execution reverted".to_owned(), data };
             assert_eq!(of_node_error(&error).to_string(), expected);
         }
     }

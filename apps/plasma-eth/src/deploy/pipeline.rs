@@ -99,14 +99,7 @@ impl<F: FnMut(DeployStep) + Send> Pipeline<F> {
             return Ok(());
         }
         let lacks_wei = wanted_wei.saturating_sub(has_wei);
-        self.send(
-            step,
-            key,
-            (Some(account), lacks_wei, Vec::new()),
-            TRANSFER_GAS,
-        )
-        .await
-        .map(drop)
+        self.send(step, key, (Some(account), lacks_wei, Vec::new()), TRANSFER_GAS).await.map(drop)
     }
 
     /// Deploys a contract, and before it the libraries it needs.
@@ -118,10 +111,7 @@ impl<F: FnMut(DeployStep) + Send> Pipeline<F> {
     ) -> Result<Created, DeployError> {
         let step = DeployStep::Create(contract.name());
         let invalid = |why: String| {
-            step_failed(
-                step,
-                RootChainCause::Invalid(why).during("deploy", contract.name()),
-            )
+            step_failed(step, RootChainCause::Invalid(why).during("deploy", contract.name()))
         };
         let artifact = contract.artifact();
         let artifact = artifact.map_err(|cause| invalid(cause.to_string()))?;
@@ -152,14 +142,8 @@ impl<F: FnMut(DeployStep) + Send> Pipeline<F> {
         let data = encode_deployment(contract, code, arguments).map_err(failed)?;
         let bytes = u64::try_from(data.len()).unwrap_or(u64::MAX);
         let gas = CREATE_GAS_BASE.saturating_add(bytes.saturating_mul(CREATE_GAS_PER_BYTE));
-        let (txhash, nonce) = self
-            .send(step, key, (None, U256::zero(), data), gas)
-            .await?;
-        Ok(Created {
-            contract,
-            address: get_contract_address(key.address(), nonce),
-            txhash,
-        })
+        let (txhash, nonce) = self.send(step, key, (None, U256::zero(), data), gas).await?;
+        Ok(Created { contract, address: get_contract_address(key.address(), nonce), txhash })
     }
 
     /// Calls a function of a contract made here.
@@ -175,9 +159,7 @@ impl<F: FnMut(DeployStep) + Send> Pipeline<F> {
         let data = encode_call(created.contract, function, arguments)
             .map_err(|cause| step_failed(step, cause.during(function, name)))?;
         let to = Some(created.address);
-        self.send(step, key, (to, U256::zero(), data), CALL_GAS_MAX)
-            .await
-            .map(drop)
+        self.send(step, key, (to, U256::zero(), data), CALL_GAS_MAX).await.map(drop)
     }
 
     async fn send(
@@ -221,16 +203,12 @@ impl<F: FnMut(DeployStep) + Send> Pipeline<F> {
         let started = Instant::now();
         let mut mined_at = BTreeMap::new();
         for (step, txhash) in std::mem::take(&mut self.sent) {
-            let eth_height = self
-                .wait_for(txhash, started)
-                .await
-                .map_err(|source| step_failed(step, source))?;
+            let eth_height =
+                self.wait_for(txhash, started).await.map_err(|source| step_failed(step, source))?;
             mined_at.insert(txhash, eth_height);
         }
         let quote = self.node.fee_quote().await;
-        self.fees = quote
-            .map_err(|source| step_failed(DeployStep::Look, source))?
-            .generous();
+        self.fees = quote.map_err(|source| step_failed(DeployStep::Look, source))?.generous();
         Ok(mined_at)
     }
 

@@ -43,15 +43,9 @@ fn a_new_key_is_stored_once_and_for_its_owner_only() {
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(address(&path).unwrap(), Some(key.address()));
-    assert_eq!(
-        open(&path, "correct horse").unwrap().to_bytes(),
-        key.to_bytes()
-    );
+    assert_eq!(open(&path, "correct horse").unwrap().to_bytes(), key.to_bytes());
     let wrong = open(&path, "correct horse ").unwrap_err();
-    assert!(
-        matches!(wrong, KeystoreError::WrongPassword { .. }),
-        "{wrong}"
-    );
+    assert!(matches!(wrong, KeystoreError::WrongPassword { .. }), "{wrong}");
     let again = create(&path, "x").unwrap_err();
     assert!(matches!(again, KeystoreError::Exists { .. }), "{again}");
     assert_eq!(address(&path).unwrap(), Some(key.address()));
@@ -97,11 +91,7 @@ fn files_that_are_no_keystores_or_too_dear_are_refused_before_any_work() {
         ("6087dab2f9fdbbfaddc31a909735c1e6", "6087", "iv"),
         ("5318b4d5", "", "ciphertext"),
         ("\"dklen\": 32", "\"dklen\": 16", "key derivation"),
-        (
-            "\"kdf\": \"scrypt\"",
-            "\"kdf\": \"pbkdf2\"",
-            "key derivation",
-        ),
+        ("\"kdf\": \"scrypt\"", "\"kdf\": \"pbkdf2\"", "key derivation"),
         ("3198bc9c-", "", "UUID"),
         ("\"n\": 2", "\"n\": 0", "memory"),
         ("\"n\": 2", "\"n\": 3", "memory"),
@@ -116,24 +106,15 @@ fn files_that_are_no_keystores_or_too_dear_are_refused_before_any_work() {
         std::fs::write(&path, text).unwrap();
         let error = open(&path, "").unwrap_err();
         let message = error.to_string();
-        assert!(
-            matches!(error, KeystoreError::NotAKeystore { .. }),
-            "{message}"
-        );
+        assert!(matches!(error, KeystoreError::NotAKeystore { .. }), "{message}");
         assert!(message.contains(why), "{message}");
     }
     let slow = PBKDF2_VECTOR.replacen("262144", "4294967295", 1);
     std::fs::write(&path, slow).unwrap();
-    assert!(matches!(
-        open(&path, ""),
-        Err(KeystoreError::NotAKeystore { .. })
-    ));
+    assert!(matches!(open(&path, ""), Err(KeystoreError::NotAKeystore { .. })));
     for bytes in [vec![b' '; 20_000], vec![0xff, 0xfe], vec![]] {
         std::fs::write(&path, bytes).unwrap();
-        assert!(matches!(
-            open(&path, ""),
-            Err(KeystoreError::NotAKeystore { .. })
-        ));
+        assert!(matches!(open(&path, ""), Err(KeystoreError::NotAKeystore { .. })));
     }
 }
 

@@ -69,29 +69,14 @@ const SUBMIT_WORDS: &[(MakeOutcome, &[&str])] = &[
     ),
     (
         |_| SubmitOutcome::Underpriced,
-        &[
-            "underpriced",
-            "feetoolow",
-            "gas price is too low",
-            "less than block base fee",
-        ],
+        &["underpriced", "feetoolow", "gas price is too low", "less than block base fee"],
     ),
-    (
-        |_| SubmitOutcome::NonceTooLow,
-        &["nonce too low", "nonce is too low", "oldnonce"],
-    ),
+    (|_| SubmitOutcome::NonceTooLow, &["nonce too low", "nonce is too low", "oldnonce"]),
     (
         |_| SubmitOutcome::InsufficientFunds,
-        &[
-            "insufficient funds",
-            "insufficientfunds",
-            "upfront cost exceeds account balance",
-        ],
+        &["insufficient funds", "insufficientfunds", "upfront cost exceeds account balance"],
     ),
-    (
-        |_| SubmitOutcome::AccountLocked,
-        &["authentication needed", "account is locked"],
-    ),
+    (|_| SubmitOutcome::AccountLocked, &["authentication needed", "account is locked"]),
 ];
 
 /// Whether the same request may be answered later.
@@ -184,11 +169,7 @@ mod tests {
     use super::*;
 
     fn node_error(code: i64, message: &str) -> NodeError {
-        NodeError {
-            code,
-            message: message.to_owned(),
-            data: None,
-        }
+        NodeError { code, message: message.to_owned(), data: None }
     }
 
     #[test]
@@ -196,70 +177,31 @@ mod tests {
         use SubmitOutcome as O;
         let txhash = H256::repeat_byte(7);
         let known = O::AlreadyKnown { txhash };
-        let other = O::Refused {
-            code: -32000,
-            message: "exceeds block gas limit".to_owned(),
-        };
+        let other = O::Refused { code: -32000, message: "exceeds block gas limit".to_owned() };
         for (code, message, expected) in [
             (-32000, "already known", &known),
             (-32000, "known transaction: 0xabc", &known),
-            (
-                -32010,
-                "Transaction with the same hash was already imported.",
-                &known,
-            ),
+            (-32010, "Transaction with the same hash was already imported.", &known),
             (-32010, "AlreadyKnown", &known),
             (-32003, "transaction already imported", &known),
             (-32000, "transaction underpriced", &O::Underpriced),
-            (
-                -32000,
-                "replacement transaction underpriced",
-                &O::ReplacementUnderpriced,
-            ),
+            (-32000, "replacement transaction underpriced", &O::ReplacementUnderpriced),
             (
                 -32010,
                 "Transaction gas price is too low. There is another transaction with same nonce in the queue. Try increasing the gas price or incrementing the nonce.",
                 &O::ReplacementUnderpriced,
             ),
-            (
-                -32003,
-                "max fee per gas less than block base fee",
-                &O::Underpriced,
-            ),
+            (-32003, "max fee per gas less than block base fee", &O::Underpriced),
             (-32000, "nonce too low", &O::NonceTooLow),
-            (
-                -32000,
-                "nonce too low: next nonce 5, tx nonce 3",
-                &O::NonceTooLow,
-            ),
-            (
-                -32010,
-                "Transaction nonce is too low. Try incrementing the nonce.",
-                &O::NonceTooLow,
-            ),
-            (
-                -32000,
-                "insufficient funds for gas * price + value",
-                &O::InsufficientFunds,
-            ),
-            (
-                -32003,
-                "Insufficient funds for gas * price + value",
-                &O::InsufficientFunds,
-            ),
-            (
-                -32000,
-                "authentication needed: password or unlock",
-                &O::AccountLocked,
-            ),
+            (-32000, "nonce too low: next nonce 5, tx nonce 3", &O::NonceTooLow),
+            (-32010, "Transaction nonce is too low. Try incrementing the nonce.", &O::NonceTooLow),
+            (-32000, "insufficient funds for gas * price + value", &O::InsufficientFunds),
+            (-32003, "Insufficient funds for gas * price + value", &O::InsufficientFunds),
+            (-32000, "authentication needed: password or unlock", &O::AccountLocked),
             (-32000, "exceeds block gas limit", &other),
         ] {
             let failure = Failure::Node(node_error(code, message));
-            assert_eq!(
-                submit_outcome(failure, txhash).as_ref(),
-                Ok(expected),
-                "{message}"
-            );
+            assert_eq!(submit_outcome(failure, txhash).as_ref(), Ok(expected), "{message}");
         }
     }
 
@@ -272,14 +214,8 @@ mod tests {
                 Failure::Node(node_error(-32005, "daily request count exceeded")),
                 ErrorKind::Transient,
             ),
-            (
-                Failure::Cause(RootChainCause::Timeout { after_ms: 1 }),
-                ErrorKind::Transient,
-            ),
-            (
-                Failure::Node(node_error(-32601, "the method does not exist")),
-                ErrorKind::Permanent,
-            ),
+            (Failure::Cause(RootChainCause::Timeout { after_ms: 1 }), ErrorKind::Transient),
+            (Failure::Node(node_error(-32601, "the method does not exist")), ErrorKind::Permanent),
         ] {
             let cause = submit_outcome(failure, txhash).unwrap_err();
             assert_eq!(cause.kind(), kind, "{cause}");
@@ -295,25 +231,13 @@ mod tests {
             (-32001, "resource not found", "node_trouble"),
             (429, "anything", "node_trouble"),
             (-32005, "project rate limit reached", "rate_limited"),
-            (
-                -32016,
-                "your app has exceeded its compute units per second capacity",
-                "rate_limited",
-            ),
+            (-32016, "your app has exceeded its compute units per second capacity", "rate_limited"),
             (-32601, "the method eth_foo does not exist", "refused"),
             (-32602, "invalid argument 0", "refused"),
             (3, "execution reverted", "reverted"),
             (-32000, "execution reverted", "reverted"),
-            (
-                -32000,
-                "VM Exception while processing transaction: revert",
-                "reverted",
-            ),
-            (
-                -32000,
-                "insufficient funds for transfer",
-                "insufficient_funds",
-            ),
+            (-32000, "VM Exception while processing transaction: revert", "reverted"),
+            (-32000, "insufficient funds for transfer", "insufficient_funds"),
         ] {
             let cause = cause_of_node_error(&node_error(code, message));
             assert_eq!(cause.code(), expected, "{message}");
@@ -333,23 +257,11 @@ mod tests {
             (-32062, "Block range is too large", true),
             (-32000, "block range too wide", true),
             (-32602, "exceed maximum block range: 5000", true),
-            (
-                -32000,
-                "block range extends beyond current head block",
-                false,
-            ),
-            (
-                -32005,
-                "daily request count exceeded, request rate limited",
-                false,
-            ),
+            (-32000, "block range extends beyond current head block", false),
+            (-32005, "daily request count exceeded, request rate limited", false),
             (-32000, "header not found", false),
         ] {
-            assert_eq!(
-                is_range_refusal(&node_error(code, message)),
-                expected,
-                "{message}"
-            );
+            assert_eq!(is_range_refusal(&node_error(code, message)), expected, "{message}");
         }
     }
 }

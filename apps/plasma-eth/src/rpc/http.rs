@@ -72,9 +72,7 @@ impl HttpTransport {
             client = client.no_proxy();
         }
         Ok(Self {
-            client: client
-                .build()
-                .map_err(|error| RootChainCause::Invalid(without_url(error)))?,
+            client: client.build().map_err(|error| RootChainCause::Invalid(without_url(error)))?,
             url: config.rpc_url.clone(),
             timeout_ms: config.request_timeout_ms,
             response_bytes_max: config.response_bytes_max,
@@ -90,12 +88,7 @@ impl HttpTransport {
         params: &impl Serialize,
     ) -> Result<R, Failure> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let request = Request {
-            jsonrpc: "2.0",
-            id,
-            method,
-            params,
-        };
+        let request = Request { jsonrpc: "2.0", id, method, params };
         let body = serde_json::to_vec(&request)
             .map_err(|error| Failure::Cause(RootChainCause::Invalid(error.to_string())))?;
         let (status, retry_after_ms, bytes) = {
@@ -128,9 +121,7 @@ impl HttpTransport {
         let status = response.status();
         let retry_after_ms = retry_after_ms(&response);
         let too_large = || {
-            Failure::Cause(RootChainCause::AnswerTooLarge {
-                bytes_max: self.response_bytes_max,
-            })
+            Failure::Cause(RootChainCause::AnswerTooLarge { bytes_max: self.response_bytes_max })
         };
         let announced = usize::try_from(response.content_length().unwrap_or(0));
         let announced = announced.unwrap_or(usize::MAX);
@@ -149,9 +140,7 @@ impl HttpTransport {
 
     fn lost(&self, error: reqwest::Error) -> Failure {
         Failure::Cause(if error.is_timeout() {
-            RootChainCause::Timeout {
-                after_ms: self.timeout_ms,
-            }
+            RootChainCause::Timeout { after_ms: self.timeout_ms }
         } else {
             RootChainCause::Unreachable(format!("{}: {}", self.url, without_url(error)))
         })
@@ -175,25 +164,15 @@ fn read_answer(bytes: &[u8], id: u64) -> Result<&RawValue, Failure> {
     if answer.id != Some(id) {
         return Err(nonsense("it belongs to another request"));
     }
-    answer
-        .result
-        .ok_or_else(|| nonsense("it has neither result nor error"))
+    answer.result.ok_or_else(|| nonsense("it has neither result nor error"))
 }
 
 fn http_status(status: StatusCode) -> Failure {
-    Failure::Cause(RootChainCause::HttpStatus {
-        status: status.as_u16(),
-    })
+    Failure::Cause(RootChainCause::HttpStatus { status: status.as_u16() })
 }
 
 fn retry_after_ms(response: &Response) -> Option<u64> {
-    let seconds: u64 = response
-        .headers()
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()?;
+    let seconds: u64 = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(seconds.saturating_mul(1000))
 }
 

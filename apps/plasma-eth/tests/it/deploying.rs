@@ -31,10 +31,7 @@ async fn a_deployment_is_what_the_framework_says_it_is() {
     assert!(block.unwrap().is_some());
     for currency in [ETH, world.token()] {
         assert!(world.client.has_exit_queue(currency).await.unwrap());
-        assert_eq!(
-            world.client.exit_queue(currency).await.unwrap(),
-            Some(vec![])
-        );
+        assert_eq!(world.client.exit_queue(currency).await.unwrap(), Some(vec![]));
         assert_eq!(world.client.next_exit(currency).await.unwrap(), None);
     }
     let state = world.root_chain.submission_state().await.unwrap();
@@ -44,9 +41,7 @@ async fn a_deployment_is_what_the_framework_says_it_is() {
 
 #[tokio::test]
 async fn a_failed_step_is_named() {
-    let anvil = Anvil::spawn(&AnvilConfig::new(anvil_binary()))
-        .await
-        .unwrap();
+    let anvil = Anvil::spawn(&AnvilConfig::new(anvil_binary())).await.unwrap();
     let config = config_of(&anvil);
     let [deployer, maintainer, authority] = dev_keys(3).unwrap().try_into().unwrap();
     let request = DeployRequest {
@@ -63,24 +58,14 @@ async fn a_failed_step_is_named() {
     match failed.unwrap_err() {
         DeployError::Step { step, source } => {
             assert_eq!(step, DeployStep::Create("PlasmaFramework"));
-            assert_eq!(
-                source.revert().unwrap().name(),
-                "MinExitPeriodOutOfBounds",
-                "{source}"
-            );
+            assert_eq!(source.revert().unwrap().name(), "MinExitPeriodOutOfBounds", "{source}");
         }
         other => panic!("{other}"),
     }
-    assert_eq!(
-        steps[..2],
-        [DeployStep::Look, DeployStep::Create("PlasmaFramework")]
-    );
+    assert_eq!(steps[..2], [DeployStep::Look, DeployStep::Create("PlasmaFramework")]);
 
-    let request = DeployRequest {
-        min_exit_period_s: 10,
-        authority: request.deployer.clone(),
-        ..request
-    };
+    let request =
+        DeployRequest { min_exit_period_s: 10, authority: request.deployer.clone(), ..request };
     let failed = deploy(config, &request, |_| {}).await;
     assert!(matches!(failed, Err(DeployError::AuthorityUsed { .. })));
 }
@@ -121,13 +106,7 @@ async fn a_node_on_another_chain_or_without_the_contracts_is_refused() {
     let mut nowhere = world.deployment.clone();
     nowhere.addresses.plasma_framework = world.alice.address();
     for (deployment, expected) in [
-        (
-            elsewhere,
-            RootChainCause::WrongChain {
-                expected: 1,
-                found: 31_337,
-            },
-        ),
+        (elsewhere, RootChainCause::WrongChain { expected: 1, found: 31_337 }),
         (nowhere, RootChainCause::NoContract(world.alice.address())),
     ] {
         let root_chain = EthersRootChain::new(world.config.clone(), &deployment, None).unwrap();

@@ -9,21 +9,13 @@ use plasma_eth::{EthersRootChain, RootChain, RootChainCause, TokenMetadata};
 async fn deposits_of_ether_and_tokens_become_blocks_and_events() {
     let world = World::new().await;
     let (alice, token) = (&world.alice, world.token());
-    let minted = world
-        .client
-        .mint(alice, token, alice.address(), U256::from(500))
-        .await;
+    let minted = world.client.mint(alice, token, alice.address(), U256::from(500)).await;
     world.mined(minted).await;
     world.deposit(alice, ETH, ether(1000)).await;
     world.deposit(alice, token, U256::from(300)).await;
     world.deposit(&world.bob, ETH, U256::one()).await;
 
-    let deposits: Vec<_> = world
-        .events()
-        .await
-        .into_iter()
-        .map(|event| event.event)
-        .collect();
+    let deposits: Vec<_> = world.events().await.into_iter().map(|event| event.event).collect();
     let deposit = |blknum, depositor, currency, amount| RootChainEvent::DepositCreated {
         depositor,
         blknum: Blknum::new(blknum),
@@ -39,25 +31,13 @@ async fn deposits_of_ether_and_tokens_become_blocks_and_events() {
             deposit(3, bob, ETH, U256::one()),
         ]
     );
-    assert_eq!(
-        world.client.balance(alice, token).await.unwrap(),
-        U256::from(200)
-    );
+    assert_eq!(world.client.balance(alice, token).await.unwrap(), U256::from(200));
     let vault = world.deployment.addresses.eth_vault;
-    assert_eq!(
-        world.client.balance(vault, ETH).await.unwrap(),
-        ether(1000) + 1
-    );
+    assert_eq!(world.client.balance(vault, ETH).await.unwrap(), ether(1000) + 1);
 
     for (currency, symbol) in [(ETH, "ETH"), (token, "PTT")] {
-        let expected = TokenMetadata {
-            symbol: symbol.to_owned(),
-            decimals: 18,
-        };
-        assert_eq!(
-            world.client.token_metadata(currency).await.unwrap(),
-            expected
-        );
+        let expected = TokenMetadata { symbol: symbol.to_owned(), decimals: 18 };
+        assert_eq!(world.client.token_metadata(currency).await.unwrap(), expected);
     }
 }
 
@@ -65,16 +45,10 @@ async fn deposits_of_ether_and_tokens_become_blocks_and_events() {
 async fn an_allowance_is_renewed_only_where_it_is_too_small() {
     let world = World::new().await;
     let (alice, token) = (&world.alice, world.token());
-    let minted = world
-        .client
-        .mint(alice, token, alice.address(), U256::from(500))
-        .await;
+    let minted = world.client.mint(alice, token, alice.address(), U256::from(500)).await;
     world.mined(minted).await;
     let approve = async |amount: u64| {
-        let sent = world
-            .client
-            .approve_if_needed(alice, token, amount.into())
-            .await;
+        let sent = world.client.approve_if_needed(alice, token, amount.into()).await;
         match sent.unwrap() {
             Some(sent) => {
                 world.mined(Ok(sent)).await;
@@ -100,11 +74,7 @@ async fn refused_deposits_cost_nothing_and_say_why() {
         (ETH, U256::zero(), "AmountZero()".to_owned()),
         (ETH, ether(20_000_000), format!("{:?}", mallory.address())),
     ] {
-        let error = world
-            .client
-            .deposit(mallory, currency, amount)
-            .await
-            .unwrap_err();
+        let error = world.client.deposit(mallory, currency, amount).await.unwrap_err();
         match error.cause() {
             RootChainCause::Reverted(revert) => assert_eq!(revert.to_string(), expected),
             RootChainCause::InsufficientFunds(_) => {}
@@ -113,25 +83,10 @@ async fn refused_deposits_cost_nothing_and_say_why() {
     }
     assert_eq!(world.wei(mallory).await, before);
     // The allowance is given before the token refuses, and that is all that was paid for.
-    let error = world
-        .client
-        .deposit(mallory, token, U256::one())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.revert().unwrap().name(),
-        "ERC20InsufficientBalance",
-        "{error}"
-    );
-    let unknown = world
-        .client
-        .token_metadata(mallory.address())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        unknown.cause(),
-        &RootChainCause::NoContract(mallory.address())
-    );
+    let error = world.client.deposit(mallory, token, U256::one()).await.unwrap_err();
+    assert_eq!(error.revert().unwrap().name(), "ERC20InsufficientBalance", "{error}");
+    let unknown = world.client.token_metadata(mallory.address()).await.unwrap_err();
+    assert_eq!(unknown.cause(), &RootChainCause::NoContract(mallory.address()));
 }
 
 #[tokio::test]
@@ -148,10 +103,8 @@ async fn events_are_the_same_in_ranges_of_any_size() {
         world.config.event_range_eth_blocks_max = range_max;
         let root_chain =
             EthersRootChain::new(world.config.clone(), &world.deployment, None).unwrap();
-        let events = root_chain
-            .events(&EVERY_KIND, world.deployment.eth_height, newest)
-            .await
-            .unwrap();
+        let events =
+            root_chain.events(&EVERY_KIND, world.deployment.eth_height, newest).await.unwrap();
         assert_eq!(events, expected, "{range_max}");
     }
 
@@ -165,18 +118,8 @@ async fn events_are_the_same_in_ranges_of_any_size() {
         assert_eq!(world.root_chain.events(&kinds, from, to).await.unwrap(), []);
     }
     let beyond = newest.plus(1);
-    let error = world
-        .root_chain
-        .events(&EVERY_KIND, newest, beyond)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.cause(),
-        &RootChainCause::BeyondHead {
-            wanted: beyond,
-            newest
-        }
-    );
+    let error = world.root_chain.events(&EVERY_KIND, newest, beyond).await.unwrap_err();
+    assert_eq!(error.cause(), &RootChainCause::BeyondHead { wanted: beyond, newest });
 }
 
 #[tokio::test]
@@ -192,8 +135,5 @@ async fn a_reorganised_deposit_is_gone_and_blocks_have_other_hashes() {
     assert_ne!(after.hash, before.hash);
     assert_eq!(world.root_chain.block(height.plus(1)).await.unwrap(), None);
     world.dev.rollback(1).await.unwrap();
-    assert_eq!(
-        world.root_chain.eth_height().await.unwrap(),
-        height.minus(1)
-    );
+    assert_eq!(world.root_chain.eth_height().await.unwrap(), height.minus(1));
 }

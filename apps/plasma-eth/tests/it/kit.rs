@@ -64,9 +64,7 @@ pub(crate) fn config_of(anvil: &Anvil) -> EthConfig {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let anvil = Anvil::spawn(&AnvilConfig::new(anvil_binary()))
-            .await
-            .unwrap();
+        let anvil = Anvil::spawn(&AnvilConfig::new(anvil_binary())).await.unwrap();
         let config = config_of(&anvil);
         let [deployer, maintainer, authority, alice, bob, mallory] =
             dev_keys(6).unwrap().try_into().unwrap();
@@ -101,11 +99,7 @@ impl World {
 
     /// Waits for a transaction that must succeed.
     pub(crate) async fn mined(&self, sent: Result<SentTransaction, RootChainError>) -> Receipt {
-        let receipt = self
-            .client
-            .confirm(&sent.unwrap(), 1, |_| {})
-            .await
-            .unwrap();
+        let receipt = self.client.confirm(&sent.unwrap(), 1, |_| {}).await.unwrap();
         receipt.success().unwrap()
     }
 
@@ -115,9 +109,7 @@ impl World {
         currency: Currency,
         amount: U256,
     ) -> Included {
-        let receipt = self
-            .mined(self.client.deposit(key, currency, amount).await)
-            .await;
+        let receipt = self.mined(self.client.deposit(key, currency, amount).await).await;
         let tx = Transaction::deposit(key.address(), currency, amount).encode_unsigned();
         let position = UtxoPos::deposit(receipt.deposit_blknum().unwrap());
         included(position.blknum, tx, currency, amount)
@@ -153,11 +145,7 @@ impl World {
         let root = MerkleBuilder::from_leaves([leaf_hash(&tx)]).unwrap().root();
         let state = self.root_chain.submission_state().await.unwrap();
         let fees = self.root_chain.fee_quote().await.unwrap().generous();
-        let outcome = self
-            .root_chain
-            .submit_block(root, state.pending_nonce, fees)
-            .await
-            .unwrap();
+        let outcome = self.root_chain.submit_block(root, state.pending_nonce, fees).await.unwrap();
         assert!(outcome.txhash().is_some(), "{outcome}");
         let blknum = state.mined_blknum.next_child_block().unwrap();
         self.wait_for_block(blknum).await;
@@ -174,17 +162,11 @@ impl World {
 
     pub(crate) async fn events(&self) -> Vec<EthEvent> {
         let newest = self.root_chain.eth_height().await.unwrap();
-        self.root_chain
-            .events(&EVERY_KIND, EthHeight::new(0), newest)
-            .await
-            .unwrap()
+        self.root_chain.events(&EVERY_KIND, EthHeight::new(0), newest).await.unwrap()
     }
 
     pub(crate) async fn wei(&self, key: &SecretKey) -> U256 {
-        self.client
-            .balance(key.address(), Default::default())
-            .await
-            .unwrap()
+        self.client.balance(key.address(), Default::default()).await.unwrap()
     }
 }
 

@@ -23,12 +23,8 @@ fn root_chain(node: &ScriptedNode) -> EthersRootChain {
     config.request_timeout_ms = 300;
     config.response_bytes_max = 20_000;
     config.event_range_eth_blocks_max = 100;
-    config.retry = RetryPolicy {
-        attempts_max: 3,
-        first_pause_ms: 1,
-        pause_ms_max: 2,
-        total_ms_max: 5_000,
-    };
+    config.retry =
+        RetryPolicy { attempts_max: 3, first_pause_ms: 1, pause_ms_max: 2, total_ms_max: 5_000 };
     let deployment = Deployment {
         plasma_framework_tx_hash: H256::zero(),
         addresses: ContractAddresses {
@@ -72,20 +68,11 @@ async fn answers_that_make_no_sense_are_transient_errors_after_the_last_attempt(
         (Reply::body(200, ""), "malformed_answer"),
         (Reply::body(200, "{}"), "malformed_answer"),
         (Reply::body(200, "[]"), "malformed_answer"),
-        (
-            Reply::body(200, r#"{"jsonrpc":"2.0","id":1}"#),
-            "malformed_answer",
-        ),
-        (
-            Reply::body(200, r#"{"jsonrpc":"2.0","id":999,"result":"0x1"}"#),
-            "malformed_answer",
-        ),
+        (Reply::body(200, r#"{"jsonrpc":"2.0","id":1}"#), "malformed_answer"),
+        (Reply::body(200, r#"{"jsonrpc":"2.0","id":999,"result":"0x1"}"#), "malformed_answer"),
         (Reply::result(json!(null)), "malformed_answer"),
         (Reply::result(json!("one")), "malformed_answer"),
-        (
-            Reply::result(json!("0x1ffffffffffffffffff")),
-            "malformed_answer",
-        ),
+        (Reply::result(json!("0x1ffffffffffffffffff")), "malformed_answer"),
         (Reply::body(500, "oops"), "http_status"),
         (Reply::body(401, "who are you"), "http_status"),
         (Reply::body(302, ""), "http_status"),
@@ -126,12 +113,9 @@ async fn errors_that_stay_are_not_retried() {
 
 #[tokio::test]
 async fn trouble_that_passes_is_not_noticed() {
-    let (height, calls) = height_of(vec![
-        Reply::body(503, "later"),
-        Reply::HangUp,
-        Reply::result(json!("0x10")),
-    ])
-    .await;
+    let (height, calls) =
+        height_of(vec![Reply::body(503, "later"), Reply::HangUp, Reply::result(json!("0x10"))])
+            .await;
     assert_eq!(height.unwrap(), EthHeight::new(16));
     assert_eq!(calls, 3);
 }
@@ -150,10 +134,7 @@ async fn nobody_listening_is_said_without_the_secrets_of_the_url() {
     let chain = EthersRootChain::new(config, &deployment, None).unwrap();
     let error = chain.eth_height().await.unwrap_err().to_string();
     assert!(error.contains("http://127.0.0.1:1"), "{error}");
-    assert!(
-        !error.contains("hunter2") && !error.contains("key-7"),
-        "{error}"
-    );
+    assert!(!error.contains("hunter2") && !error.contains("key-7"), "{error}");
 }
 
 #[tokio::test]
@@ -163,11 +144,7 @@ async fn ranges_a_node_finds_too_large_are_halved_until_it_answers() {
             return usual(method, params);
         }
         let bound = |key: &str| {
-            let hex = params[0][key]
-                .as_str()
-                .unwrap()
-                .trim_start_matches("0x")
-                .to_owned();
+            let hex = params[0][key].as_str().unwrap().trim_start_matches("0x").to_owned();
             u64::from_str_radix(&hex, 16).unwrap()
         };
         Some(if bound("toBlock") - bound("fromBlock") >= 30 {
@@ -185,20 +162,14 @@ async fn ranges_a_node_finds_too_large_are_halved_until_it_answers() {
     // Refused at 100 and 50, and then without a gap.
     assert_eq!(ranges[..3], [(1, 100), (1, 50), (1, 25)]);
     let taken = &ranges[2..];
-    assert!(
-        taken.windows(2).all(|pair| pair[1].0 == pair[0].1 + 1),
-        "{ranges:?}"
-    );
+    assert!(taken.windows(2).all(|pair| pair[1].0 == pair[0].1 + 1), "{ranges:?}");
     assert_eq!(taken.last().unwrap().1, 200);
 }
 
 #[tokio::test]
 async fn a_single_block_the_node_will_not_list_is_a_permanent_error() {
     let node = ScriptedNode::start(vec![], |method, params| match method {
-        "eth_getLogs" => Some(Reply::error(
-            -32005,
-            "query returned more than 10000 results",
-        )),
+        "eth_getLogs" => Some(Reply::error(-32005, "query returned more than 10000 results")),
         _ => usual(method, params),
     })
     .await;
@@ -242,43 +213,16 @@ async fn logs_are_taken_skipped_or_refused() {
         (json!([with("address", json!(VAULT))]), Ok(0)),
         (json!([with("topics", other_topic)]), Ok(0)),
         (json!([with("topics", json!([]))]), Ok(0)),
-        (
-            json!([with("removed", json!(true))]),
-            Err("history_changed"),
-        ),
-        (
-            json!([with("blockNumber", json!(null))]),
-            Err("malformed_answer"),
-        ),
-        (
-            json!([with("blockHash", json!(null))]),
-            Err("malformed_answer"),
-        ),
-        (
-            json!([with("logIndex", json!("0x1ffffffff"))]),
-            Err("malformed_answer"),
-        ),
-        (
-            json!([with("blockNumber", json!("0x65"))]),
-            Err("malformed_answer"),
-        ),
+        (json!([with("removed", json!(true))]), Err("history_changed")),
+        (json!([with("blockNumber", json!(null))]), Err("malformed_answer")),
+        (json!([with("blockHash", json!(null))]), Err("malformed_answer")),
+        (json!([with("logIndex", json!("0x1ffffffff"))]), Err("malformed_answer")),
+        (json!([with("blockNumber", json!("0x65"))]), Err("malformed_answer")),
         (json!([with("data", json!("0x"))]), Err("malformed_answer")),
-        (
-            json!([with("data", json!(format!("0x{}", "f".repeat(64))))]),
-            Err("malformed_answer"),
-        ),
-        (
-            json!([with("data", json!(format!("0x{:064x}00", 1000)))]),
-            Err("malformed_answer"),
-        ),
-        (
-            json!([log(), with("blockHash", json!(H256::zero()))]),
-            Err("history_changed"),
-        ),
-        (
-            json!([log(), with("transactionHash", json!(H256::zero()))]),
-            Err("malformed_answer"),
-        ),
+        (json!([with("data", json!(format!("0x{}", "f".repeat(64))))]), Err("malformed_answer")),
+        (json!([with("data", json!(format!("0x{:064x}00", 1000)))]), Err("malformed_answer")),
+        (json!([log(), with("blockHash", json!(H256::zero()))]), Err("history_changed")),
+        (json!([log(), with("transactionHash", json!(H256::zero()))]), Err("malformed_answer")),
         (json!({}), Err("malformed_answer")),
     ] {
         let shown = logs.to_string();
@@ -307,19 +251,10 @@ async fn a_submission_whose_answer_is_lost_is_made_once() {
     // The first four calls look the deployment up; the send gets lost once.
     let node =
         ScriptedNode::start_with(replies, &[("eth_sendRawTransaction", Reply::HangUp)]).await;
-    let fees = GasFees {
-        max_fee_per_gas_wei: 2,
-        max_priority_fee_per_gas_wei: 1,
-    };
+    let fees = GasFees { max_fee_per_gas_wei: 2, max_priority_fee_per_gas_wei: 1 };
     let chain = root_chain(&node);
-    let outcome = chain
-        .submit_block(H256::repeat_byte(3), 4, fees)
-        .await
-        .unwrap();
-    assert!(
-        matches!(outcome, SubmitOutcome::AlreadyKnown { .. }),
-        "{outcome}"
-    );
+    let outcome = chain.submit_block(H256::repeat_byte(3), 4, fees).await.unwrap();
+    assert!(matches!(outcome, SubmitOutcome::AlreadyKnown { .. }), "{outcome}");
     let sent = node.params_of("eth_sendRawTransaction");
     assert_eq!(sent.len(), 2);
     assert_eq!(sent[0], sent[1]);
@@ -332,13 +267,7 @@ async fn a_node_that_renames_a_transaction_is_not_believed() {
         _ => usual(method, params),
     })
     .await;
-    let fees = GasFees {
-        max_fee_per_gas_wei: 2,
-        max_priority_fee_per_gas_wei: 1,
-    };
-    let error = root_chain(&node)
-        .submit_block(H256::zero(), 4, fees)
-        .await
-        .unwrap_err();
+    let fees = GasFees { max_fee_per_gas_wei: 2, max_priority_fee_per_gas_wei: 1 };
+    let error = root_chain(&node).submit_block(H256::zero(), 4, fees).await.unwrap_err();
     assert_eq!(error.cause().code(), "malformed_answer", "{error}");
 }

@@ -33,18 +33,10 @@ async fn a_stopped_node_goes_on_where_it_left_off() {
     let deployment = deploy(config.clone(), &request, |_| {}).await.unwrap();
     let client = RootChainClient::new(config.clone(), &deployment).unwrap();
     let sent = client.deposit(&deployer, ETH, U256::one()).await.unwrap();
-    client
-        .confirm(&sent, 1, |_| {})
-        .await
-        .unwrap()
-        .success()
-        .unwrap();
+    client.confirm(&sent, 1, |_| {}).await.unwrap().success().unwrap();
     let chain = EthersRootChain::new(config, &deployment, Some(authority.clone())).unwrap();
     let height = chain.eth_height().await.unwrap();
-    let events = chain
-        .events(&EVERY_KIND, EthHeight::new(0), height)
-        .await
-        .unwrap();
+    let events = chain.events(&EVERY_KIND, EthHeight::new(0), height).await.unwrap();
     assert_eq!(events.len(), 1);
     let process_id = anvil.process_id();
     anvil.stop().await.unwrap();
@@ -54,26 +46,15 @@ async fn a_stopped_node_goes_on_where_it_left_off() {
     let config = config_of(&anvil);
     let chain = EthersRootChain::new(config, &deployment, Some(authority)).unwrap();
     assert_eq!(chain.eth_height().await.unwrap(), height);
-    assert_eq!(
-        chain
-            .events(&EVERY_KIND, EthHeight::new(0), height)
-            .await
-            .unwrap(),
-        events
-    );
+    assert_eq!(chain.events(&EVERY_KIND, EthHeight::new(0), height).await.unwrap(), events);
     let state = chain.submission_state().await.unwrap();
     assert_eq!(state.authority_nonce, 1);
-    assert_eq!(
-        deployment.check(&chain.contract_facts().await.unwrap()),
-        Ok(())
-    );
+    assert_eq!(deployment.check(&chain.contract_facts().await.unwrap()), Ok(()));
 }
 
 #[tokio::test]
 async fn a_dropped_node_is_gone() {
-    let mut anvil = Anvil::spawn(&AnvilConfig::new(anvil_binary()))
-        .await
-        .unwrap();
+    let mut anvil = Anvil::spawn(&AnvilConfig::new(anvil_binary())).await.unwrap();
     let process_id = anvil.process_id();
     assert!(anvil.is_running() && is_alive(process_id));
     drop(anvil);
@@ -82,9 +63,7 @@ async fn a_dropped_node_is_gone() {
 
 #[tokio::test]
 async fn a_port_in_use_is_named_before_anything_starts() {
-    let anvil = Anvil::spawn(&AnvilConfig::new(anvil_binary()))
-        .await
-        .unwrap();
+    let anvil = Anvil::spawn(&AnvilConfig::new(anvil_binary())).await.unwrap();
     let mut config = AnvilConfig::new(anvil_binary());
     config.port = Some(anvil.port());
     let error = Anvil::spawn(&config).await.unwrap_err();
@@ -101,10 +80,7 @@ async fn snapshots_and_interval_mining_work() {
     dev.revert(snapshot).await.unwrap();
     assert_eq!(world.root_chain.eth_height().await.unwrap(), before);
     assert_eq!(world.events().await, []);
-    assert_eq!(
-        dev.revert(snapshot).await.unwrap_err().cause().code(),
-        "invalid"
-    );
+    assert_eq!(dev.revert(snapshot).await.unwrap_err().cause().code(), "invalid");
 
     dev.set_automine(false).await.unwrap();
     dev.set_interval_mining(1).await.unwrap();
@@ -112,8 +88,5 @@ async fn snapshots_and_interval_mining_work() {
     dev.set_interval_mining(0).await.unwrap();
     assert_eq!(world.events().await.len(), 1);
     dev.reset().await.unwrap();
-    assert_eq!(
-        world.root_chain.eth_height().await.unwrap(),
-        EthHeight::new(0)
-    );
+    assert_eq!(world.root_chain.eth_height().await.unwrap(), EthHeight::new(0));
 }

@@ -88,10 +88,9 @@ mod tests {
 
     #[test]
     fn more_transactions_than_a_block_can_hold_are_not_read() {
-        for (count, is_read) in [
-            (BLOCK_TRANSACTIONS_MAX, true),
-            (BLOCK_TRANSACTIONS_MAX + 1, false),
-        ] {
+        for (count, is_read) in
+            [(BLOCK_TRANSACTIONS_MAX, true), (BLOCK_TRANSACTIONS_MAX + 1, false)]
+        {
             let transactions = vec![[1_u8]; count];
             let json = BlockAnswer::render(Blknum::new(1_000), H256::zero(), &transactions);
             let block = serde_json::from_str::<BlockAnswer>(json.unwrap().get());

@@ -101,10 +101,7 @@ impl From<(&Currency, &FeeSpec)> for FeeAnswer {
 fn to_utc_seconds(text: &str) -> String {
     DateTime::parse_from_rfc3339(text).map_or_else(
         |_| text.to_owned(),
-        |time| {
-            time.with_timezone(&Utc)
-                .to_rfc3339_opts(SecondsFormat::Secs, true)
-        },
+        |time| time.with_timezone(&Utc).to_rfc3339_opts(SecondsFormat::Secs, true),
     )
 }
 
@@ -116,9 +113,8 @@ impl RequestParams for FeesAllParams {
         let mut params = Self::default();
         if let Some(currencies) = raw.field("currencies").optional() {
             params.currencies =
-                currencies.list("currency", FILTER_LEN_MAX, CHECKS, |currency| {
-                    currency.address()
-                })?;
+                currencies
+                    .list("currency", FILTER_LEN_MAX, CHECKS, |currency| currency.address())?;
         }
         if let Some(tx_types) = raw.field("tx_types").optional() {
             params.tx_types = tx_types.list("tx_type", FILTER_LEN_MAX, CHECKS, |tx_type| {

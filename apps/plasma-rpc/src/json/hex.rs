@@ -9,9 +9,7 @@ use std::marker::PhantomData;
 /// Bytes from `0x…` of even length, in any case; `None` for anything else.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     // The decoder takes the prefix as optional, the protocol does not.
-    text.starts_with("0x")
-        .then(|| const_hex::decode(text).ok())
-        .flatten()
+    text.starts_with("0x").then(|| const_hex::decode(text).ok()).flatten()
 }
 
 /// `0x` and lowercase.

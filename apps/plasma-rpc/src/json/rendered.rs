@@ -46,10 +46,7 @@ impl<T: ?Sized> Rendered<T> {
 
     /// The same JSON, without saying of what.
     pub fn into_untyped(self) -> Rendered<RawValue> {
-        Rendered {
-            json: self.json,
-            of: PhantomData,
-        }
+        Rendered { json: self.json, of: PhantomData }
     }
 
     /// The text as bytes of the same buffer. `kept` is dropped when the last of the bytes is.
@@ -64,19 +61,13 @@ impl<T: ?Sized> Rendered<T> {
     }
 
     fn from_raw(json: Box<RawValue>) -> Self {
-        Self {
-            json: Arc::new(json),
-            of: PhantomData,
-        }
+        Self { json: Arc::new(json), of: PhantomData }
     }
 }
 
 impl<T: ?Sized> Clone for Rendered<T> {
     fn clone(&self) -> Self {
-        Self {
-            json: Arc::clone(&self.json),
-            of: PhantomData,
-        }
+        Self { json: Arc::clone(&self.json), of: PhantomData }
     }
 }
 

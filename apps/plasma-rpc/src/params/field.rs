@@ -109,11 +109,7 @@ impl<'a> Field<'a> {
     ) -> Result<Vec<T>, ParamError> {
         let raw = self.value.filter(|raw| raw.get().starts_with('['));
         let raw = raw.ok_or_else(|| self.error(Validator::List))?;
-        let visitor = ItemsVisitor {
-            name: format!("{}.{item}", self.name).into(),
-            kept_max,
-            each,
-        };
+        let visitor = ItemsVisitor { name: format!("{}.{item}", self.name).into(), kept_max, each };
         let (items, len) = serde_json::Deserializer::from_str(raw.get())
             .deserialize_seq(visitor)
             .map_err(|_| self.error(Validator::List))??;
@@ -129,23 +125,16 @@ impl<'a> Field<'a> {
         let raw = self.value.filter(|raw| raw.get().starts_with('{'));
         let error = || self.error(Validator::Map);
         let params = RawParams::read(names, raw.ok_or_else(error)?.get(), false);
-        Ok(Map {
-            name: Arc::clone(&self.name),
-            params: params.map_err(|_| error())?,
-        })
+        Ok(Map { name: Arc::clone(&self.name), params: params.map_err(|_| error())? })
     }
 
     fn fixed<const N: usize>(&self) -> Result<[u8; N], ParamError> {
         let length = Check::Length(N);
-        self.hex(&[length])?
-            .try_into()
-            .map_err(|_| self.error(Validator::Check(length)))
+        self.hex(&[length])?.try_into().map_err(|_| self.error(Validator::Check(length)))
     }
 
     fn unsigned(&self, lowest: Check) -> Result<U256, ParamError> {
-        self.integer(&[lowest])?
-            .to_u256()
-            .ok_or_else(|| self.error(Validator::Check(lowest)))
+        self.integer(&[lowest])?.to_u256().ok_or_else(|| self.error(Validator::Check(lowest)))
     }
 
     fn check(&self, checks: &[Check], passes: impl Fn(Check) -> bool) -> Result<(), ParamError> {
@@ -156,10 +145,7 @@ impl<'a> Field<'a> {
     }
 
     fn error(&self, validator: Validator) -> ParamError {
-        ParamError {
-            parameter: self.name.to_string(),
-            validator,
-        }
+        ParamError { parameter: self.name.to_string(), validator }
     }
 }
 
@@ -174,10 +160,7 @@ impl<'a> Map<'a> {
     /// One of its fields, named `map.field`.
     pub fn field(&self, name: &'static str) -> Field<'a> {
         let inner = self.params.field(name);
-        Field {
-            name: format!("{}.{name}", self.name).into(),
-            value: inner.value,
-        }
+        Field { name: format!("{}.{name}", self.name).into(), value: inner.value }
     }
 }
 

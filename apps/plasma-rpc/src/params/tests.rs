@@ -1,3 +1,5 @@
+//! Requests that are right and wrong, and what is answered to them.
+
 use super::*;
 use crate::endpoint::Service;
 use crate::watcher::BlockValidateParams;
@@ -21,11 +23,7 @@ fn check<T: PartialEq + fmt::Debug>(
             format!("{}{inner}", error.validator)
         });
         let outcome = outcome.as_ref().map_err(String::as_str);
-        assert_eq!(
-            outcome,
-            expected.as_ref().map_err(|error| *error),
-            "{value}"
-        );
+        assert_eq!(outcome, expected.as_ref().map_err(|error| *error), "{value}");
     }
 }
 
@@ -59,10 +57,7 @@ fn hex_is_checked_before_its_length() {
         ],
     );
     check(|field| field.hash(), &[(r#""0x""#, Err("{:length, 32}"))]);
-    check(
-        |field| field.signature(),
-        &[(r#""0x""#, Err("{:length, 65}"))],
-    );
+    check(|field| field.signature(), &[(r#""0x""#, Err("{:length, 65}"))]);
 }
 
 #[test]
@@ -91,11 +86,7 @@ fn integers_are_json_integers_of_at_most_256_bits() {
     );
     check(
         |field| field.non_neg_integer(),
-        &[
-            ("0", Ok(U256::zero())),
-            ("-0", Ok(U256::zero())),
-            ("-1", Err("{:greater, -1}")),
-        ],
+        &[("0", Ok(U256::zero())), ("-0", Ok(U256::zero())), ("-1", Err("{:greater, -1}"))],
     );
     let between = |field: &Field<'_>| {
         let number = field.integer(&[Check::Greater(-3), Check::Lesser(1_000)])?;
@@ -192,11 +183,7 @@ fn json_rpc_takes_parameters_by_name_or_by_position() {
         (Some("7"), [None, None]),
     ] {
         let raw = RawParams::from_json_rpc(&["a", "b"], params).unwrap();
-        let values: Vec<_> = raw
-            .values
-            .iter()
-            .map(|value| value.map(RawValue::get))
-            .collect();
+        let values: Vec<_> = raw.values.iter().map(|value| value.map(RawValue::get)).collect();
         assert_eq!(values, expected, "{params:?}");
     }
 }
@@ -219,10 +206,8 @@ fn any_json() -> impl Strategy<Value = String> {
                 .prop_map(|items| format!("[{}]", items.join(","))),
             prop::collection::vec(("hash|transactions|number|x", inner), 0..5).prop_map(
                 |entries| {
-                    let entries: Vec<_> = entries
-                        .iter()
-                        .map(|(key, value)| format!("\"{key}\":{value}"))
-                        .collect();
+                    let entries: Vec<_> =
+                        entries.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
                     format!("{{{}}}", entries.join(","))
                 }
             ),

@@ -92,14 +92,9 @@ pub struct Integer {
 impl Integer {
     /// Reads digits with an optional minus; `None` for anything else, and beyond 256 bits.
     pub fn parse(text: &str) -> Option<Self> {
-        let (negative, digits) = text
-            .strip_prefix('-')
-            .map_or((false, text), |rest| (true, rest));
+        let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let magnitude = crate::json::uint::parse(digits)?;
-        Some(Self {
-            negative: negative && !magnitude.is_zero(),
-            magnitude,
-        })
+        Some(Self { negative: negative && !magnitude.is_zero(), magnitude })
     }
 
     /// The number, unless it is negative.

@@ -55,10 +55,7 @@ where
         let deadline = started.checked_add(allowed).unwrap_or(started);
         let next = timeout_at(deadline, body.frame()).await;
         let Some(frame) = next.map_err(|_| codes::BODY_TOO_SLOW)? else {
-            return Ok(Bytes::from_owner(Counted {
-                bytes,
-                _charge: charge,
-            }));
+            return Ok(Bytes::from_owner(Counted { bytes, _charge: charge }));
         };
         // Trailers are of no use to anybody here.
         let Ok(data) = frame.map_err(|_| codes::MALFORMED_BODY)?.into_data() else {
@@ -110,9 +107,7 @@ pub(super) struct AnswerBody {
 impl<const N: usize> From<[Bytes; N]> for AnswerBody {
     fn from(chunks: [Bytes; N]) -> Self {
         let chunks = chunks.into_iter().filter(|chunk| !chunk.is_empty());
-        Self {
-            chunks: chunks.collect(),
-        }
+        Self { chunks: chunks.collect() }
     }
 }
 

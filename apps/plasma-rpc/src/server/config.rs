@@ -22,12 +22,7 @@ pub struct ServerConfig {
 impl ServerConfig {
     /// A server with the default limits, open to browsers.
     pub fn new(listen: SocketAddr, version: impl Into<String>) -> Self {
-        Self {
-            listen,
-            version: version.into(),
-            cors: true,
-            limits: Limits::default(),
-        }
+        Self { listen, version: version.into(), cors: true, limits: Limits::default() }
     }
 }
 
@@ -94,8 +89,7 @@ impl Limits {
     pub(super) fn transfer_time(&self, len: usize) -> Duration {
         let per_s = self.transfer_bytes_per_s_min.max(1);
         let seconds = u64::try_from(len / per_s).unwrap_or(u64::MAX);
-        self.transfer_grace
-            .saturating_add(Duration::from_secs(seconds))
+        self.transfer_grace.saturating_add(Duration::from_secs(seconds))
     }
 }
 

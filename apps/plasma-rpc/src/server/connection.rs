@@ -73,9 +73,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, permit: OwnedSemaphorePer
         let answer = http::answer(Arc::clone(&shared), Arc::clone(&permit), request);
         async move { Ok::<_, Infallible>(answer.await) }
     });
-    let connection = builder(&shared.limits)
-        .serve_connection(io, service)
-        .with_upgrades();
+    let connection = builder(&shared.limits).serve_connection(io, service).with_upgrades();
     let mut connection = pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,

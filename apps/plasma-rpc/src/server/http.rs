@@ -48,18 +48,9 @@ pub(super) async fn answer(
     let headers = answer.headers_mut();
     headers.insert(REQUEST_ID, id);
     if shared.cors {
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_ORIGIN,
-            HeaderValue::from_static("*"),
-        );
-        headers.insert(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static(""),
-        );
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            HeaderValue::from_static("true"),
-        );
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(""));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }
     answer
 }
@@ -119,10 +110,7 @@ async fn http_rpc(shared: &Shared, method: &Method, body: Bytes) -> Answer {
 
 /// Calls in the JSON-RPC envelope. What HTTP has a status for is said in the status as well.
 async fn json_rpc(shared: &Shared, request: Request<Incoming>) -> Answer {
-    let len_max = shared
-        .registry
-        .body_len_max()
-        .saturating_add(JSON_RPC_REST_LEN_MAX);
+    let len_max = shared.registry.body_len_max().saturating_add(JSON_RPC_REST_LEN_MAX);
     let (status, answer) = match body(shared, request, len_max).await {
         Ok(body) => (200, json_rpc::answer(shared, &body).await),
         Err(error) => {
@@ -135,11 +123,7 @@ async fn json_rpc(shared: &Shared, request: Request<Incoming>) -> Answer {
         *silence.status_mut() = StatusCode::NO_CONTENT;
         return silence;
     };
-    page(
-        to_status(status),
-        JSON,
-        AnswerBody::from([answer.into_bytes()]),
-    )
+    page(to_status(status), JSON, AnswerBody::from([answer.into_bytes()]))
 }
 
 /// The body of a POST, if it may be JSON and is not too long or too slow.
@@ -159,10 +143,7 @@ fn may_be_json(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
         return true;
     };
-    let essence = content_type
-        .to_str()
-        .ok()
-        .and_then(|text| text.split(';').next());
+    let essence = content_type.to_str().ok().and_then(|text| text.split(';').next());
     let Some((kind, subtype)) = essence.and_then(|essence| essence.trim().split_once('/')) else {
         return false;
     };
@@ -178,11 +159,7 @@ fn health(shared: &Shared) -> Answer {
     }
     let alarms = (shared.probes.alarms)();
     let healthy = !alarms.iter().any(Alarm::makes_unhealthy);
-    let status = if healthy {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     page(status, JSON, json(&Health { healthy, alarms }).into())
 }
 
@@ -191,38 +168,28 @@ fn preflight() -> Answer {
     let mut answer = Response::new(AnswerBody::default());
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET,POST,OPTIONS"),
-    );
+    headers
+        .insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET,POST,OPTIONS"));
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
             "Authorization,Content-Type,Accept,Origin,User-Agent,X-Request-Id,X-Watcher-Version",
         ),
     );
-    headers.insert(
-        header::ACCESS_CONTROL_MAX_AGE,
-        HeaderValue::from_static("1728000"),
-    );
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("1728000"));
     answer
 }
 
 /// An error that no method had a part in.
 pub(super) fn refuse(shared: &Shared, error: StableError) -> Answer {
-    refusal_page(
-        shared,
-        &RpcError::from(error).render(shared.registry.service(), ""),
-    )
+    refusal_page(shared, &RpcError::from(error).render(shared.registry.service(), ""))
 }
 
 fn refusal_page(shared: &Shared, refusal: &Refusal) -> Answer {
     let body = shared.envelope.refusal(refusal);
     let mut answer = page(to_status(refusal.http_status), JSON, body);
     if refusal.json_rpc_code == codes::JSON_RPC_BUSY {
-        answer
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     answer
 }
@@ -230,9 +197,7 @@ fn refusal_page(shared: &Shared, refusal: &Refusal) -> Answer {
 fn page(status: StatusCode, content_type: HeaderValue, body: AnswerBody) -> Answer {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
-    answer
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
+    answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
     answer
 }
 

@@ -59,31 +59,21 @@ pub(super) async fn answer(shared: &Shared, request: &[u8]) -> Option<Answer> {
 pub(super) fn refuse(shared: &Shared, id: Id<'_>, error: StableError) -> Answer {
     let refusal = RpcError::from(error).render(shared.registry.service(), "");
     let response = MethodResponse::error(id, json_rpc_error(refusal));
-    Answer {
-        text: response.as_json().get().to_owned(),
-        charges: Vec::new(),
-    }
+    Answer { text: response.as_json().get().to_owned(), charges: Vec::new() }
 }
 
 async fn answer_batch(shared: &Shared, requests: &[&RawValue]) -> Option<Answer> {
-    let mut batch = Answer {
-        text: String::new(),
-        charges: Vec::new(),
-    };
+    let mut batch = Answer { text: String::new(), charges: Vec::new() };
     for request in requests {
         // What was done is always told; what would make the answer too long is not even begun.
         let answer = if batch.text.len() < shared.limits.answer_len_max {
             answer_one(shared, request.get()).await
         } else {
-            let id = parse_request(request.get())
-                .ok()
-                .and_then(|request| request.id);
+            let id = parse_request(request.get()).ok().and_then(|request| request.id);
             id.map(|id| refuse(shared, id, codes::ANSWER_TOO_LARGE))
         };
         if let Some(answer) = answer {
-            batch
-                .text
-                .push(if batch.text.is_empty() { '[' } else { ',' });
+            batch.text.push(if batch.text.is_empty() { '[' } else { ',' });
             batch.text.push_str(&answer.text);
             batch.charges.extend(answer.charges);
         }
@@ -115,10 +105,7 @@ async fn answer_one(shared: &Shared, text: &str) -> Option<Answer> {
     let id = request.id?;
     let text = String::from(Box::<str>::from(response.into_json()));
     match count(text.len(), &shared.memory) {
-        Ok(charge) => Some(Answer {
-            text,
-            charges: vec![charge],
-        }),
+        Ok(charge) => Some(Answer { text, charges: vec![charge] }),
         Err(error) => Some(refuse(shared, id, error)),
     }
 }
@@ -144,11 +131,7 @@ fn parse_request(text: &str) -> Result<Request<'_>, StableError> {
         params: Option<&'a RawValue>,
     }
     serde_json::from_str::<Fields<'_>>(text)
-        .map(|fields| Request {
-            id: fields.id,
-            method: fields.method,
-            params: fields.params,
-        })
+        .map(|fields| Request { id: fields.id, method: fields.method, params: fields.params })
         .map_err(|_| match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => codes::NOT_JSON_RPC,
             Err(_) => codes::MALFORMED_BODY,

@@ -24,19 +24,13 @@ pub(super) struct MemoryFull;
 
 impl Memory {
     pub(super) fn new(len_max: usize) -> Self {
-        Self {
-            used: Arc::default(),
-            len_max,
-        }
+        Self { used: Arc::default(), len_max }
     }
 
     /// Counts bytes that cannot be refused, over the limit if need be. Everything else is refused until they are given back.
     pub(super) fn charge(&self, len: usize) -> Charge {
         self.used.fetch_add(len, Ordering::Relaxed);
-        Charge {
-            memory: self.clone(),
-            len,
-        }
+        Charge { memory: self.clone(), len }
     }
 }
 

@@ -50,10 +50,7 @@ pub(super) struct RequestIds {
 
 impl RequestIds {
     pub(super) fn new() -> Self {
-        Self {
-            server: RandomState::new().hash_one(()),
-            next: AtomicU64::new(0),
-        }
+        Self { server: RandomState::new().hash_one(()), next: AtomicU64::new(0) }
     }
 
     /// The caller's own id when it is of a sensible length, else a new one.

@@ -54,11 +54,7 @@ pub struct MethodTable<C> {
 impl<C: Send + Sync + 'static> MethodTable<C> {
     /// A table without methods.
     pub const fn new(service: Service, context: Arc<C>) -> Self {
-        Self {
-            service,
-            context,
-            methods: Vec::new(),
-        }
+        Self { service, context, methods: Vec::new() }
     }
 
     /// Adds a method. The handler gets the context and valid parameters.
@@ -113,11 +109,7 @@ impl<C: Send + Sync + 'static> MethodTable<C> {
             register(&mut json_rpc, &method).map_err(|_| DuplicateMethod(name))?;
             methods.insert(name, method);
         }
-        Ok(Registry {
-            gate,
-            methods,
-            json_rpc: json_rpc.into(),
-        })
+        Ok(Registry { gate, methods, json_rpc: json_rpc.into() })
     }
 }
 
@@ -199,24 +191,14 @@ impl Gate {
         let outcome = self.run(method, request).await;
         outcome.map_err(|error| {
             let refusal = error.render(self.service, method.spec.action);
-            tracing::debug!(
-                method = method.spec.name,
-                code = refusal.body.code,
-                "refused"
-            );
+            tracing::debug!(method = method.spec.name, code = refusal.body.code, "refused");
             refusal
         })
     }
 
     async fn run(&self, method: &Method, request: RequestText) -> Outcome {
-        let _of_all = self
-            .in_flight
-            .try_acquire()
-            .map_err(|_| codes::OVERLOADED)?;
-        let _of_method = method
-            .in_flight
-            .try_acquire()
-            .map_err(|_| codes::OVERLOADED)?;
+        let _of_all = self.in_flight.try_acquire().map_err(|_| codes::OVERLOADED)?;
+        let _of_method = method.in_flight.try_acquire().map_err(|_| codes::OVERLOADED)?;
         // What panics may leave its context in any state, as any handler may that is dropped half-way.
         let run = AssertUnwindSafe(async {
             let is_healthy = !method.spec.is_health_checked || self.probes.is_healthy();
@@ -278,10 +260,6 @@ fn register(
 
 /// A refusal as JSON-RPC has it: a number and a text, and the same error object as in the other envelope as `data`.
 pub(super) fn json_rpc_error(refusal: Refusal) -> ErrorObjectOwned {
-    let message = refusal
-        .body
-        .description
-        .as_ref()
-        .unwrap_or(&refusal.body.code);
+    let message = refusal.body.description.as_ref().unwrap_or(&refusal.body.code);
     ErrorObject::owned(refusal.json_rpc_code, message.clone(), Some(refusal.body))
 }

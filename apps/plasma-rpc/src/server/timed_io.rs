@@ -26,11 +26,7 @@ struct Waiting {
 
 impl<T> TimedIo<T> {
     pub(super) fn new(inner: T, limits: Arc<Limits>) -> Self {
-        Self {
-            inner,
-            limits,
-            waiting: None,
-        }
+        Self { inner, limits, waiting: None }
     }
 
     /// What a write did, and whether the other end is too slow.
@@ -48,15 +44,9 @@ impl<T> TimedIo<T> {
         let limits = &self.limits;
         let waiting = self.waiting.get_or_insert_with(|| {
             let now = Instant::now();
-            Waiting {
-                since: now,
-                written: 0,
-                deadline: Box::pin(sleep_until(now)),
-            }
+            Waiting { since: now, written: 0, deadline: Box::pin(sleep_until(now)) }
         });
-        let deadline = waiting
-            .since
-            .checked_add(limits.transfer_time(waiting.written));
+        let deadline = waiting.since.checked_add(limits.transfer_time(waiting.written));
         if let Some(deadline) = deadline.filter(|deadline| *deadline != waiting.deadline.deadline())
         {
             waiting.deadline.as_mut().reset(deadline);

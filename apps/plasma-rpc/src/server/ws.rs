@@ -113,10 +113,7 @@ async fn serve(shared: &Shared, mut sender: Sender, receiver: Receiver) {
 /// Whether a message was over the limit. What follows it cannot be told apart any more, so the socket ends with it.
 fn is_too_long(error: &Error) -> bool {
     use soketto::base::Error as Frame;
-    matches!(
-        error,
-        Error::MessageTooLarge { .. } | Error::Codec(Frame::PayloadTooLarge { .. })
-    )
+    matches!(error, Error::MessageTooLarge { .. } | Error::Codec(Frame::PayloadTooLarge { .. }))
 }
 
 /// Takes messages in while there is room for their calls. When the server stops it takes no more, and what has begun is
@@ -137,10 +134,7 @@ async fn read(
             () = reached(&mut phase, Phase::Stopping) => return Ok(()),
             message = next_message(&mut receiver, is_alive) => message?,
         };
-        calls
-            .send((message, permit))
-            .await
-            .map_err(|_| Error::Closed)?;
+        calls.send((message, permit)).await.map_err(|_| Error::Closed)?;
     }
 }
 

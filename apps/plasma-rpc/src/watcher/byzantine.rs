@@ -142,38 +142,25 @@ mod tests {
     fn any_exit() -> impl Strategy<Value = ExitEvent> {
         let position = any::<u64>().prop_map(|blknum| UtxoPos::deposit(Blknum::new(blknum)));
         let hashes = (any_hash(), prop::option::of(any_hash()));
-        (
-            any::<[u64; 4]>(),
-            any::<[u8; 20]>(),
-            any::<u64>(),
-            position,
-            hashes,
+        (any::<[u64; 4]>(), any::<[u8; 20]>(), any::<u64>(), position, hashes).prop_map(
+            |(amount, owner, number, utxo_pos, (root_chain_txhash, spending_txhash))| ExitEvent {
+                amount: U256(amount),
+                currency: owner.into(),
+                owner: owner.into(),
+                eth_height: EthHeight::new(number),
+                utxo_pos,
+                root_chain_txhash,
+                scheduled_finalization_time: number,
+                spending_txhash,
+            },
         )
-            .prop_map(
-                |(amount, owner, number, utxo_pos, (root_chain_txhash, spending_txhash))| {
-                    ExitEvent {
-                        amount: U256(amount),
-                        currency: owner.into(),
-                        owner: owner.into(),
-                        eth_height: EthHeight::new(number),
-                        utxo_pos,
-                        root_chain_txhash,
-                        scheduled_finalization_time: number,
-                        spending_txhash,
-                    }
-                },
-            )
     }
 
     fn any_event() -> impl Strategy<Value = ByzantineEvent> {
         let block = (any_hash(), any::<u64>().prop_map(Blknum::new));
         prop_oneof![
             (block.clone(), ".{0,20}").prop_map(|((hash, blknum), error_type)| {
-                ByzantineEvent::InvalidBlock(InvalidBlock {
-                    hash,
-                    blknum,
-                    error_type,
-                })
+                ByzantineEvent::InvalidBlock(InvalidBlock { hash, blknum, error_type })
             }),
             block.prop_map(|(hash, blknum)| {
                 ByzantineEvent::BlockWithholding(BlockWithholding { blknum, hash })

@@ -29,9 +29,8 @@ fn every_stable_error_is_in_the_table() {
 #[test]
 fn every_limit_is_in_the_table_with_its_default() {
     let limits = format!("{:#?}", Limits::default());
-    let fields = limits
-        .lines()
-        .filter_map(|line| line.trim().trim_end_matches(',').split_once(": "));
+    let fields =
+        limits.lines().filter_map(|line| line.trim().trim_end_matches(',').split_once(": "));
     let fields: Vec<_> = fields.collect();
     assert!(fields.len() > 10, "{limits}");
     for (name, value) in fields {
@@ -43,10 +42,8 @@ fn every_limit_is_in_the_table_with_its_default() {
 #[test]
 fn every_method_has_a_section_with_its_action_and_its_limits() {
     let (of_child_chain, of_watcher) = DOC.split_once("## Methods of the watcher").unwrap();
-    for (text, methods) in [
-        (of_child_chain, child_chain::METHODS),
-        (of_watcher, watcher::METHODS),
-    ] {
+    for (text, methods) in [(of_child_chain, child_chain::METHODS), (of_watcher, watcher::METHODS)]
+    {
         for method in methods {
             check_section(text, method);
             check_limits(method);
@@ -68,12 +65,7 @@ fn check_section(text: &str, method: &MethodSpec) {
     let start = format!("{verb} · action `{}`", method.action);
     assert!(section.starts_with(&start), "{}: {start}", method.name);
     let line = section.lines().next().unwrap();
-    assert_eq!(
-        line.contains("health-checked"),
-        method.is_health_checked,
-        "{}",
-        method.name
-    );
+    assert_eq!(line.contains("health-checked"), method.is_health_checked, "{}", method.name);
 }
 
 fn check_limits(method: &MethodSpec) {

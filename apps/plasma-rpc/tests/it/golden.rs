@@ -17,9 +17,7 @@ pub(crate) struct Entry {
 }
 
 async fn check(file: &str, node: &Node) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(file);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
     let entries = parse(&std::fs::read_to_string(&path).unwrap());
     assert!(!entries.is_empty());
     let mut actual = String::new();
@@ -42,11 +40,8 @@ async fn check(file: &str, node: &Node) {
 pub(crate) async fn send(node: &Node, entry: &Entry) -> Answer {
     let mut lines = entry.request.iter();
     let line = lines.next().unwrap();
-    let headers: Vec<&str> = lines
-        .by_ref()
-        .take_while(|line| !line.is_empty())
-        .map(String::as_str)
-        .collect();
+    let headers: Vec<&str> =
+        lines.by_ref().take_while(|line| !line.is_empty()).map(String::as_str).collect();
     let body: Vec<&str> = lines.map(String::as_str).collect();
     let body = body
         .join("\n")
@@ -60,11 +55,7 @@ pub(crate) async fn send(node: &Node, entry: &Entry) -> Answer {
 
 /// The answer with those headers that the entry names.
 fn shown(answer: &Answer, entry: &Entry) -> Vec<String> {
-    let headers = entry
-        .expected
-        .iter()
-        .skip(1)
-        .take_while(|line| !line.is_empty());
+    let headers = entry.expected.iter().skip(1).take_while(|line| !line.is_empty());
     let names = headers.filter_map(|line| line.split(':').next());
     let mut lines = vec![answer.status.to_string()];
     for name in names {
@@ -88,18 +79,10 @@ pub(crate) fn parse(text: &str) -> Vec<Entry> {
                 expected: Vec::new(),
             }),
             Some((">", rest)) => {
-                entries
-                    .last_mut()
-                    .unwrap()
-                    .request
-                    .push(rest.trim().to_owned());
+                entries.last_mut().unwrap().request.push(rest.trim().to_owned());
             }
             Some(("<", rest)) => {
-                entries
-                    .last_mut()
-                    .unwrap()
-                    .expected
-                    .push(rest.trim().to_owned());
+                entries.last_mut().unwrap().expected.push(rest.trim().to_owned());
             }
             _ => assert_eq!(line.trim(), ""),
         }

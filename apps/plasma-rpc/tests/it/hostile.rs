@@ -8,12 +8,8 @@ use serde_json::Value;
 use std::sync::LazyLock;
 use tokio::runtime::Runtime;
 
-const CHILD_CHAIN: &[&str] = &[
-    "block.get",
-    "transaction.submit",
-    "transaction.batch_submit",
-    "fees.all",
-];
+const CHILD_CHAIN: &[&str] =
+    &["block.get", "transaction.submit", "transaction.batch_submit", "fees.all"];
 const WATCHER: &[&str] = &[
     "status.get",
     "account.get_exitable_utxos",
@@ -26,10 +22,7 @@ const WATCHER: &[&str] = &[
 /// Sends a body to a method in both envelopes and checks that the answers are documented ones.
 async fn check(node: &Node, method: &str, body: &[u8]) {
     let answer = raw::post(node.addr, &format!("/{method}"), body).await;
-    assert!(
-        [200, 400, 413].contains(&answer.status),
-        "{method}: {answer:?}"
-    );
+    assert!([200, 400, 413].contains(&answer.status), "{method}: {answer:?}");
     let envelope: Value = serde_json::from_str(&answer.body).unwrap();
     if envelope["success"] != true {
         check_error(answer.status, &envelope["data"]);
@@ -57,10 +50,7 @@ fn check_error(status: u16, error: &Value) {
         .iter()
         .find(|stable| stable.code == code && error["description"] == stable.description);
     match stable {
-        Some(stable) => assert!(
-            status == 0 || status == stable.http_status,
-            "{status} {error}"
-        ),
+        Some(stable) => assert!(status == 0 || status == stable.http_status, "{status} {error}"),
         None => assert_eq!(error["description"], Value::Null, "{error}"),
     }
     assert_ne!(code, codes::INTERNAL.code);
@@ -136,12 +126,7 @@ async fn every_kind_of_bad_body_has_a_documented_answer() {
             bodies.push(format!("{{\"{name}\":{value},\"{name}\":{value}}}").into_bytes());
         }
         bodies.push(
-            format!(
-                "{{\"{name}\":{}{}}}",
-                "[".repeat(20_000),
-                "]".repeat(20_000)
-            )
-            .into_bytes(),
+            format!("{{\"{name}\":{}{}}}", "[".repeat(20_000), "]".repeat(20_000)).into_bytes(),
         );
         bodies.push([format!("{{\"{name}\":\"").as_bytes(), b"\xc3\x28\xff\"}"].concat());
         bodies.push(format!("{{\"{name}\":\"0x{}\"}}", "ab".repeat(30_000)).into_bytes());
@@ -167,20 +152,13 @@ async fn bodies_of_many_megabytes_are_read_or_refused_without_harm() {
         format!("{{\"transactions\":{}}}", "9".repeat(10_000_000)),
         format!("{{\"transactions\":[{}]}}", "9".repeat(10_000_000)),
         format!("{{\"transactions\":\"{}\"}}", "\\u0041".repeat(1_500_000)),
-        format!(
-            "{{\"transactions\":{}{}}}",
-            "[".repeat(deep),
-            "]".repeat(deep)
-        ),
+        format!("{{\"transactions\":{}{}}}", "[".repeat(deep), "]".repeat(deep)),
         format!("{{\"ignored\":{}{}}}", "[".repeat(deep), "]".repeat(deep)),
         format!("{}1{}", "{\"a\":".repeat(1_000_000), "}".repeat(1_000_000)),
         "[".repeat(deep),
         format!("[{}]", vec!["[]"; 3_000_000].join(",")),
         format!("{{{}}}", vec!["\"transactions\":1"; 600_000].join(",")),
-        format!(
-            "{{\"transactions\":[{}]}}",
-            vec!["\"0x\""; 2_000_000].join(",")
-        ),
+        format!("{{\"transactions\":[{}]}}", vec!["\"0x\""; 2_000_000].join(",")),
         format!("{{\"{}\":1}}", "k".repeat(10_000_000)),
     ] {
         check(&child_chain, "transaction.batch_submit", body.as_bytes()).await;
@@ -206,20 +184,10 @@ async fn what_is_no_http_ends_the_connection_and_nothing_else() {
         format!("GET / HTTP/1.1\r\nhost: test\r\nx: {long}\r\n\r\n").into_bytes(),
         format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(1_000)).into_bytes(),
     ] {
-        let text = String::from_utf8_lossy(&bytes)
-            .chars()
-            .take(60)
-            .collect::<String>();
+        let text = String::from_utf8_lossy(&bytes).chars().take(60).collect::<String>();
         let status = refused_status(&node, &bytes).await;
-        assert!(
-            status.is_none_or(|status| (400..500).contains(&status)),
-            "{text}: {status:?}"
-        );
-        assert_eq!(
-            raw::get(node.addr, "/alarm.get").await.status,
-            200,
-            "{text}"
-        );
+        assert!(status.is_none_or(|status| (400..500).contains(&status)), "{text}: {status:?}");
+        assert_eq!(raw::get(node.addr, "/alarm.get").await.status, 200, "{text}");
     }
 }
 
@@ -243,11 +211,7 @@ static SERVERS: LazyLock<Servers> = LazyLock::new(|| {
     let runtime = Runtime::new().unwrap();
     let child_chain = runtime.block_on(nodes::child_chain());
     let watcher = runtime.block_on(nodes::watcher());
-    Servers {
-        runtime,
-        child_chain,
-        watcher,
-    }
+    Servers { runtime, child_chain, watcher }
 });
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -258,9 +222,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         ".{0,10}".prop_map(Value::from),
         "0x([0-9a-f]{2}){0,40}".prop_map(Value::from),
         Just(Value::from(format!("0x{}", "11".repeat(32)))),
-        Just(Value::from(plasma_rpc::json::hex::encode(nodes::payment(
-            1_000
-        )))),
+        Just(Value::from(plasma_rpc::json::hex::encode(nodes::payment(1_000)))),
     ];
     leaf.prop_recursive(2, 12, 4, |inner| {
         prop_oneof![

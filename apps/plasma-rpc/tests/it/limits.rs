@@ -19,10 +19,7 @@ use tokio::net::TcpStream;
 
 fn assert_code(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status, "{answer:?}");
-    assert!(
-        answer.body.contains(&format!(r#""code":"{code}""#)),
-        "{answer:?}"
-    );
+    assert!(answer.body.contains(&format!(r#""code":"{code}""#)), "{answer:?}");
 }
 
 /// A signed transaction as long as they get.
@@ -31,9 +28,7 @@ fn longest_transaction() -> Vec<u8> {
     let address = Address::repeat_byte(0xff);
     Transaction::Payment(PaymentTx {
         inputs: (1..=4).map(input).collect(),
-        outputs: (0..4)
-            .map(|_| Output::payment(address, address, U256::MAX))
-            .collect(),
+        outputs: (0..4).map(|_| Output::payment(address, address, U256::MAX)).collect(),
         metadata: H256::repeat_byte(0xff),
     })
     .encode_signed(&[Signature::from_bytes([0xff; 65]); 4])
@@ -53,27 +48,15 @@ fn the_longest_transaction_is_as_long_as_the_body_limits_assume() {
 #[tokio::test]
 async fn a_batch_of_the_longest_transactions_fits_and_one_more_is_refused() {
     let node = nodes::child_chain().await;
-    let body = format!(
-        "{{\"transactions\":{}}}",
-        transactions(BATCH_SUBMIT_TRANSACTIONS_MAX)
-    );
+    let body = format!("{{\"transactions\":{}}}", transactions(BATCH_SUBMIT_TRANSACTIONS_MAX));
     let answer = raw::post(node.addr, "/transaction.batch_submit", body).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(
-        answer.body.matches("utxo_not_found").count(),
-        BATCH_SUBMIT_TRANSACTIONS_MAX
-    );
+    assert_eq!(answer.body.matches("utxo_not_found").count(), BATCH_SUBMIT_TRANSACTIONS_MAX);
     let short = vec!["\"0x\""; BATCH_SUBMIT_TRANSACTIONS_MAX + 1].join(",");
     let body = format!("{{\"transactions\":[{short}]}}");
     let answer = raw::post(node.addr, "/transaction.batch_submit", body).await;
     assert_code(&answer, 200, "operation:bad_request");
-    assert!(
-        answer
-            .body
-            .contains(r#""validator":"{:max_length, 10000}""#),
-        "{}",
-        answer.body
-    );
+    assert!(answer.body.contains(r#""validator":"{:max_length, 10000}""#), "{}", answer.body);
 }
 
 #[tokio::test]
@@ -83,17 +66,11 @@ async fn a_full_block_of_the_longest_transactions_can_be_validated() {
     let list = transactions(BLOCK_TRANSACTIONS_MAX);
     let body = format!("{{\"hash\":\"{hash}\",\"transactions\":{list},\"number\":1000}}");
     let answer = raw::post(node.addr, "/block.validate", body).await;
-    assert!(
-        answer.body.contains(r#""data":{"valid":true}"#),
-        "{answer:?}"
-    );
+    assert!(answer.body.contains(r#""data":{"valid":true}"#), "{answer:?}");
     let list = vec!["\"0x\""; 2 * BLOCK_TRANSACTIONS_MAX].join(",");
     let body = format!("{{\"hash\":\"{hash}\",\"transactions\":[{list}],\"number\":1000}}");
     let answer = raw::post(node.addr, "/block.validate", body).await;
-    assert!(
-        answer.body.contains(r#""data":{"valid":false}"#),
-        "{answer:?}"
-    );
+    assert!(answer.body.contains(r#""data":{"valid":false}"#), "{answer:?}");
 }
 
 #[tokio::test]
@@ -117,21 +94,14 @@ async fn a_body_over_the_limit_of_its_method_is_refused_before_it_is_read() {
 /// Begins `test.wait` and hands back the connection once the call runs.
 async fn begin_wait(node: &Node) -> TcpStream {
     let mut stream = TcpStream::connect(node.addr).await.unwrap();
-    stream
-        .write_all(&raw::request("POST /test.wait", &[], b""))
-        .await
-        .unwrap();
+    stream.write_all(&raw::request("POST /test.wait", &[], b"")).await.unwrap();
     node.context.waiting.acquire().await.unwrap().forget();
     stream
 }
 
 #[tokio::test]
 async fn a_call_too_many_is_refused_undone_and_succeeds_later() {
-    let node = nodes::child_chain_with(Limits {
-        in_flight_max: 2,
-        ..Limits::default()
-    })
-    .await;
+    let node = nodes::child_chain_with(Limits { in_flight_max: 2, ..Limits::default() }).await;
     let mut running = [begin_wait(&node).await, begin_wait(&node).await];
     let answer = raw::post(node.addr, "/test.mark", "").await;
     assert_code(&answer, 200, "operation:overloaded");
@@ -142,12 +112,7 @@ async fn a_call_too_many_is_refused_undone_and_succeeds_later() {
     assert!(!node.context.marked.load(Ordering::Relaxed));
     node.context.released.add_permits(2);
     for stream in &mut running {
-        assert!(
-            raw::read_all(stream)
-                .await
-                .body
-                .contains(r#""success":true"#)
-        );
+        assert!(raw::read_all(stream).await.body.contains(r#""success":true"#));
     }
     let answer = raw::post(node.addr, "/test.mark", "").await;
     assert!(answer.body.contains(r#""success":true"#), "{answer:?}");
@@ -160,22 +125,14 @@ async fn a_method_at_its_own_limit_leaves_the_others_alone() {
     for _ in 0..nodes::WAIT.spec.in_flight_max {
         running.push(begin_wait(&node).await);
     }
-    assert_code(
-        &raw::post(node.addr, "/test.wait", "").await,
-        200,
-        "operation:overloaded",
-    );
+    assert_code(&raw::post(node.addr, "/test.wait", "").await, 200, "operation:overloaded");
     let answer = raw::post(node.addr, "/test.mark", "").await;
     assert!(answer.body.contains(r#""success":true"#), "{answer:?}");
 }
 
 #[tokio::test]
 async fn a_caller_that_goes_away_makes_room() {
-    let node = nodes::child_chain_with(Limits {
-        in_flight_max: 1,
-        ..Limits::default()
-    })
-    .await;
+    let node = nodes::child_chain_with(Limits { in_flight_max: 1, ..Limits::default() }).await;
     drop(begin_wait(&node).await);
     let served = async {
         let is_done = |answer: Answer| answer.body.contains(r#""success":true"#);
@@ -186,11 +143,7 @@ async fn a_caller_that_goes_away_makes_room() {
 
 #[tokio::test]
 async fn a_connection_too_many_hears_why_and_gets_in_when_another_one_closes() {
-    let node = nodes::child_chain_with(Limits {
-        connections_max: 1,
-        ..Limits::default()
-    })
-    .await;
+    let node = nodes::child_chain_with(Limits { connections_max: 1, ..Limits::default() }).await;
     let first = begin_wait(&node).await;
     let mut refused = TcpStream::connect(node.addr).await.unwrap();
     let answer = raw::read_all(&mut refused).await;
@@ -203,24 +156,14 @@ async fn a_connection_too_many_hears_why_and_gets_in_when_another_one_closes() {
 /// The status of a harmless request; `None` when the connection breaks first.
 async fn get_status(node: &Node) -> Option<u16> {
     let mut stream = TcpStream::connect(node.addr).await.ok()?;
-    stream
-        .write_all(&raw::request("GET /alarm.get", &[], b""))
-        .await
-        .ok()?;
-    String::from_utf8(raw::until_closed(&mut stream).await)
-        .ok()?
-        .get(9..12)?
-        .parse()
-        .ok()
+    stream.write_all(&raw::request("GET /alarm.get", &[], b"")).await.ok()?;
+    String::from_utf8(raw::until_closed(&mut stream).await).ok()?.get(9..12)?.parse().ok()
 }
 
 #[tokio::test]
 async fn bodies_share_a_limited_memory_and_short_ones_always_fit() {
-    let node = nodes::child_chain_with(Limits {
-        memory_len_max: 100_000,
-        ..Limits::default()
-    })
-    .await;
+    let node =
+        nodes::child_chain_with(Limits { memory_len_max: 100_000, ..Limits::default() }).await;
     let long = format!("{{\"transactions\":{}}}", transactions(1_000));
     let answer = raw::post(node.addr, "/transaction.batch_submit", &long).await;
     assert_code(&answer, 200, "operation:overloaded");
@@ -233,11 +176,7 @@ async fn bodies_share_a_limited_memory_and_short_ones_always_fit() {
 
 #[tokio::test]
 async fn an_answer_over_the_limit_is_refused() {
-    let node = nodes::child_chain_with(Limits {
-        answer_len_max: 1_000,
-        ..Limits::default()
-    })
-    .await;
+    let node = nodes::child_chain_with(Limits { answer_len_max: 1_000, ..Limits::default() }).await;
     let answer = raw::post(node.addr, "/test.long", r#"{"len": 999}"#).await;
     assert_code(&answer, 200, "operation:response_too_large");
     let call =
@@ -250,11 +189,8 @@ async fn an_answer_over_the_limit_is_refused() {
 
 #[tokio::test]
 async fn an_answer_for_which_there_is_no_memory_is_refused() {
-    let node = nodes::child_chain_with(Limits {
-        memory_len_max: 1_000_000,
-        ..Limits::default()
-    })
-    .await;
+    let node =
+        nodes::child_chain_with(Limits { memory_len_max: 1_000_000, ..Limits::default() }).await;
     let answer = raw::post(node.addr, "/test.long", r#"{"len": 3000000}"#).await;
     assert_code(&answer, 200, "operation:overloaded");
     // Up to two megabytes an answer is owed, so that no accepted transaction goes without one.
@@ -290,10 +226,7 @@ async fn whoever_is_slow_to_ask_loses_the_connection() {
     })
     .await;
     assert_eq!(talk(&node, b"").await, "");
-    assert_eq!(
-        talk(&node, b"POST /block.get HTTP/1.1\r\nhost: te").await,
-        ""
-    );
+    assert_eq!(talk(&node, b"POST /block.get HTTP/1.1\r\nhost: te").await, "");
     let idle = talk(&node, b"GET /alarm.get HTTP/1.1\r\nhost: test\r\n\r\n").await;
     assert!(idle.starts_with("HTTP/1.1 200 OK\r\n"), "{idle}");
     let body = b"POST /block.get HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\n{";
@@ -326,9 +259,7 @@ async fn a_probe_that_panics_is_answered_too() {
         metrics: Arc::new(|| panic!("the node is gone")),
     };
     let table = MethodTable::new(Service::ChildChain, Arc::new(()));
-    let server = Server::start(nodes::config(Limits::default()), table, probes)
-        .await
-        .unwrap();
+    let server = Server::start(nodes::config(Limits::default()), table, probes).await.unwrap();
     for path in ["/health", "/metrics", "/alarm.get"] {
         let answer = raw::get(server.local_addr(), path).await;
         assert_code(&answer, 500, "server:internal_server_error");
@@ -346,20 +277,13 @@ async fn pipelined_requests_are_answered_in_order() {
     ]
     .concat();
     let text = talk(&node, &bytes).await;
-    let order = [
-        "\"data\":[]",
-        "deposit_finality_margin",
-        "operation:not_found",
-    ];
+    let order = ["\"data\":[]", "deposit_finality_margin", "operation:not_found"];
     let places: Vec<_> = order.iter().map(|part| text.find(part).unwrap()).collect();
     assert!(places.is_sorted(), "{text}");
 }
 
 fn probes() -> Probes {
-    Probes {
-        alarms: Arc::new(Vec::new),
-        metrics: Arc::new(String::new),
-    }
+    Probes { alarms: Arc::new(Vec::new), metrics: Arc::new(String::new) }
 }
 
 #[tokio::test]
@@ -368,9 +292,7 @@ async fn a_server_that_cannot_start_says_why() {
     let mut config = nodes::config(Limits::default());
     config.listen = node.addr;
     let table = || MethodTable::new(Service::ChildChain, Arc::new(()));
-    let error = Server::start(config.clone(), table(), probes())
-        .await
-        .unwrap_err();
+    let error = Server::start(config.clone(), table(), probes()).await.unwrap_err();
     let port = node.addr.port();
     assert_eq!(
         error.to_string(),
@@ -378,10 +300,7 @@ async fn a_server_that_cannot_start_says_why() {
     );
     let twice = table().on(&child_chain::ALARM_GET, |_, _| async { Ok(Vec::new()) });
     let error = Server::start(config, twice, probes()).await.unwrap_err();
-    assert!(
-        matches!(error, StartError::DuplicateMethod("alarm.get")),
-        "{error}"
-    );
+    assert!(matches!(error, StartError::DuplicateMethod("alarm.get")), "{error}");
 }
 
 #[tokio::test]
@@ -391,12 +310,7 @@ async fn a_server_that_stops_answers_what_it_has_begun() {
     let stop = tokio::spawn(node.server.stop());
     soon(async { while TcpStream::connect(node.addr).await.is_ok() {} }).await;
     node.context.released.add_permits(1);
-    assert!(
-        raw::read_all(&mut running)
-            .await
-            .body
-            .contains(r#""success":true"#)
-    );
+    assert!(raw::read_all(&mut running).await.body.contains(r#""success":true"#));
     stop.await.unwrap();
 }
 

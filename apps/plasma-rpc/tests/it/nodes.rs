@@ -62,19 +62,14 @@ impl RequestParams for LenParams {
     const NAMES: &'static [&'static str] = &["len"];
 
     fn parse(raw: &RawParams<'_>) -> Result<Self, ParamError> {
-        Ok(Self {
-            len: raw.field("len").pos_integer()?.low_u64(),
-        })
+        Ok(Self { len: raw.field("len").pos_integer()?.low_u64() })
     }
 }
 
 pub(crate) const VERSION: &str = "0.1.0+1a2b3c4";
 
 pub(crate) fn config(limits: Limits) -> ServerConfig {
-    ServerConfig {
-        limits,
-        ..ServerConfig::new(([127, 0, 0, 1], 0).into(), VERSION)
-    }
+    ServerConfig { limits, ..ServerConfig::new(([127, 0, 0, 1], 0).into(), VERSION) }
 }
 
 pub(crate) async fn child_chain() -> Node {
@@ -94,20 +89,11 @@ pub(crate) async fn child_chain_with(limits: Limits) -> Node {
             let tx = decode(&params.transaction)?;
             execute(&tx).map(SubmitAnswer::from).map_err(RpcError::from)
         })
-        .on(
-            &child_chain::TRANSACTION_BATCH_SUBMIT,
-            |_, params| async move {
-                let decoded: Result<Vec<_>, _> = params
-                    .transactions
-                    .iter()
-                    .map(|bytes| decode(bytes))
-                    .collect();
-                Ok(decoded?
-                    .iter()
-                    .map(|tx| BatchItem::from(execute(tx)))
-                    .collect::<Vec<_>>())
-            },
-        )
+        .on(&child_chain::TRANSACTION_BATCH_SUBMIT, |_, params| async move {
+            let decoded: Result<Vec<_>, _> =
+                params.transactions.iter().map(|bytes| decode(bytes)).collect();
+            Ok(decoded?.iter().map(|tx| BatchItem::from(execute(tx))).collect::<Vec<_>>())
+        })
         .on(&child_chain::FEES_ALL, |_, params| async move {
             FeesAnswer::filtered(&parse_fee_specs(FEE_SPECS).unwrap(), &params)
         })
@@ -133,10 +119,9 @@ pub(crate) async fn watcher() -> Node {
                 exit_processor_sla_margin: 5_520,
             })
         })
-        .on(
-            &watcher::ACCOUNT_GET_EXITABLE_UTXOS,
-            |_, params| async move { Ok(vec![exitable(params.address)]) },
-        )
+        .on(&watcher::ACCOUNT_GET_EXITABLE_UTXOS, |_, params| async move {
+            Ok(vec![exitable(params.address)])
+        })
         .on(&watcher::BLOCK_VALIDATE, |_, params| async move {
             let valid =
                 (1..=child_chain::BLOCK_TRANSACTIONS_MAX).contains(&params.transactions.len());
@@ -176,10 +161,8 @@ pub(crate) async fn watcher() -> Node {
             })
         })
         .on(&watcher::TRANSACTION_BATCH_SUBMIT, |_, _| async move {
-            let unreachable = ClientError::Unreachable {
-                url: String::new(),
-                reason: String::new(),
-            };
+            let unreachable =
+                ClientError::Unreachable { url: String::new(), reason: String::new() };
             Err::<Vec<_>, _>(unreachable.into())
         });
     start(Limits::default(), with_test_methods(table), context).await
@@ -193,24 +176,13 @@ async fn start(limits: Limits, table: MethodTable<Context>, context: Arc<Context
         metrics: Arc::new(|| "# EOF\n".into()),
     };
     let server = Server::start(config(limits), table, probes).await.unwrap();
-    Node {
-        addr: server.local_addr(),
-        server,
-        context,
-        alarms,
-    }
+    Node { addr: server.local_addr(), server, context, alarms }
 }
 
 impl Node {
     pub(crate) fn raise(&self, name: AlarmName) {
-        let raised_by = RaisedBy {
-            node: "node@test".into(),
-            reporter: "test".into(),
-        };
-        self.alarms
-            .lock()
-            .unwrap()
-            .push(Alarm::new(name, raised_by));
+        let raised_by = RaisedBy { node: "node@test".into(), reporter: "test".into() };
+        self.alarms.lock().unwrap().push(Alarm::new(name, raised_by));
     }
 }
 
@@ -242,9 +214,7 @@ fn with_test_methods(table: MethodTable<Context>) -> MethodTable<Context> {
             context.marked.store(true, Ordering::Relaxed);
             Ok(1_u8)
         })
-        .on(&LONG, |_, params| async move {
-            Ok("x".repeat(usize::try_from(params.len).unwrap()))
-        })
+        .on(&LONG, |_, params| async move { Ok("x".repeat(usize::try_from(params.len).unwrap())) })
 }
 
 /// Decodes like both servers do.
@@ -258,24 +228,13 @@ fn decode(bytes: &[u8]) -> Result<SignedTx, RpcError> {
 
 /// A ledger in which only inputs of block 1000 exist.
 fn execute(tx: &SignedTx) -> Result<Accepted, ExecError> {
-    let input = tx
-        .transaction()
-        .inputs()
-        .first()
-        .and_then(|input| input.position());
+    let input = tx.transaction().inputs().first().and_then(|input| input.position());
     let position = input.unwrap_or_default();
     if position.blknum != Blknum::new(1_000) {
         return Err(ExecError::UtxoNotFound { position });
     }
-    let at = TxPos {
-        blknum: Blknum::new(2_000),
-        txindex: TxIndex::new(7),
-    };
-    Ok(Accepted {
-        tx_hash: tx.hash(),
-        blknum: at.blknum,
-        txindex: at.txindex,
-    })
+    let at = TxPos { blknum: Blknum::new(2_000), txindex: TxIndex::new(7) };
+    Ok(Accepted { tx_hash: tx.hash(), blknum: at.blknum, txindex: at.txindex })
 }
 
 /// Signed bytes of a payment of an output of this block.
@@ -354,10 +313,7 @@ pub(crate) fn status() -> Status {
         eth_syncing: true,
         byzantine_events: vec![
             ByzantineEvent::InvalidExit(exit),
-            ByzantineEvent::UnchallengedExit(ExitEvent {
-                spending_txhash: Some(hash),
-                ..exit
-            }),
+            ByzantineEvent::UnchallengedExit(ExitEvent { spending_txhash: Some(hash), ..exit }),
             ByzantineEvent::InvalidBlock(InvalidBlock {
                 hash,
                 blknum: Blknum::new(10_000),

@@ -15,10 +15,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let found = self
-            .headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 }
@@ -70,18 +67,12 @@ pub(crate) async fn get(addr: SocketAddr, path: &str) -> Answer {
 
 fn parse(bytes: &[u8]) -> Answer {
     let text = std::str::from_utf8(bytes).unwrap();
-    let (head, body) = text
-        .split_once("\r\n\r\n")
-        .unwrap_or_else(|| panic!("no answer: {text:?}"));
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
     let mut lines = head.lines();
     let status = lines.next().unwrap().split(' ').nth(1).unwrap();
     let headers: Vec<(String, String)> = lines
         .map(|line| line.split_once(": ").or(line.split_once(":")).unwrap())
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    Answer {
-        status: status.parse().unwrap(),
-        headers,
-        body: body.to_owned(),
-    }
+    Answer { status: status.parse().unwrap(), headers, body: body.to_owned() }
 }

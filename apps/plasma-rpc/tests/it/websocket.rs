@@ -23,10 +23,7 @@ impl Socket {
         let stream = TcpStream::connect(node.addr).await.unwrap().compat();
         let mut client = Client::new(BufReader::new(BufWriter::new(stream)), "test", "/");
         let response = client.handshake().await.unwrap();
-        assert!(
-            matches!(response, ServerResponse::Accepted { .. }),
-            "{response:?}"
-        );
+        assert!(matches!(response, ServerResponse::Accepted { .. }), "{response:?}");
         let (sender, receiver) = client.into_builder().finish();
         Self { sender, receiver }
     }
@@ -38,9 +35,7 @@ impl Socket {
 
     async fn receive(&mut self) -> Option<String> {
         let mut text = Vec::new();
-        raw::soon(self.receiver.receive_data(&mut text))
-            .await
-            .ok()?;
+        raw::soon(self.receiver.receive_data(&mut text)).await.ok()?;
         Some(String::from_utf8(text).unwrap())
     }
 
@@ -71,13 +66,9 @@ async fn calls_batches_and_nonsense_are_answered_like_over_http() {
         )
         .await;
     // A notification has no answer, so the next thing heard is the answer of the call after it.
-    socket
-        .send(r#"{"jsonrpc":"2.0","method":"test.mark"}"#)
-        .await;
+    socket.send(r#"{"jsonrpc":"2.0","method":"test.mark"}"#).await;
     let batch = format!("[{},{}]", call(2, "alarm.get"), call(3, "test.mark"));
-    socket
-        .check(&batch, &format!("[{},{}]", result(2, "[]"), result(3, "1")))
-        .await;
+    socket.check(&batch, &format!("[{},{}]", result(2, "[]"), result(3, "1"))).await;
     for nonsense in ["", "{", "7 7", "\u{0}"] {
         socket.send(nonsense).await;
         let answer = socket.receive().await.unwrap();
@@ -118,11 +109,8 @@ async fn an_answer_that_nobody_reads_does_not_hold_up_the_call_after_it() {
 
 #[tokio::test]
 async fn a_socket_is_not_read_while_its_calls_take_all_its_room() {
-    let node = nodes::child_chain_with(Limits {
-        websocket_in_flight_max: 2,
-        ..Limits::default()
-    })
-    .await;
+    let node =
+        nodes::child_chain_with(Limits { websocket_in_flight_max: 2, ..Limits::default() }).await;
     let mut socket = Socket::open(&node).await;
     for id in [1, 2] {
         socket.send(&call(id, "test.wait")).await;
@@ -135,14 +123,10 @@ async fn a_socket_is_not_read_while_its_calls_take_all_its_room() {
     }
     assert!(!node.context.marked.load(Ordering::Relaxed));
     node.context.released.add_permits(2);
-    let answers: Vec<_> = [
-        socket.receive().await,
-        socket.receive().await,
-        socket.receive().await,
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let answers: Vec<_> = [socket.receive().await, socket.receive().await, socket.receive().await]
+        .into_iter()
+        .flatten()
+        .collect();
     assert_eq!(answers[2], result(3, "1"));
     assert!(node.context.marked.load(Ordering::Relaxed));
 }
@@ -171,11 +155,9 @@ async fn a_peer_that_floods_and_does_not_read_loses_its_socket() {
 
 #[tokio::test]
 async fn a_message_over_the_limit_is_refused_and_ends_the_socket() {
-    let node = nodes::child_chain_with(Limits {
-        websocket_message_len_max: 1_000,
-        ..Limits::default()
-    })
-    .await;
+    let node =
+        nodes::child_chain_with(Limits { websocket_message_len_max: 1_000, ..Limits::default() })
+            .await;
     let mut socket = Socket::open(&node).await;
     socket.check(&call(1, "alarm.get"), &result(1, "[]")).await;
     socket.send(&"x".repeat(1_001)).await;
@@ -186,11 +168,7 @@ async fn a_message_over_the_limit_is_refused_and_ends_the_socket() {
 
 #[tokio::test]
 async fn a_websocket_too_many_is_refused() {
-    let node = nodes::child_chain_with(Limits {
-        websockets_max: 1,
-        ..Limits::default()
-    })
-    .await;
+    let node = nodes::child_chain_with(Limits { websockets_max: 1, ..Limits::default() }).await;
     let mut socket = Socket::open(&node).await;
     let upgrade = "GET / HTTP/1.1\r\nhost: test\r\nupgrade: websocket\r\nconnection: upgrade, close\r\n\
                    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -221,11 +199,7 @@ async fn a_peer_that_never_answers_a_ping_loses_its_socket() {
                    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(upgrade.as_bytes()).await.unwrap();
     // Ends only because the server closes.
-    assert!(
-        raw::until_closed(&mut stream)
-            .await
-            .starts_with(b"HTTP/1.1 101 ")
-    );
+    assert!(raw::until_closed(&mut stream).await.starts_with(b"HTTP/1.1 101 "));
 }
 
 #[tokio::test]

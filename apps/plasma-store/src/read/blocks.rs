@@ -15,9 +15,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`]
     pub fn transaction(&self, at: TxPos) -> Result<Option<Box<[u8]>>, StoreError> {
-        Ok(self
-            .get(Column::Transactions, &keys::tx_pos(at))?
-            .map(|bytes| Box::from(&*bytes)))
+        Ok(self.get(Column::Transactions, &keys::tx_pos(at))?.map(|bytes| Box::from(&*bytes)))
     }
 
     /// Transactions of a block in order, from index `first` on, at most `count`.
@@ -30,18 +28,10 @@ impl Store {
         first: u32,
         count: u32,
     ) -> Result<Vec<Box<[u8]>>, StoreError> {
-        let first = keys::tx_pos(TxPos {
-            blknum,
-            txindex: TxIndex::new(first),
-        });
-        let end = blknum
-            .get()
-            .checked_add(1)
-            .map(|next| next.to_be_bytes().to_vec());
+        let first = keys::tx_pos(TxPos { blknum, txindex: TxIndex::new(first) });
+        let end = blknum.get().checked_add(1).map(|next| next.to_be_bytes().to_vec());
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        self.range(Column::Transactions, &first, end, count, |_, value| {
-            Ok(Box::from(value))
-        })
+        self.range(Column::Transactions, &first, end, count, |_, value| Ok(Box::from(value)))
     }
 
     /// A formed or closed block without its transactions.
@@ -78,10 +68,7 @@ impl Store {
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
     pub fn newest_block(&self) -> Result<Option<BlockHeader>, StoreError> {
         let column = Column::Blocks;
-        let Some(entry) = self
-            .db()
-            .iterator_cf(self.column(column)?, IteratorMode::End)
-            .next()
+        let Some(entry) = self.db().iterator_cf(self.column(column)?, IteratorMode::End).next()
         else {
             return Ok(None);
         };
@@ -100,16 +87,10 @@ impl Store {
         first: Blknum,
         limit: usize,
     ) -> Result<Vec<BlockHeader>, StoreError> {
-        self.range(
-            Column::Blocks,
-            &keys::blknum(first),
-            None,
-            limit,
-            |key, value| {
-                let (header, _) = records::decode_block(keys::read_blknum(key)?, value)?;
-                Ok(header)
-            },
-        )
+        self.range(Column::Blocks, &keys::blknum(first), None, limit, |key, value| {
+            let (header, _) = records::decode_block(keys::read_blknum(key)?, value)?;
+            Ok(header)
+        })
     }
 
     /// Proof that a transaction is in its block; `None` when there is no such block or transaction. Reads the 256 transactions
@@ -133,20 +114,13 @@ impl Store {
         };
         let first = txindex - txindex % SUBTREE_LEAVES;
         let leaves = self.leaves(at.blknum, first)?;
-        Ok(InclusionProof::from_subtree(
-            txindex,
-            &leaves,
-            &subtree_roots,
-        ))
+        Ok(InclusionProof::from_subtree(txindex, &leaves, &subtree_roots))
     }
 
     fn leaves(&self, blknum: Blknum, first: u32) -> Result<Vec<H256>, StoreError> {
         let transactions = self.transactions(blknum, first, SUBTREE_LEAVES)?;
         let leaf = |(bytes, txindex): (Box<[u8]>, u32)| {
-            let at = TxPos {
-                blknum,
-                txindex: TxIndex::new(txindex),
-            };
+            let at = TxPos { blknum, txindex: TxIndex::new(txindex) };
             let broken = |_| {
                 StoreError::corrupted(
                     Column::Transactions,

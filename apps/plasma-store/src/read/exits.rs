@@ -28,11 +28,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
     pub fn standard_exit_by_id(&self, exit_id: ExitId) -> Result<Option<StandardExit>, StoreError> {
-        let position = self.decoded(
-            Column::StandardExitIds,
-            exit_id.as_bytes(),
-            keys::read_position,
-        )?;
+        let position =
+            self.decoded(Column::StandardExitIds, exit_id.as_bytes(), keys::read_position)?;
         position.map_or(Ok(None), |position| self.standard_exit(position))
     }
 
@@ -41,9 +38,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
     pub fn active_standard_exits(&self) -> Result<Vec<StandardExit>, StoreError> {
-        let positions = self.range(Column::ActiveExits, &[], None, usize::MAX, |key, _| {
-            keys::read_position(key)
-        })?;
+        let positions = self
+            .range(Column::ActiveExits, &[], None, usize::MAX, |key, _| keys::read_position(key))?;
         let exits = positions.into_iter().map(|position| {
             let missing = || {
                 StoreError::corrupted(
@@ -62,9 +58,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`]
     pub fn quarantined_spend(&self, key: UtxoKey) -> Result<Option<Box<[u8]>>, StoreError> {
-        Ok(self
-            .get(Column::QuarantinedSpends, &keys::utxo(key))?
-            .map(|bytes| Box::from(&*bytes)))
+        Ok(self.get(Column::QuarantinedSpends, &keys::utxo(key))?.map(|bytes| Box::from(&*bytes)))
     }
 
     /// Which of an owner's outputs from `first` to `last` were spent on the invalid part of the chain, at most `limit`.
@@ -80,13 +74,10 @@ impl Store {
     ) -> Result<QuarantinedSpends, StoreError> {
         let key = |position| keys::utxo(UtxoKey { owner, position });
         let end = [key(last).as_slice(), &[0]].concat();
-        let spends = self.range(
-            Column::QuarantinedSpends,
-            &key(first),
-            Some(end),
-            limit,
-            |key, _| keys::read_utxo_position(key),
-        )?;
+        let spends =
+            self.range(Column::QuarantinedSpends, &key(first), Some(end), limit, |key, _| {
+                keys::read_utxo_position(key)
+            })?;
         Ok(spends.into_iter().collect())
     }
 }

@@ -17,9 +17,7 @@ impl Store {
     pub fn input_facts(&self, guesses: &[UtxoKey]) -> Result<OutputFacts, StoreError> {
         let mut facts = OutputFacts::new();
         let keys: Vec<_> = guesses.iter().map(|guess| keys::utxo(*guess)).collect();
-        let values = self
-            .db()
-            .batched_multi_get_cf(self.column(Column::Utxos)?, &keys, false);
+        let values = self.db().batched_multi_get_cf(self.column(Column::Utxos)?, &keys, false);
         for ((guess, key), value) in guesses.iter().zip(&keys).zip(values) {
             let fact = match value.map_err(StoreError::io("read"))? {
                 Some(value) => {
@@ -66,11 +64,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
     pub fn spender(&self, position: UtxoPos) -> Result<Option<Spender>, StoreError> {
-        self.decoded(
-            Column::Spends,
-            &keys::position(position),
-            records::decode_spender,
-        )
+        self.decoded(Column::Spends, &keys::position(position), records::decode_spender)
     }
 
     /// Unspent outputs of one owner, oldest first, at most `limit`, starting behind `after`.
@@ -88,13 +82,9 @@ impl Store {
             Some(position) => [keys::utxo(UtxoKey { owner, position }).as_slice(), &[0]].concat(),
             None => owner.as_bytes().to_vec(),
         };
-        self.range(
-            Column::Utxos,
-            &first,
-            keys::behind_owner(owner),
-            limit,
-            |key, value| Ok((keys::read_utxo_position(key)?, records::decode_utxo(value)?)),
-        )
+        self.range(Column::Utxos, &first, keys::behind_owner(owner), limit, |key, value| {
+            Ok((keys::read_utxo_position(key)?, records::decode_utxo(value)?))
+        })
     }
 
     fn utxo(&self, key: UtxoKey) -> Result<Option<Utxo>, StoreError> {
@@ -103,24 +93,14 @@ impl Store {
 
     /// Who owned an output, by the transaction that made it.
     fn owner_of(&self, position: UtxoPos) -> Result<Option<Address>, StoreError> {
-        let key = keys::tx_pos(TxPos {
-            blknum: position.blknum,
-            txindex: position.txindex,
-        });
+        let key = keys::tx_pos(TxPos { blknum: position.blknum, txindex: position.txindex });
         let Some(bytes) = self.get(Column::Transactions, &key)? else {
             return Ok(None);
         };
         let tx = SignedTx::decode(&bytes).map_err(|_| {
-            StoreError::corrupted(
-                Column::Transactions,
-                &key,
-                "transaction that does not decode",
-            )
+            StoreError::corrupted(Column::Transactions, &key, "transaction that does not decode")
         })?;
-        let output = tx
-            .transaction()
-            .outputs()
-            .get(usize::from(position.oindex.get()));
+        let output = tx.transaction().outputs().get(usize::from(position.oindex.get()));
         Ok(output.map(|output| output.owner))
     }
 }

@@ -40,11 +40,7 @@ fn fill(path: &Path) {
         exitable_at_s: 5,
         phase: StandardExitPhase::Active,
     };
-    let header = BlockHeader {
-        number: Blknum::new(1000),
-        hash: H256::repeat_byte(1),
-        tx_count: 1,
-    };
+    let header = BlockHeader { number: Blknum::new(1000), hash: H256::repeat_byte(1), tx_count: 1 };
     let fault = ChainFault {
         blknum: Blknum::new(2000),
         hash: H256::zero(),
@@ -91,10 +87,8 @@ fn read_all(store: &Store) -> Result<(), StoreError> {
 fn damage(path: &Path, column: &str, mut change: impl FnMut(&mut Vec<u8>)) -> usize {
     let db = rocksdb::DB::open_cf(&rocksdb::Options::default(), path, COLUMNS).unwrap();
     let handle = db.cf_handle(column).unwrap();
-    let entries: Vec<_> = db
-        .iterator_cf(handle, rocksdb::IteratorMode::Start)
-        .map(Result::unwrap)
-        .collect();
+    let entries: Vec<_> =
+        db.iterator_cf(handle, rocksdb::IteratorMode::Start).map(Result::unwrap).collect();
     let mut changed = 0;
     for (key, value) in entries {
         if &*key == b"identity" || value.is_empty() {
@@ -110,22 +104,13 @@ fn damage(path: &Path, column: &str, mut change: impl FnMut(&mut Vec<u8>)) -> us
 
 #[test]
 fn truncated_values_are_reported_with_their_key() {
-    for column in [
-        "meta",
-        "utxos",
-        "spends",
-        "transactions",
-        "blocks",
-        "standard_exits",
-        "standard_exit_ids",
-    ] {
+    for column in
+        ["meta", "utxos", "spends", "transactions", "blocks", "standard_exits", "standard_exit_ids"]
+    {
         let folder = tempfile::tempdir().unwrap();
         fill(folder.path());
         assert_eq!(read_all(&open(folder.path())), Ok(()));
-        assert!(
-            damage(folder.path(), column, |value| value.truncate(3)) > 0,
-            "{column}"
-        );
+        assert!(damage(folder.path(), column, |value| value.truncate(3)) > 0, "{column}");
         match read_all(&open(folder.path())) {
             Err(error @ StoreError::Corrupted { column: found, .. }) => {
                 assert_eq!(found, column);
@@ -146,9 +131,7 @@ fn values_of_an_unknown_version_are_reported() {
     damage(folder.path(), "utxos", |value| value[0] = 9);
     let error = read_all(&open(folder.path())).unwrap_err();
     assert!(
-        error
-            .to_string()
-            .contains("unknown version of the value in utxos at key 0x0101"),
+        error.to_string().contains("unknown version of the value in utxos at key 0x0101"),
         "{error}"
     );
 }
@@ -164,16 +147,8 @@ fn a_store_of_another_format_is_refused() {
         db.put_cf(meta, b"identity", 7_u32.to_be_bytes()).unwrap();
     }
     let error = crate::try_open(folder.path()).unwrap_err();
-    assert!(
-        matches!(error, StoreError::Format { found: 7, .. }),
-        "{error:?}"
-    );
-    assert!(
-        error
-            .to_string()
-            .contains("has format 7, and this program reads format 1"),
-        "{error}"
-    );
+    assert!(matches!(error, StoreError::Format { found: 7, .. }), "{error:?}");
+    assert!(error.to_string().contains("has format 7, and this program reads format 1"), "{error}");
 }
 
 proptest! {

@@ -16,10 +16,7 @@ const BATCHES: u64 = 12;
 fn batch(n: u64) -> Vec<DbUpdate> {
     let mut updates = creation(primitive(1), pos(n * 1000, 0, 0), n);
     updates.extend(creation(primitive(2), pos(n * 1000, 1, 0), n));
-    updates.push(DbUpdate::ServiceHeight(
-        Service::Depositor,
-        EthHeight::new(n),
-    ));
+    updates.push(DbUpdate::ServiceHeight(Service::Depositor, EthHeight::new(n)));
     updates
 }
 
@@ -34,12 +31,9 @@ fn copy(from: &Path, to: &Path) {
 
 /// The log that holds the batches: the longest one.
 fn log(folder: &Path) -> PathBuf {
-    let files = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let logs = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
-    logs.max_by_key(|path| fs::metadata(path).unwrap().len())
-        .unwrap()
+    logs.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
 }
 
 #[test]
@@ -55,28 +49,19 @@ fn a_log_cut_anywhere_holds_whole_batches() {
     for cut in (0..=len).rev().step_by(97).chain([0, 1, 7, len - 1]) {
         let copied = tempfile::tempdir().unwrap();
         copy(live.path(), copied.path());
-        let file = fs::OpenOptions::new()
-            .write(true)
-            .open(log(copied.path()))
-            .unwrap();
+        let file = fs::OpenOptions::new().write(true).open(log(copied.path())).unwrap();
         file.set_len(cut).unwrap();
         let store = match try_open(copied.path()) {
             Ok(store) => store,
             // A cut before the identity leaves a store that cannot be told from a new one, or none at all.
             Err(error) => panic!("cut at {cut} of {len}: {error}"),
         };
-        let height = store
-            .service_height(Service::Depositor)
-            .unwrap()
-            .map_or(0, EthHeight::get);
+        let height = store.service_height(Service::Depositor).unwrap().map_or(0, EthHeight::get);
         for owner in [1, 2] {
             let outputs = store.utxos_of(primitive(owner), None, 100).unwrap();
             assert_eq!(outputs.len() as u64, height, "cut at {cut} of {len}");
             for (position, _) in outputs {
-                assert!(
-                    store.output_fact(position).unwrap().is_some(),
-                    "cut at {cut} of {len}"
-                );
+                assert!(store.output_fact(position).unwrap().is_some(), "cut at {cut} of {len}");
             }
         }
         seen.insert(height);
@@ -104,8 +89,5 @@ fn damage_before_the_end_of_the_log_is_reported() {
     bytes[middle] ^= 0xff;
     fs::write(&path, bytes).unwrap();
     let error = try_open(copied.path()).unwrap_err();
-    assert!(
-        matches!(error, StoreError::Io { action: "open", .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, StoreError::Io { action: "open", .. }), "{error:?}");
 }

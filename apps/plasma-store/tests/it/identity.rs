@@ -16,24 +16,15 @@ fn refused(identity: StoreIdentity, expected: &str) {
 #[test]
 fn the_store_of_another_node_chain_or_framework_is_refused() {
     refused(
-        StoreIdentity {
-            node: NodeKind::ChildChain,
-            ..IDENTITY
-        },
+        StoreIdentity { node: NodeKind::ChildChain, ..IDENTITY },
         "is of kind watcher, but this node is of kind child-chain",
     );
     refused(
-        StoreIdentity {
-            chain_id: 1,
-            ..IDENTITY
-        },
+        StoreIdentity { chain_id: 1, ..IDENTITY },
         "is of chain 31337, but this node is of chain 1",
     );
     refused(
-        StoreIdentity {
-            plasma_framework: primitive(0xdd),
-            ..IDENTITY
-        },
+        StoreIdentity { plasma_framework: primitive(0xdd), ..IDENTITY },
         "but this node is of framework 0xdddddddddddddddddddddddddddddddddddddddd: choose another data folder",
     );
 }
@@ -51,18 +42,12 @@ fn a_store_in_use_is_refused() {
 fn a_folder_with_something_else_in_it_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("thesis.tex"), "chapter one").unwrap();
-    assert!(matches!(
-        try_open(folder.path()),
-        Err(StoreError::NotAStore { .. })
-    ));
+    assert!(matches!(try_open(folder.path()), Err(StoreError::NotAStore { .. })));
     assert!(matches!(
         try_open(&folder.path().join("thesis.tex")),
         Err(StoreError::NotAStore { .. })
     ));
-    assert_eq!(
-        std::fs::read_to_string(folder.path().join("thesis.tex")).unwrap(),
-        "chapter one"
-    );
+    assert_eq!(std::fs::read_to_string(folder.path().join("thesis.tex")).unwrap(), "chapter one");
 }
 
 #[test]

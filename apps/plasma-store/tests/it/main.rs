@@ -15,11 +15,8 @@ use plasma_core::wire::{
 use plasma_store::{NodeKind, Store, StoreConfig, StoreError, StoreIdentity};
 use std::path::Path;
 
-pub(crate) const IDENTITY: StoreIdentity = StoreIdentity {
-    node: NodeKind::Watcher,
-    chain_id: 31337,
-    plasma_framework: primitive(0xee),
-};
+pub(crate) const IDENTITY: StoreIdentity =
+    StoreIdentity { node: NodeKind::Watcher, chain_id: 31337, plasma_framework: primitive(0xee) };
 
 pub(crate) const fn primitive(byte: u8) -> Address {
     primitive_types::H160([byte; 20])
@@ -34,36 +31,22 @@ pub(crate) fn open(path: &Path) -> Store {
 }
 
 pub(crate) fn pos(blknum: u64, txindex: u32, oindex: u16) -> UtxoPos {
-    UtxoPos::new(
-        Blknum::new(blknum),
-        TxIndex::new(txindex),
-        OutputIndex::new(oindex),
-    )
+    UtxoPos::new(Blknum::new(blknum), TxIndex::new(txindex), OutputIndex::new(oindex))
 }
 
 pub(crate) fn tx_pos(at: UtxoPos) -> TxPos {
-    TxPos {
-        blknum: at.blknum,
-        txindex: at.txindex,
-    }
+    TxPos { blknum: at.blknum, txindex: at.txindex }
 }
 
 pub(crate) fn utxo(amount: u64) -> Utxo {
-    Utxo {
-        output_type: OutputType::Payment,
-        currency: ETH,
-        amount: amount.into(),
-    }
+    Utxo { output_type: OutputType::Payment, currency: ETH, amount: amount.into() }
 }
 
 /// The signed bytes of a transaction with one output per owner.
 pub(crate) fn payment(salt: u64, owners: &[Address]) -> Box<[u8]> {
     let tx = Transaction::Payment(PaymentTx {
         inputs: [InputPointer::from(pos(1, 0, 0))].into_iter().collect(),
-        outputs: owners
-            .iter()
-            .map(|owner| Output::payment(*owner, ETH, U256::from(7)))
-            .collect(),
+        outputs: owners.iter().map(|owner| Output::payment(*owner, ETH, U256::from(7))).collect(),
         metadata: H256::from_low_u64_be(salt),
     });
     tx.encode_signed(&[Signature::from_bytes([1; 65])]).into()
@@ -74,13 +57,6 @@ pub(crate) fn creation(owner: Address, at: UtxoPos, amount: u64) -> Vec<DbUpdate
     let owners = vec![owner; usize::from(at.oindex.get()) + 1];
     vec![
         StateUpdate::PutTransaction(at.blknum, at.txindex, payment(amount, &owners)).into(),
-        StateUpdate::PutUtxo(
-            UtxoKey {
-                owner,
-                position: at,
-            },
-            utxo(amount),
-        )
-        .into(),
+        StateUpdate::PutUtxo(UtxoKey { owner, position: at }, utxo(amount)).into(),
     ]
 }

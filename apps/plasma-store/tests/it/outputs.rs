@@ -10,10 +10,7 @@ const ALICE: u8 = 1;
 const BOB: u8 = 2;
 
 fn key(owner: u8, position: UtxoPos) -> UtxoKey {
-    UtxoKey {
-        owner: primitive(owner),
-        position,
-    }
+    UtxoKey { owner: primitive(owner), position }
 }
 
 fn spend(owner: u8, position: UtxoPos, spender: Spender) -> Vec<DbUpdate> {
@@ -24,9 +21,7 @@ fn spend(owner: u8, position: UtxoPos, spender: Spender) -> Vec<DbUpdate> {
 }
 
 fn commit(store: &Store, updates: impl IntoIterator<Item = Vec<DbUpdate>>) {
-    store
-        .commit(&updates.into_iter().flatten().collect::<Vec<_>>())
-        .unwrap();
+    store.commit(&updates.into_iter().flatten().collect::<Vec<_>>()).unwrap();
 }
 
 #[test]
@@ -69,10 +64,7 @@ fn a_wallets_outputs_are_paged_in_order_and_nobody_elses() {
     let positions: Vec<UtxoPos> = (1..=9).map(|blknum| pos(blknum * 1000, 0, 0)).collect();
     for (index, position) in positions.iter().enumerate() {
         let owner = if index % 3 == 2 { BOB } else { ALICE };
-        commit(
-            &store,
-            [creation(primitive(owner), *position, index as u64 + 1)],
-        );
+        commit(&store, [creation(primitive(owner), *position, index as u64 + 1)]);
     }
     let page = |after, limit| {
         let found = store.utxos_of(primitive(ALICE), after, limit).unwrap();
@@ -81,10 +73,7 @@ fn a_wallets_outputs_are_paged_in_order_and_nobody_elses() {
             .map(|(position, utxo)| (position.blknum.get() / 1000, utxo.amount.low_u64()))
             .collect::<Vec<_>>()
     };
-    assert_eq!(
-        page(None, 100),
-        [(1, 1), (2, 2), (4, 4), (5, 5), (7, 7), (8, 8)]
-    );
+    assert_eq!(page(None, 100), [(1, 1), (2, 2), (4, 4), (5, 5), (7, 7), (8, 8)]);
     assert_eq!(page(None, 2), [(1, 1), (2, 2)]);
     assert_eq!(page(Some(positions[1]), 2), [(4, 4), (5, 5)]);
     assert_eq!(page(Some(positions[7]), 2), []);
@@ -116,10 +105,7 @@ fn opening_reads_no_outputs() {
         size.cache_len + size.write_buffers_len
     };
     let (few, many) = (open_len(1), open_len(200_000));
-    assert!(
-        many < few + (1 << 20),
-        "opening {few} bytes with one output and {many} with many"
-    );
+    assert!(many < few + (1 << 20), "opening {few} bytes with one output and {many} with many");
 }
 
 #[test]
@@ -129,10 +115,7 @@ fn readers_see_whole_batches_while_another_thread_commits() {
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for blknum in 1..=200_u64 {
-                commit(
-                    &store,
-                    [creation(primitive(ALICE), pos(blknum, 0, 0), blknum)],
-                );
+                commit(&store, [creation(primitive(ALICE), pos(blknum, 0, 0), blknum)]);
             }
         });
         while !writer.is_finished() {
@@ -146,11 +129,5 @@ fn readers_see_whole_batches_while_another_thread_commits() {
         }
         writer.join().unwrap();
     });
-    assert_eq!(
-        store
-            .utxos_of(primitive(ALICE), None, usize::MAX)
-            .unwrap()
-            .len(),
-        200
-    );
+    assert_eq!(store.utxos_of(primitive(ALICE), None, usize::MAX).unwrap().len(), 200);
 }

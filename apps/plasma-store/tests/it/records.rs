@@ -42,10 +42,7 @@ fn a_new_store_is_empty() {
     assert_eq!(store.active_standard_exits().unwrap(), []);
     assert_eq!(store.output_fact(pos(1, 0, 0)).unwrap(), None);
     assert_eq!(store.inclusion_proof(tx_pos(pos(1, 0, 0))).unwrap(), None);
-    assert_eq!(
-        store.inclusion_proof(tx_pos(pos(1000, 0, 0))).unwrap(),
-        None
-    );
+    assert_eq!(store.inclusion_proof(tx_pos(pos(1000, 0, 0))).unwrap(), None);
     for service in Service::ALL {
         assert_eq!(store.service_height(*service).unwrap(), None);
     }
@@ -59,10 +56,7 @@ fn single_values_survive_a_restart_and_the_last_one_wins() {
         hash: H256::repeat_byte(3),
         kind: FaultKind::InvalidBlock(code.to_owned()),
     };
-    let withheld = ChainFault {
-        kind: FaultKind::Withheld,
-        ..fault("")
-    };
+    let withheld = ChainFault { kind: FaultKind::Withheld, ..fault("") };
     let store = open(folder.path());
     store
         .commit(&[
@@ -73,9 +67,7 @@ fn single_values_survive_a_restart_and_the_last_one_wins() {
         ])
         .unwrap();
     for (height, service) in (1..).zip(Service::ALL) {
-        store
-            .commit(&[DbUpdate::ServiceHeight(*service, EthHeight::new(height))])
-            .unwrap();
+        store.commit(&[DbUpdate::ServiceHeight(*service, EthHeight::new(height))]).unwrap();
     }
     drop(store);
     let store = open(folder.path());
@@ -83,14 +75,9 @@ fn single_values_survive_a_restart_and_the_last_one_wins() {
     assert_eq!(store.quarantined_up_to().unwrap(), Some(Blknum::new(4000)));
     assert_eq!(store.nonce_offset().unwrap(), Some(-3));
     for (height, service) in (1..).zip(Service::ALL) {
-        assert_eq!(
-            store.service_height(*service).unwrap(),
-            Some(EthHeight::new(height))
-        );
+        assert_eq!(store.service_height(*service).unwrap(), Some(EthHeight::new(height)));
     }
-    store
-        .commit(&[BlockGetterUpdate::PutFault(withheld.clone()).into()])
-        .unwrap();
+    store.commit(&[BlockGetterUpdate::PutFault(withheld.clone()).into()]).unwrap();
     assert_eq!(store.fault().unwrap(), Some(withheld));
 }
 
@@ -111,10 +98,7 @@ fn blocks_are_found_by_number_and_by_hash() {
     store.commit(&puts).unwrap();
     assert_eq!(store.block_header(Blknum::new(2000)).unwrap(), Some(second));
     assert_eq!(store.block_header(Blknum::new(1500)).unwrap(), None);
-    assert_eq!(
-        store.block_by_hash(H256::repeat_byte(2)).unwrap(),
-        Some(second)
-    );
+    assert_eq!(store.block_by_hash(H256::repeat_byte(2)).unwrap(), Some(second));
     assert_eq!(
         store.block_by_hash(H256::repeat_byte(1)).unwrap(),
         Some(twin),
@@ -122,10 +106,7 @@ fn blocks_are_found_by_number_and_by_hash() {
     );
     assert_eq!(store.block_by_hash(H256::repeat_byte(9)).unwrap(), None);
     assert_eq!(store.newest_block().unwrap(), Some(twin));
-    assert_eq!(
-        store.block_headers(Blknum::new(1001), 10).unwrap(),
-        [second, twin]
-    );
+    assert_eq!(store.block_headers(Blknum::new(1001), 10).unwrap(), [second, twin]);
     assert_eq!(store.block_headers(Blknum::new(0), 1).unwrap(), [first]);
 }
 
@@ -133,19 +114,12 @@ fn blocks_are_found_by_number_and_by_hash() {
 fn every_transaction_of_a_block_is_proven_from_its_neighbours() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    let transactions: Vec<Box<[u8]>> = (0..600)
-        .map(|salt| payment(salt, &[primitive(1)]))
-        .collect();
-    let leaves = transactions
-        .iter()
-        .map(|bytes| SignedTx::decode(bytes).unwrap().leaf());
+    let transactions: Vec<Box<[u8]>> =
+        (0..600).map(|salt| payment(salt, &[primitive(1)])).collect();
+    let leaves = transactions.iter().map(|bytes| SignedTx::decode(bytes).unwrap().leaf());
     let tree = MerkleBuilder::from_leaves(leaves.clone()).unwrap();
     let number = Blknum::new(1000);
-    let header = BlockHeader {
-        number,
-        hash: tree.root(),
-        tx_count: 600,
-    };
+    let header = BlockHeader { number, hash: tree.root(), tx_count: 600 };
     let mut updates: Vec<DbUpdate> =
         vec![StateUpdate::PutBlock(header, tree.subtree_roots()).into()];
     for (txindex, bytes) in (0..).zip(&transactions) {
@@ -157,50 +131,24 @@ fn every_transaction_of_a_block_is_proven_from_its_neighbours() {
     store.commit(&updates).unwrap();
 
     for (txindex, leaf) in (0..).zip(leaves).step_by(37) {
-        let proof = store
-            .inclusion_proof(tx_pos(pos(1000, txindex, 0)))
-            .unwrap()
-            .unwrap();
+        let proof = store.inclusion_proof(tx_pos(pos(1000, txindex, 0))).unwrap().unwrap();
         assert!(proof.verify(leaf, txindex, header.hash), "{txindex}");
     }
-    assert_eq!(
-        store.inclusion_proof(tx_pos(pos(1000, 600, 0))).unwrap(),
-        None
-    );
-    assert_eq!(
-        store
-            .inclusion_proof(tx_pos(pos(1000, u32::MAX, 0)))
-            .unwrap(),
-        None
-    );
-    assert_eq!(
-        store.transactions(number, 0, u32::MAX).unwrap(),
-        transactions
-    );
-    assert_eq!(
-        store.transactions(number, 598, 5).unwrap(),
-        transactions[598..]
-    );
-    assert_eq!(
-        store.transactions(number, 2, 3).unwrap(),
-        transactions[2..5]
-    );
+    assert_eq!(store.inclusion_proof(tx_pos(pos(1000, 600, 0))).unwrap(), None);
+    assert_eq!(store.inclusion_proof(tx_pos(pos(1000, u32::MAX, 0))).unwrap(), None);
+    assert_eq!(store.transactions(number, 0, u32::MAX).unwrap(), transactions);
+    assert_eq!(store.transactions(number, 598, 5).unwrap(), transactions[598..]);
+    assert_eq!(store.transactions(number, 2, 3).unwrap(), transactions[2..5]);
 
     let deposit =
         SignedTx::decode(&store.transaction(tx_pos(pos(1001, 0, 0))).unwrap().unwrap()).unwrap();
     let root = MerkleBuilder::from_leaves([deposit.leaf()]).unwrap().root();
-    let proof = store
-        .inclusion_proof(tx_pos(pos(1001, 0, 0)))
-        .unwrap()
-        .unwrap();
+    let proof = store.inclusion_proof(tx_pos(pos(1001, 0, 0))).unwrap().unwrap();
     assert!(
         proof.verify(deposit.leaf(), 0, root),
         "a deposit is the only transaction of its block"
     );
-    assert_eq!(
-        store.inclusion_proof(tx_pos(pos(1001, 1, 0))).unwrap(),
-        None
-    );
+    assert_eq!(store.inclusion_proof(tx_pos(pos(1001, 1, 0))).unwrap(), None);
 }
 
 #[test]
@@ -211,33 +159,14 @@ fn exits_are_found_by_output_and_id_and_only_active_ones_are_restored() {
     let stolen = exit(StandardExitPhase::FinalizedInvalid, 2000, 2);
     let challenged = exit(StandardExitPhase::Challenged, 3000, 3);
     let paid = exit(StandardExitPhase::Finalized, 4000, 4);
-    store
-        .commit(&[put(&active), put(&stolen), put(&challenged), put(&paid)])
-        .unwrap();
-    assert_eq!(
-        store.active_standard_exits().unwrap(),
-        [active.clone(), stolen.clone()]
-    );
+    store.commit(&[put(&active), put(&stolen), put(&challenged), put(&paid)]).unwrap();
+    assert_eq!(store.active_standard_exits().unwrap(), [active.clone(), stolen.clone()]);
     for exit in [&active, &stolen, &challenged, &paid] {
-        assert_eq!(
-            store.standard_exit(exit.position).unwrap().as_ref(),
-            Some(exit)
-        );
-        assert_eq!(
-            store.standard_exit_by_id(exit.exit_id).unwrap().as_ref(),
-            Some(exit)
-        );
+        assert_eq!(store.standard_exit(exit.position).unwrap().as_ref(), Some(exit));
+        assert_eq!(store.standard_exit_by_id(exit.exit_id).unwrap().as_ref(), Some(exit));
     }
-    assert_eq!(
-        store
-            .standard_exit_by_id(ExitId::from_bytes([9; 20]))
-            .unwrap(),
-        None
-    );
-    let closed = StandardExit {
-        phase: StandardExitPhase::Finalized,
-        ..active.clone()
-    };
+    assert_eq!(store.standard_exit_by_id(ExitId::from_bytes([9; 20])).unwrap(), None);
+    let closed = StandardExit { phase: StandardExitPhase::Finalized, ..active.clone() };
     store.commit(&[put(&closed)]).unwrap();
     assert_eq!(store.active_standard_exits().unwrap(), [stolen]);
     assert_eq!(store.standard_exit(active.position).unwrap(), Some(closed));
@@ -247,10 +176,7 @@ fn exits_are_found_by_output_and_id_and_only_active_ones_are_restored() {
 fn quarantined_spends_are_found_by_owner_and_output() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    let key = |owner, blknum| UtxoKey {
-        owner: primitive(owner),
-        position: pos(blknum, 0, 0),
-    };
+    let key = |owner, blknum| UtxoKey { owner: primitive(owner), position: pos(blknum, 0, 0) };
     let spend = |owner, blknum, salt| {
         DbUpdate::from(BlockGetterUpdate::PutQuarantinedSpend(
             key(owner, blknum),
@@ -266,19 +192,13 @@ fn quarantined_spends_are_found_by_owner_and_output() {
             spend(1, 20, 5),
         ])
         .unwrap();
-    assert_eq!(
-        store.quarantined_spend(key(1, 20)).unwrap(),
-        Some(payment(5, &[primitive(1)]))
-    );
+    assert_eq!(store.quarantined_spend(key(1, 20)).unwrap(), Some(payment(5, &[primitive(1)])));
     assert_eq!(store.quarantined_spend(key(2, 10)).unwrap(), None);
     let of = |first, last, limit| {
         let found = store
             .quarantined_spends_of(primitive(1), pos(first, 0, 0), pos(last, 0, 0), limit)
             .unwrap();
-        found
-            .into_iter()
-            .map(|position| position.blknum.get())
-            .collect::<Vec<_>>()
+        found.into_iter().map(|position| position.blknum.get()).collect::<Vec<_>>()
     };
     assert_eq!(of(0, 100, 10), [10, 20, 30]);
     assert_eq!(of(10, 20, 10), [10, 20]);

@@ -43,11 +43,8 @@ fn a_refused_block_is_a_fault_and_the_ledger_stops_before_it() {
     assert_eq!(universe.start(0), [1000, 2000, 3000]);
     let error = RecoverTxError::DuplicateInputs;
     let txindex = crate::wire::TxIndex::new(0);
-    let answer = universe.answer(
-        2000,
-        refused(2000, BlockFault::Transaction { txindex, error }),
-        0,
-    );
+    let answer =
+        universe.answer(2000, refused(2000, BlockFault::Transaction { txindex, error }), 0);
     let fault = ChainFault {
         blknum: Blknum::new(2000),
         hash: block(2000).id().hash,
@@ -58,21 +55,10 @@ fn a_refused_block_is_a_fault_and_the_ledger_stops_before_it() {
     assert_eq!(universe.getter.byzantine_event(), Some((&fault).into()));
     universe.deliver(1000);
     universe.deliver(3000);
-    assert_eq!(
-        universe.apply(6),
-        [1000],
-        "blocks before the fault are still applied"
-    );
-    assert_eq!(
-        universe.getter.synced_height(),
-        eth(6),
-        "and the height moves on"
-    );
+    assert_eq!(universe.apply(6), [1000], "blocks before the fault are still applied");
+    assert_eq!(universe.getter.synced_height(), eth(6), "and the height moves on");
     assert_eq!(universe.quarantine(), [2000, 3000]);
-    assert!(
-        universe.knows_evidence_of(2000),
-        "also of the refused block"
-    );
+    assert!(universe.knows_evidence_of(2000), "also of the refused block");
     assert!(universe.knows_evidence_of(3000));
 }
 
@@ -87,16 +73,10 @@ fn a_block_that_fails_to_execute_is_a_fault() {
     let error = crate::state::ExecError::AmountsDoNotAddUp;
     let txindex = crate::wire::TxIndex::new(0);
     let mut updates = Vec::new();
-    let fault = universe.getter.on_invalid(
-        block,
-        BlockFault::Execution { txindex, error },
-        &mut updates,
-    );
+    let fault =
+        universe.getter.on_invalid(block, BlockFault::Execution { txindex, error }, &mut updates);
     let kind = FaultKind::InvalidBlock("tx_execution".to_owned());
-    assert_eq!(
-        fault.map(|fault| (fault.blknum.get(), fault.kind)),
-        Some((1000, kind))
-    );
+    assert_eq!(fault.map(|fault| (fault.blknum.get(), fault.kind)), Some((1000, kind)));
     universe.commit(updates);
     assert_eq!(universe.apply(2), NOTHING);
     assert_eq!(universe.getter.last_applied(), Blknum::default());
@@ -110,34 +90,11 @@ fn only_an_earlier_fault_replaces_a_fault() {
     universe.scan(3);
     universe.start(0);
     let refuse = |blknum| refused(blknum, BlockFault::IncorrectHash);
-    assert!(matches!(
-        universe.answer(2000, refuse(2000), 0),
-        Downloaded::Fault(_)
-    ));
-    assert!(matches!(
-        universe.answer(3000, refuse(3000), 0),
-        Downloaded::RetryAtMs(_)
-    ));
-    assert_eq!(
-        universe
-            .record
-            .fault
-            .as_ref()
-            .map(|fault| fault.blknum.get()),
-        Some(2000)
-    );
-    assert!(matches!(
-        universe.answer(1000, refuse(1000), 0),
-        Downloaded::Fault(_)
-    ));
-    assert_eq!(
-        universe
-            .record
-            .fault
-            .as_ref()
-            .map(|fault| fault.blknum.get()),
-        Some(1000)
-    );
+    assert!(matches!(universe.answer(2000, refuse(2000), 0), Downloaded::Fault(_)));
+    assert!(matches!(universe.answer(3000, refuse(3000), 0), Downloaded::RetryAtMs(_)));
+    assert_eq!(universe.record.fault.as_ref().map(|fault| fault.blknum.get()), Some(2000));
+    assert!(matches!(universe.answer(1000, refuse(1000), 0), Downloaded::Fault(_)));
+    assert_eq!(universe.record.fault.as_ref().map(|fault| fault.blknum.get()), Some(1000));
 }
 
 #[test]
@@ -145,23 +102,13 @@ fn an_unavailable_block_is_withheld_when_its_time_is_up() {
     let mut universe = Universe::with_blocks(2);
     universe.scan(2);
     assert_eq!(universe.start(500), [1000, 2000]);
-    assert_eq!(
-        universe.answer(1000, UNAVAILABLE, 1_000),
-        Downloaded::RetryAtMs(2_000)
-    );
+    assert_eq!(universe.answer(1000, UNAVAILABLE, 1_000), Downloaded::RetryAtMs(2_000));
     universe.deliver(2000);
     assert_eq!(universe.start(1_999), NOTHING);
     assert_eq!(universe.start(2_000), [1000]);
-    assert_eq!(
-        universe.answer(1000, UNAVAILABLE, 3_000),
-        Downloaded::RetryAtMs(5_000),
-        "longer"
-    );
+    assert_eq!(universe.answer(1000, UNAVAILABLE, 3_000), Downloaded::RetryAtMs(5_000), "longer");
     assert_eq!(universe.start(5_000), [1000]);
-    assert_eq!(
-        universe.answer(1000, UNAVAILABLE, 5_000),
-        Downloaded::RetryAtMs(9_000)
-    );
+    assert_eq!(universe.answer(1000, UNAVAILABLE, 5_000), Downloaded::RetryAtMs(9_000));
     assert_eq!(universe.start(9_000), [1000]);
     assert_eq!(universe.on_time(10_999), None);
     // An attempt is running, and it does not delay the verdict.
@@ -232,11 +179,7 @@ fn a_withheld_block_that_appears_later_is_evidence_only() {
     universe.deliver(3000);
     assert!(universe.on_time(10_000).is_some());
     assert_eq!(universe.apply(3), NOTHING);
-    assert_eq!(
-        universe.getter.synced_height(),
-        eth(3),
-        "nobody waits for a withheld block"
-    );
+    assert_eq!(universe.getter.synced_height(), eth(3), "nobody waits for a withheld block");
     assert_eq!(universe.quarantine(), [2000, 3000]);
     assert_eq!(
         universe.record.quarantined_up_to,
@@ -269,11 +212,7 @@ fn a_wrong_answer_is_searched_once_and_the_right_one_is_still_asked_for() {
     universe.scan(1);
     universe.start(0);
     universe.answer(1000, refused(1000, BlockFault::IncorrectHash), 0);
-    assert_eq!(
-        universe.start(1_000),
-        NOTHING,
-        "not before the first one was searched"
-    );
+    assert_eq!(universe.start(1_000), NOTHING, "not before the first one was searched");
     assert_eq!(universe.quarantine(), [1000]);
     assert_eq!(universe.start(1_000), [1000]);
     universe.answer(1000, refused(1000, BlockFault::IncorrectHash), 1_000);
@@ -297,18 +236,10 @@ fn evidence_that_no_contract_could_read_is_not_kept() {
         let id = block(1000).id();
         let transactions = transactions.to_vec();
         let fault = BlockFault::IncorrectHash;
-        let refused = Box::new(RefusedBlock {
-            id,
-            fault,
-            transactions,
-        });
+        let refused = Box::new(RefusedBlock { id, fault, transactions });
         universe.answer(1000, DownloadOutcome::Answered(Err(refused)), 0);
         assert_eq!(universe.quarantine(), [1000]);
-        universe
-            .evidence
-            .into_iter()
-            .map(|key| key.position)
-            .collect::<Vec<_>>()
+        universe.evidence.into_iter().map(|key| key.position).collect::<Vec<_>>()
     };
     assert_eq!(evidence_of(&[useless]), []);
     assert_eq!(evidence_of(&[useful]), [pos(2, 0, 0), pos(3, 0, 1)]);
@@ -326,9 +257,7 @@ fn missing_blocks_of_the_quarantine_are_bounded() {
         ..BlockGetterRecord::default()
     };
     let mut universe = Universe::with(record);
-    universe
-        .getter
-        .on_next_child_block(Blknum::new((count + 1) * 1000));
+    universe.getter.on_next_child_block(Blknum::new((count + 1) * 1000));
     let mut asked = 0;
     loop {
         let started = universe.start(0);
@@ -336,9 +265,7 @@ fn missing_blocks_of_the_quarantine_are_bounded() {
             break;
         }
         asked += started.len();
-        started
-            .iter()
-            .for_each(|blknum| drop(universe.answer(*blknum, UNAVAILABLE, 0)));
+        started.iter().for_each(|blknum| drop(universe.answer(*blknum, UNAVAILABLE, 0)));
     }
     assert_eq!(asked, MISSING_MAX + 10, "new ones come before retries");
     let waiting = universe.getter.attempts.failing(..).count();

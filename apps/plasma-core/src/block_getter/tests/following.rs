@@ -12,11 +12,7 @@ fn downloads_are_limited_by_slots_and_by_blocks_in_memory() {
     assert_eq!(universe.start(0), [4000]);
     assert_eq!(universe.deliver(3000), Downloaded::Kept);
     assert_eq!(universe.deliver(4000), Downloaded::Kept);
-    assert_eq!(
-        universe.start(0),
-        [5000],
-        "no further than five blocks ahead of the ledger"
-    );
+    assert_eq!(universe.start(0), [5000], "no further than five blocks ahead of the ledger");
     assert_eq!(universe.deliver(5000), Downloaded::Kept);
     assert_eq!(universe.start(0), NOTHING);
     assert_eq!(universe.getter.unapplied(), 4);
@@ -29,31 +25,20 @@ fn downloads_are_limited_by_slots_and_by_blocks_in_memory() {
 fn each_download_names_the_root_that_was_submitted() {
     let mut universe = Universe::with_blocks(1);
     universe.scan(1);
-    let download = Download {
-        blknum: Blknum::new(1000),
-        hash: Some(block(1000).id().hash),
-    };
+    let download = Download { blknum: Blknum::new(1000), hash: Some(block(1000).id().hash) };
     assert_eq!(universe.getter.start_downloads(0), [download]);
 }
 
 #[test]
 fn answers_nobody_asked_for_are_ignored() {
     let mut universe = Universe::with_blocks(2);
-    assert_eq!(
-        universe.deliver(1000),
-        Downloaded::Ignored,
-        "never asked for"
-    );
+    assert_eq!(universe.deliver(1000), Downloaded::Ignored, "never asked for");
     universe.scan(2);
     universe.start(0);
     assert_eq!(universe.deliver(1000), Downloaded::Kept);
     assert_eq!(universe.deliver(1000), Downloaded::Ignored, "a second time");
     let other = DownloadOutcome::Answered(Ok(block(1000)));
-    assert_eq!(
-        universe.answer(2000, other, 0),
-        Downloaded::Ignored,
-        "another block"
-    );
+    assert_eq!(universe.answer(2000, other, 0), Downloaded::Ignored, "another block");
     assert_eq!(universe.apply(2), [1000]);
     assert_eq!(universe.start(0), [2000], "asked for again");
 }
@@ -69,11 +54,7 @@ fn blocks_reach_the_ledger_in_order_and_not_before_their_height() {
     universe.deliver(2000);
     universe.deliver(3000);
     assert_eq!(universe.apply(10), NOTHING, "the first one is missing");
-    assert_eq!(
-        universe.getter.synced_height(),
-        eth(4),
-        "everything before it is done"
-    );
+    assert_eq!(universe.getter.synced_height(), eth(4), "everything before it is done");
     universe.deliver(1000);
     assert_eq!(universe.apply(4), NOTHING, "not yet allowed");
     assert_eq!(universe.apply(7), [1000, 2000]);
@@ -108,11 +89,7 @@ fn only_one_block_at_a_time_is_given_out() {
     universe.deliver(2000);
     assert!(universe.getter.next_block(eth(2), eth(2)).is_some());
     assert_eq!(universe.getter.next_block(eth(2), eth(2)), None);
-    assert_eq!(
-        universe.start(0),
-        NOTHING,
-        "it is not downloaded again meanwhile"
-    );
+    assert_eq!(universe.start(0), NOTHING, "it is not downloaded again meanwhile");
     universe.getter.on_applied(eth(2), &mut Vec::new());
     assert!(universe.getter.next_block(eth(2), eth(2)).is_some());
 }
@@ -134,11 +111,7 @@ fn a_restart_goes_on_where_the_commits_ended() {
     let mut universe = universe.restarted();
     assert_eq!(universe.getter.scan_range(eth(3)), Some(eth(0)..=eth(3)));
     let (asked, _) = universe.scan(3);
-    assert_eq!(
-        asked,
-        [1000, 2000, 3000],
-        "roots of the ledger's blocks are checked again"
-    );
+    assert_eq!(asked, [1000, 2000, 3000], "roots of the ledger's blocks are checked again");
     assert_eq!(universe.start(0), [3000]);
 }
 
@@ -151,11 +124,7 @@ fn roots_are_read_once_while_history_stands() {
     universe.sync(4);
     assert_eq!(universe.scan(5).0, NOTHING, "also those of applied blocks");
     universe.branch = 1;
-    assert_eq!(
-        universe.scan(6).0,
-        [1000, 2000, 3000, 4000],
-        "another branch"
-    );
+    assert_eq!(universe.scan(6).0, [1000, 2000, 3000, 4000], "another branch");
 }
 
 /// Protocol 10.7: what a reorganisation of the root chain may do to submissions without any harm.
@@ -163,19 +132,12 @@ fn roots_are_read_once_while_history_stands() {
 fn submissions_may_move_and_hide() {
     type Move = fn(&mut Universe);
     let moves: [(&str, Move); 6] = [
-        (
-            "an unapplied block turns up at a height that was read",
-            |u| u.submit(3000, 6),
-        ),
+        ("an unapplied block turns up at a height that was read", |u| u.submit(3000, 6)),
         ("an applied block moves up", |u| u.submitted[1].1 = 9),
         ("an applied block moves down", |u| u.submitted[1].1 = 1),
-        ("an applied block vanishes", |u| {
-            u.submitted.retain(|s| s.0 != 2000)
-        }),
+        ("an applied block vanishes", |u| u.submitted.retain(|s| s.0 != 2000)),
         ("all applied blocks vanish", |u| u.submitted.clear()),
-        ("applied blocks share a height", |u| {
-            u.submitted.iter_mut().for_each(|s| s.1 = 7)
-        }),
+        ("applied blocks share a height", |u| u.submitted.iter_mut().for_each(|s| s.1 = 7)),
     ];
     for (description, change) in moves {
         let mut universe = Universe::with_blocks(2);
@@ -184,19 +146,11 @@ fn submissions_may_move_and_hide() {
         universe.branch = 1;
         change(&mut universe);
         universe.submitted.retain(|(blknum, _, _)| *blknum <= 3000);
-        if universe
-            .submitted
-            .iter()
-            .all(|(blknum, _, _)| *blknum != 3000)
-        {
+        if universe.submitted.iter().all(|(blknum, _, _)| *blknum != 3000) {
             universe.submit(3000, 10);
         }
         universe.sync(11);
-        assert_eq!(
-            universe.getter.last_applied(),
-            Blknum::new(3000),
-            "{description}"
-        );
+        assert_eq!(universe.getter.last_applied(), Blknum::new(3000), "{description}");
         assert_eq!(universe.getter.synced_height(), eth(11), "{description}");
         assert_eq!(universe.getter.fault(), None, "{description}");
     }
@@ -211,11 +165,7 @@ fn a_block_that_was_replaced_before_it_was_applied_is_downloaded_again() {
     universe.branch = 1;
     universe.submitted[0].2 = other_block(1000).id().hash;
     universe.scan(2);
-    assert_eq!(
-        universe.apply(2),
-        NOTHING,
-        "its root is no longer on the root chain"
-    );
+    assert_eq!(universe.apply(2), NOTHING, "its root is no longer on the root chain");
     assert_eq!(universe.start(0), [1000]);
     let outcome = DownloadOutcome::Answered(Ok(other_block(1000)));
     assert_eq!(universe.answer(1000, outcome, 0), Downloaded::Kept);
@@ -247,9 +197,7 @@ fn a_height_without_a_root_is_read_again() {
     let range = universe.getter.scan_range(eth(3)).unwrap();
     let mut facts = SubmissionFacts::default();
     facts.roots.insert(Blknum::new(1000), block(1000).id().hash);
-    universe
-        .getter
-        .on_submissions(&range, &event, &facts, &mut Vec::new());
+    universe.getter.on_submissions(&range, &event, &facts, &mut Vec::new());
     universe.apply(3);
     assert_eq!(universe.getter.synced_height(), eth(0));
     universe.sync(3);
@@ -276,11 +224,7 @@ fn a_block_waits_for_the_deposits_it_may_spend() {
     let block = next(&mut universe, 1).expect("the deposits are there");
     let fault = universe.getter.on_invalid(block, fault, &mut updates);
     let kind = FaultKind::InvalidBlock("tx_execution".to_owned());
-    assert_eq!(
-        fault.map(|fault| fault.kind),
-        Some(kind),
-        "now it is a theft"
-    );
+    assert_eq!(fault.map(|fault| fault.kind), Some(kind), "now it is a theft");
 }
 
 #[test]

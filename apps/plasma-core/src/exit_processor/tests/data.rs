@@ -12,25 +12,15 @@ fn exit_of(position: UtxoPos) -> StandardExit {
 
 fn fact_with(bytes: &[u8], is_in_ledger: bool) -> ExitFact {
     let bytes = Some(bytes.into());
-    let (spent_by, quarantined) = if is_in_ledger {
-        (bytes, None)
-    } else {
-        (None, bytes)
-    };
-    ExitFact {
-        output: None,
-        spent_by,
-        quarantined,
-    }
+    let (spent_by, quarantined) = if is_in_ledger { (bytes, None) } else { (None, bytes) };
+    ExitFact { output: None, spent_by, quarantined }
 }
 
 /// Spends these outputs with the signatures of these keys.
 fn spend(inputs: &[UtxoPos], signers: &[u8]) -> (PaymentTx, Vec<Signature>) {
     let payment = PaymentTx {
         inputs: inputs.iter().copied().map(Into::into).collect(),
-        outputs: [Output::payment(bob(), ETH, U256::from(1))]
-            .into_iter()
-            .collect(),
+        outputs: [Output::payment(bob(), ETH, U256::from(1))].into_iter().collect(),
         metadata: H256::zero(),
     };
     let digest = domain().sign_hash(&payment);
@@ -45,11 +35,7 @@ fn a_challenge_shows_the_input_and_the_signature_of_the_owner() {
         (vec![P], vec![1], 0),
         (vec![other, P], vec![2, 1], 1),
         (vec![P, other, pos(11, 0, 0)], vec![1, 2, 2], 0),
-        (
-            vec![other, pos(11, 0, 0), pos(12, 0, 0), P],
-            vec![2, 1, 3, 1],
-            3,
-        ),
+        (vec![other, pos(11, 0, 0), pos(12, 0, 0), P], vec![2, 1, 3, 1], 3),
     ] {
         for is_in_ledger in [true, false] {
             let (payment, signatures) = spend(&inputs, &signers);
@@ -93,29 +79,13 @@ fn without_a_spend_by_the_owner_there_is_no_challenge() {
     check(None, &nothing, "challenge:exit_not_found");
     check(Some(&exit), &nothing, "challenge:utxo_not_spent");
     let other = alice_spends(pos(9, 0, 0));
-    check(
-        Some(&exit),
-        &fact_with(other.signed_bytes(), true),
-        "challenge:utxo_not_spent",
-    );
+    check(Some(&exit), &fact_with(other.signed_bytes(), true), "challenge:utxo_not_spent");
     let of_mallory = mallory_spends(P);
-    check(
-        Some(&exit),
-        &fact_with(of_mallory.signed_bytes(), false),
-        "challenge:utxo_not_spent",
-    );
-    check(
-        Some(&exit),
-        &fact_with(b"garbage", true),
-        "challenge:utxo_not_spent",
-    );
+    check(Some(&exit), &fact_with(of_mallory.signed_bytes(), false), "challenge:utxo_not_spent");
+    check(Some(&exit), &fact_with(b"garbage", true), "challenge:utxo_not_spent");
     let claim = Transaction::fee_claim(Blknum::new(1000), bob(), ETH, U256::one());
     let claim = claim.encode_signed(&[]);
-    check(
-        Some(&exit),
-        &fact_with(&claim, true),
-        "challenge:utxo_not_spent",
-    );
+    check(Some(&exit), &fact_with(&claim, true), "challenge:utxo_not_spent");
 }
 
 #[test]
@@ -131,11 +101,7 @@ fn exit_data_is_given_for_what_can_leave_and_nothing_else() {
     let signed = creating_tx().encode_signed(&[]);
     let leaf = SignedTx::decode(&signed).unwrap().leaf();
     let proof = InclusionProof::from_leaves(0, &[leaf]).unwrap();
-    let utxo = Utxo {
-        output_type: OutputType::Payment,
-        currency: ETH,
-        amount: U256::from(10),
-    };
+    let utxo = Utxo { output_type: OutputType::Payment, currency: ETH, amount: U256::from(10) };
     let good = ExitDataFacts {
         output: Some(OutputFact::Unspent(alice(), utxo)),
         is_spent_in_quarantine: false,
@@ -164,11 +130,7 @@ fn exit_data_is_given_for_what_can_leave_and_nothing_else() {
 
 #[test]
 fn exitable_outputs_are_unspent_and_not_leaving() {
-    let utxo = Utxo {
-        output_type: OutputType::Payment,
-        currency: ETH,
-        amount: U256::from(10),
-    };
+    let utxo = Utxo { output_type: OutputType::Payment, currency: ETH, amount: U256::from(10) };
     let (free, exiting, spent_later, challenged_exit) =
         (pos(1, 0, 0), pos(2, 0, 0), pos(3, 0, 0), pos(4, 0, 0));
     let mut universe = Universe::new();

@@ -26,16 +26,8 @@ fn check(description: &str, events: &[EthEvent], expected: StandardExitPhase) {
             }
             assert_eq!(universe.phase(P), expected, "{description}: {batches:?}");
             let active = universe.processor.active_exit(P).map(|exit| exit.phase);
-            assert_eq!(
-                active,
-                expected.is_active().then_some(expected),
-                "{description}"
-            );
-            assert_eq!(
-                universe.events().is_empty(),
-                !expected.is_active(),
-                "{description}"
-            );
+            assert_eq!(active, expected.is_active().then_some(expected), "{description}");
+            assert_eq!(universe.events().is_empty(), !expected.is_active(), "{description}");
         }
     }
 }
@@ -43,26 +35,10 @@ fn check(description: &str, events: &[EthEvent], expected: StandardExitPhase) {
 #[test]
 fn challenges_close_the_exit_they_were_made_against() {
     check("started", &[started(P, 50)], Active);
-    check(
-        "challenged",
-        &[started(P, 50), challenged(P, 55)],
-        Challenged,
-    );
-    check(
-        "challenged in the same block",
-        &[started(P, 50), challenged(P, 50)],
-        Challenged,
-    );
-    check(
-        "a challenge of an earlier start",
-        &[started(P, 50), challenged(P, 49)],
-        Active,
-    );
-    check(
-        "a challenge of something else",
-        &[started(P, 50), challenged(pos(9, 0, 0), 55)],
-        Active,
-    );
+    check("challenged", &[started(P, 50), challenged(P, 55)], Challenged);
+    check("challenged in the same block", &[started(P, 50), challenged(P, 50)], Challenged);
+    check("a challenge of an earlier start", &[started(P, 50), challenged(P, 49)], Active);
+    check("a challenge of something else", &[started(P, 50), challenged(pos(9, 0, 0), 55)], Active);
     let again = [started(P, 50), challenged(P, 55), started(P, 90)];
     check("omitted and started again", &again, Active);
     let and_again = [&again[..], &[challenged(P, 95)]].concat();
@@ -74,11 +50,7 @@ fn a_start_in_the_block_of_its_omission_is_a_new_one() {
     let (first, mut again) = (started(P, 50), started(P, 90));
     again.log_index = 8;
     let challenge = challenged(P, 90);
-    check(
-        "challenged, omitted and started in one block",
-        &[first, challenge, again],
-        Active,
-    );
+    check("challenged, omitted and started in one block", &[first, challenge, again], Active);
 }
 
 #[test]
@@ -113,25 +85,14 @@ fn a_valid_exit_that_is_paid_is_closed() {
     universe.see(&[started(P, 50)]);
     let paid = universe.see_paid(&[finalized(P, 90)], true);
     let exit_id = exit_id(P);
-    let expected = [Exiting {
-        position: P,
-        exit_id,
-    }];
+    let expected = [Exiting { position: P, exit_id }];
     assert_eq!(paid.exiting, expected);
     assert_eq!(paid.unknown, []);
     assert_eq!(universe.phase(P), Finalized);
     assert_eq!(universe.events(), []);
-    assert_eq!(
-        universe.see_paid(&[finalized(P, 90)], true),
-        PaidExits::default(),
-        "once"
-    );
+    assert_eq!(universe.see_paid(&[finalized(P, 90)], true), PaidExits::default(), "once");
     universe.restart();
-    assert_eq!(
-        universe.see_paid(&[finalized(P, 90)], true),
-        PaidExits::default(),
-        "for ever"
-    );
+    assert_eq!(universe.see_paid(&[finalized(P, 90)], true), PaidExits::default(), "for ever");
     universe.see(&[started(P, 50)]);
     assert_eq!(universe.phase(P), Finalized, "its start is read again");
     assert_eq!(universe.events(), []);
@@ -148,10 +109,7 @@ fn an_invalid_exit_that_is_paid_is_an_alarm_for_ever() {
     let expected = [("unchallenged_exit", P, Some(alice_spends(P).hash()))];
     assert_eq!(universe.events(), expected, "no challenge helps any more");
     universe.see(&[started(P, 50), challenged(P, 58)]);
-    assert_eq!(
-        universe.see_paid(&[finalized(P, 56)], false),
-        PaidExits::default()
-    );
+    assert_eq!(universe.see_paid(&[finalized(P, 56)], false), PaidExits::default());
     universe.restart();
     assert_eq!(universe.events(), expected);
 }

@@ -47,18 +47,8 @@ fn exits_are_judged_by_what_became_of_their_output() {
         check("unspent", position, Universe::unspent, None);
         let spent: fn(&mut Universe, UtxoPos) = |u, p| u.spent(p, &alice_spends(p));
         check("spent", position, spent, Some(Some(alice_spends(position))));
-        check(
-            "taken by its exit",
-            position,
-            |u, p| u.exited(p, exit_id(p)),
-            None,
-        );
-        check(
-            "taken by another exit",
-            position,
-            |u, p| u.exited(p, exit_id(pos(7, 0, 0))),
-            None,
-        );
+        check("taken by its exit", position, |u, p| u.exited(p, exit_id(p)), None);
+        check("taken by another exit", position, |u, p| u.exited(p, exit_id(pos(7, 0, 0))), None);
     }
     check("never was", output, |_, _| {}, Some(None));
     check("a deposit that is not known yet", deposit, |_, _| {}, None);
@@ -84,10 +74,7 @@ fn the_event_has_the_documented_facts() {
         scheduled_finalization_time_s: 7_777,
         spending_txhash: Some(alice_spends(position).hash()),
     });
-    assert_eq!(
-        universe.processor.byzantine_events(universe.heights()),
-        [expected]
-    );
+    assert_eq!(universe.processor.byzantine_events(universe.heights()), [expected]);
 }
 
 #[test]
@@ -117,49 +104,15 @@ fn an_exit_whose_parts_do_not_fit_is_invalid() {
     let good = creating_tx().encode_unsigned();
     let cases: [(&str, UtxoPos, Vec<u8>, Address, ExitId); 6] = [
         ("no bytes", position, vec![], alice(), exit_id(position)),
-        (
-            "no transaction",
-            position,
-            vec![0xc1, 0x01],
-            alice(),
-            exit_id(position),
-        ),
-        (
-            "cut short",
-            position,
-            good[..40].to_vec(),
-            alice(),
-            exit_id(position),
-        ),
-        (
-            "no such output",
-            pos(3000, 1, 4),
-            good.clone(),
-            alice(),
-            exit_id(pos(3000, 1, 4)),
-        ),
-        (
-            "another owner",
-            position,
-            good.clone(),
-            bob(),
-            exit_id(position),
-        ),
-        (
-            "another id",
-            position,
-            good,
-            alice(),
-            ExitId::from_bytes([9; 20]),
-        ),
+        ("no transaction", position, vec![0xc1, 0x01], alice(), exit_id(position)),
+        ("cut short", position, good[..40].to_vec(), alice(), exit_id(position)),
+        ("no such output", pos(3000, 1, 4), good.clone(), alice(), exit_id(pos(3000, 1, 4))),
+        ("another owner", position, good.clone(), bob(), exit_id(position)),
+        ("another id", position, good, alice(), ExitId::from_bytes([9; 20])),
     ];
     for (description, position, output_tx, owner, exit_id) in cases {
         for blknum_offset in [0, 50_000] {
-            let position = pos(
-                position.blknum.get() + blknum_offset,
-                1,
-                position.oindex.get(),
-            );
+            let position = pos(position.blknum.get() + blknum_offset, 1, position.oindex.get());
             let mut universe = Universe::new();
             universe.unspent(position);
             let event = RootChainEvent::ExitStarted {
@@ -170,17 +123,9 @@ fn an_exit_whose_parts_do_not_fit_is_invalid() {
                 exitable_at_s: u64::MAX,
             };
             universe.see(&[at(95, 1, event)]);
-            assert_eq!(
-                universe.events(),
-                [("invalid_exit", position, None)],
-                "{description}"
-            );
+            assert_eq!(universe.events(), [("invalid_exit", position, None)], "{description}");
             universe.restart();
-            assert_eq!(
-                universe.events(),
-                [("invalid_exit", position, None)],
-                "{description}"
-            );
+            assert_eq!(universe.events(), [("invalid_exit", position, None)], "{description}");
         }
     }
 }
@@ -220,17 +165,10 @@ fn alarms_wait_until_challenges_are_known() {
     universe.set_heights(100, 50);
     assert_eq!(universe.events(), [said("invalid_exit", early)]);
     universe.set_heights(100, 57);
-    assert_eq!(
-        universe.events(),
-        [said("invalid_exit", early)],
-        "as of height 59"
-    );
+    assert_eq!(universe.events(), [said("invalid_exit", early)], "as of height 59");
     universe.set_heights(100, 60);
-    let expected = [
-        said("unchallenged_exit", early),
-        said("invalid_exit", early),
-        said("invalid_exit", late),
-    ];
+    let expected =
+        [said("unchallenged_exit", early), said("invalid_exit", early), said("invalid_exit", late)];
     assert_eq!(universe.events(), expected);
     universe.see(&[challenged(early, 55)]);
     assert_eq!(universe.events(), [said("invalid_exit", late)]);
@@ -243,23 +181,13 @@ fn spends_on_the_broken_part_of_the_chain_count_and_its_silence_does_not() {
     universe.unspent(before);
     universe.break_chain_at(4000);
     universe.see(&[started(before, 95), started(after, 96)]);
-    assert_eq!(
-        universe.events(),
-        [],
-        "an honest exit, and one that nobody can judge"
-    );
+    assert_eq!(universe.events(), [], "an honest exit, and one that nobody can judge");
     universe.quarantine(before, &mallory_spends(before));
     assert_eq!(universe.events(), [], "signed by somebody else");
     assert_eq!(universe.asked, []);
     universe.quarantine(before, &alice_spends(before));
     universe.quarantine(after, &alice_spends(after));
-    let said = |position| {
-        (
-            "invalid_exit",
-            position,
-            Some(alice_spends(position).hash()),
-        )
-    };
+    let said = |position| ("invalid_exit", position, Some(alice_spends(position).hash()));
     assert_eq!(universe.events(), [said(before), said(after)]);
     universe.restart();
     assert_eq!(universe.events(), [said(before), said(after)]);
@@ -310,15 +238,8 @@ fn what_changes_between_question_and_answer_is_asked_again() {
     universe.apply_up_to(6000);
     universe.processor.decide(&request, &old_facts);
     let heights = universe.heights();
-    assert_eq!(
-        universe.processor.byzantine_events(heights),
-        [],
-        "nothing is said too early"
-    );
-    assert_eq!(
-        universe.events(),
-        [("invalid_exit", spent, Some(alice_spends(spent).hash()))]
-    );
+    assert_eq!(universe.processor.byzantine_events(heights), [], "nothing is said too early");
+    assert_eq!(universe.events(), [("invalid_exit", spent, Some(alice_spends(spent).hash()))]);
     assert_eq!(universe.asked, [spent, ahead]);
 }
 
@@ -327,21 +248,13 @@ fn what_changes_between_question_and_answer_is_asked_again() {
 fn only_touched_exits_are_looked_at_again() {
     let mut universe = Universe::new();
     let positions: Vec<_> = (0..10_000).map(|index| pos(3000, index, 0)).collect();
-    positions
-        .iter()
-        .for_each(|position| universe.unspent(*position));
-    let events: Vec<_> = positions
-        .iter()
-        .map(|position| started(*position, 95))
-        .collect();
+    positions.iter().for_each(|position| universe.unspent(*position));
+    let events: Vec<_> = positions.iter().map(|position| started(*position, 95)).collect();
     universe.see(&events);
     universe.see(&[started(pos(7000, 0, 0), 95)]);
     assert_eq!(universe.events(), []);
     assert_eq!(universe.asked.len(), 10_001);
-    universe.processor.on_ledger(
-        Blknum::new(6000),
-        (0..20_000).map(|index| pos(2000, index, 0)),
-    );
+    universe.processor.on_ledger(Blknum::new(6000), (0..20_000).map(|index| pos(2000, index, 0)));
     universe.processor.on_quarantined(&[]);
     assert_eq!(universe.events(), []);
     assert_eq!(universe.asked, []);

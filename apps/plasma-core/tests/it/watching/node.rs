@@ -57,11 +57,7 @@ impl Node {
     fn from_store(store: Store) -> Self {
         let state = State::restore(Role::Watcher, store.pending.clone(), &[]).unwrap();
         let fault = store.fault.as_ref().map(|fault| fault.blknum);
-        let active = store
-            .exits
-            .values()
-            .filter(|exit| exit.phase.is_active())
-            .cloned();
+        let active = store.exits.values().filter(|exit| exit.phase.is_active()).cloned();
         let exits = ExitProcessor::restore(EXITS, domain(), active, state.blknum(), fault);
         let record = BlockGetterRecord {
             last_applied: state.blknum().previous_child_block(),
@@ -111,20 +107,14 @@ impl Node {
     pub(super) fn read_deposits(&mut self, world: &World, up_to: u64) {
         let up_to = up_to.max(self.deposits_seen);
         let new = self.deposits_seen + 1..=up_to;
-        let deposits = world
-            .deposited
-            .iter()
-            .filter(|(height, _)| new.contains(height));
+        let deposits = world.deposited.iter().filter(|(height, _)| new.contains(height));
         let deposits: Vec<Deposit> = deposits.map(|(_, deposit)| *deposit).collect();
-        let positions = deposits
-            .iter()
-            .map(|deposit| UtxoPos::deposit(deposit.blknum));
+        let positions = deposits.iter().map(|deposit| UtxoPos::deposit(deposit.blknum));
         let positions: Vec<UtxoPos> = positions.collect();
         let facts = self.facts(self.state.unknown(positions.iter().copied()));
         let mut updates = Vec::new();
         self.state.deposit(&deposits, &facts, &mut updates);
-        self.store
-            .commit(updates.into_iter().map(DbUpdate::from).collect());
+        self.store.commit(updates.into_iter().map(DbUpdate::from).collect());
         self.exits.on_ledger(self.state.blknum(), positions);
         self.deposits_seen = up_to;
     }
@@ -169,18 +159,12 @@ impl Node {
         let events = world.submissions(&range);
         let mut facts = SubmissionFacts::default();
         for blknum in self.getter.facts_needed(&events) {
-            facts
-                .roots
-                .extend(world.root_of(blknum).map(|root| (blknum, root)));
+            facts.roots.extend(world.root_of(blknum).map(|root| (blknum, root)));
             let header = self.store.blocks.get(&blknum);
-            facts
-                .ledger
-                .extend(header.map(|header| (blknum, header.hash)));
+            facts.ledger.extend(header.map(|header| (blknum, header.hash)));
         }
         let mut updates = Vec::new();
-        let fault = self
-            .getter
-            .on_submissions(&range, &events, &facts, &mut updates);
+        let fault = self.getter.on_submissions(&range, &events, &facts, &mut updates);
         assert_eq!(fault, None, "no root ever changes here");
         self.store.commit(updates);
     }
@@ -191,10 +175,7 @@ impl Node {
         let outcome = if is_shown {
             assert!(download.hash.is_none_or(|hash| hash == submitted.id.hash));
             let returned = match submitted.lie {
-                Some(Lie::WrongNumber) => BlockId {
-                    blknum: Blknum::new(1),
-                    ..submitted.id
-                },
+                Some(Lie::WrongNumber) => BlockId { blknum: Blknum::new(1), ..submitted.id },
                 _ => submitted.id,
             };
             let recovered = submitted.transactions.iter().cloned().map(Ok).collect();
@@ -203,8 +184,7 @@ impl Node {
             DownloadOutcome::Unavailable
         };
         let mut updates = Vec::new();
-        self.getter
-            .on_download(download.blknum, outcome, self.now_ms, &mut updates);
+        self.getter.on_download(download.blknum, outcome, self.now_ms, &mut updates);
         self.store.commit(updates);
         self.notice_fault();
     }
@@ -263,11 +243,7 @@ impl Node {
         let is_challenge =
             |event: &EthEvent| matches!(event.event, RootChainEvent::ExitChallenged { .. });
         self.read(events(world, self.starts_seen + 1..=starts, is_start));
-        self.read(events(
-            world,
-            self.challenges_seen + 1..=challenges,
-            is_challenge,
-        ));
+        self.read(events(world, self.challenges_seen + 1..=challenges, is_challenge));
         self.starts_seen = starts;
         self.challenges_seen = challenges;
     }
@@ -350,19 +326,13 @@ impl Node {
         &self,
         position: UtxoPos,
     ) -> Result<ChallengeData, ChallengeError> {
-        let exit = self
-            .store
-            .exits
-            .get(&position)
-            .ok_or(ChallengeError::ExitNotFound)?;
+        let exit = self.store.exits.get(&position).ok_or(ChallengeError::ExitNotFound)?;
         challenge_data(Some(exit), &self.exit_fact(position, exit.owner), &domain())
     }
 
     fn facts(&self, positions: impl IntoIterator<Item = UtxoPos>) -> OutputFacts {
         let facts = positions.into_iter();
-        facts
-            .filter_map(|position| Some((position, self.store.output(position)?)))
-            .collect()
+        facts.filter_map(|position| Some((position, self.store.output(position)?))).collect()
     }
 }
 
@@ -371,9 +341,6 @@ fn events(
     range: RangeInclusive<u64>,
     wanted: impl Fn(&EthEvent) -> bool,
 ) -> Vec<EthEvent> {
-    let in_range = world
-        .log
-        .iter()
-        .filter(|event| range.contains(&event.eth_height.get()));
+    let in_range = world.log.iter().filter(|event| range.contains(&event.eth_height.get()));
     in_range.filter(|event| wanted(event)).cloned().collect()
 }

@@ -33,9 +33,9 @@ impl Oracle {
                 continue;
             }
             let position = world.log.iter().find_map(|event| match &event.event {
-                RootChainEvent::ExitStarted {
-                    exit_id, position, ..
-                } if exit_id == paid => Some(*position),
+                RootChainEvent::ExitStarted { exit_id, position, .. } if exit_id == paid => {
+                    Some(*position)
+                }
                 _ => None,
             });
             let position = position.unwrap();
@@ -93,10 +93,7 @@ fn judge(world: &World, node: &Node, position: UtxoPos) -> Judgement {
     }
     let is_in_ledger =
         position.blknum <= node.getter.last_applied() || position.blknum.is_deposit();
-    let is_after_fault = node
-        .getter
-        .fault()
-        .is_some_and(|fault| position.blknum >= fault.blknum);
+    let is_after_fault = node.getter.fault().is_some_and(|fault| position.blknum >= fault.blknum);
     let is_judged = is_in_ledger && (!is_after_fault || position.blknum.is_deposit());
     if is_judged && !world.made.contains_key(&position) {
         return Judgement::Invalid;
@@ -119,7 +116,5 @@ fn known_spends(world: &World, node: &Node) -> BTreeSet<UtxoPos> {
             tx.spenders() == [owner]
         })
     });
-    honest
-        .map(|tx| tx.transaction().inputs()[0].position().unwrap())
-        .collect()
+    honest.map(|tx| tx.transaction().inputs()[0].position().unwrap()).collect()
 }

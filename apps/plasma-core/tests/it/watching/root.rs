@@ -76,15 +76,12 @@ pub(super) fn domain() -> TypedDataDomain {
 }
 
 pub(super) fn root_of(transactions: &[RecoveredTx]) -> BlockHash {
-    MerkleBuilder::from_leaves(transactions.iter().map(RecoveredTx::leaf))
-        .unwrap()
-        .root()
+    MerkleBuilder::from_leaves(transactions.iter().map(RecoveredTx::leaf)).unwrap().root()
 }
 
 fn pay(owner: u8, input: UtxoPos, outputs: &[(u8, U256)]) -> RecoveredTx {
-    let outputs = outputs
-        .iter()
-        .map(|(to, amount)| Output::payment(key(*to).address(), ETH, *amount));
+    let outputs =
+        outputs.iter().map(|(to, amount)| Output::payment(key(*to).address(), ETH, *amount));
     let payment = PaymentTx {
         inputs: [input.into()].into_iter().collect(),
         outputs: outputs.collect(),
@@ -113,9 +110,7 @@ impl World {
     }
 
     pub(super) fn top(&self) -> Blknum {
-        self.blocks
-            .last()
-            .map_or(Blknum::default(), |block| block.id.blknum)
+        self.blocks.last().map_or(Blknum::default(), |block| block.id.blknum)
     }
 
     pub(super) fn root_of(&self, blknum: Blknum) -> Option<BlockHash> {
@@ -127,15 +122,11 @@ impl World {
     }
 
     pub(super) fn first_lie(&self) -> Option<(Blknum, Lie)> {
-        self.blocks
-            .iter()
-            .find_map(|block| Some((block.id.blknum, block.lie?)))
+        self.blocks.iter().find_map(|block| Some((block.id.blknum, block.lie?)))
     }
 
     pub(super) fn blocks_shown(&self) -> impl Iterator<Item = (Blknum, bool)> {
-        self.blocks
-            .iter()
-            .map(|block| (block.id.blknum, block.lie != Some(Lie::Silence)))
+        self.blocks.iter().map(|block| (block.id.blknum, block.lie != Some(Lie::Silence)))
     }
 
     pub(super) fn mine(&mut self, blocks: u64) {
@@ -149,18 +140,9 @@ impl World {
         let amount = U256::from(DEPOSIT_WEI);
         let owner = key(who).address();
         let by = Transaction::deposit(owner, ETH, amount);
-        let made = Made {
-            owner: who,
-            amount,
-            by,
-        };
+        let made = Made { owner: who, amount, by };
         self.made.insert(UtxoPos::deposit(blknum), made);
-        let deposit = Deposit {
-            blknum,
-            owner,
-            currency: ETH,
-            amount,
-        };
+        let deposit = Deposit { blknum, owner, currency: ETH, amount };
         self.deposited.push((self.height, deposit));
     }
 
@@ -221,13 +203,8 @@ impl World {
         }
         let txindex = TxIndex::new(u32::try_from(transactions.len()).unwrap());
         for (oindex, (owner, amount)) in (0..).map(OutputIndex::new).zip(outputs) {
-            let made = Made {
-                owner,
-                amount,
-                by: tx.transaction().clone(),
-            };
-            self.made
-                .insert(UtxoPos::new(blknum, txindex, oindex), made);
+            let made = Made { owner, amount, by: tx.transaction().clone() };
+            self.made.insert(UtxoPos::new(blknum, txindex, oindex), made);
         }
         transactions.push(tx);
     }
@@ -275,22 +252,14 @@ impl World {
             output_tx: output_tx.into(),
             exitable_at_s: 0,
         });
-        let record = Record {
-            started,
-            is_challenged: false,
-        };
+        let record = Record { started, is_challenged: false };
         self.records.insert(position, record);
     }
 
     pub(super) fn challenge(&mut self, pick: Index) {
         let spent = &self.spent;
-        let open = self
-            .records
-            .iter_mut()
-            .filter(|(_, record)| !record.is_challenged);
-        let mut spent: Vec<_> = open
-            .filter(|(position, _)| spent.contains(position))
-            .collect();
+        let open = self.records.iter_mut().filter(|(_, record)| !record.is_challenged);
+        let mut spent: Vec<_> = open.filter(|(position, _)| spent.contains(position)).collect();
         if spent.is_empty() {
             return;
         }
@@ -356,34 +325,22 @@ impl World {
         let (height, branch) = (self.height, self.branch);
         for block in &mut self.blocks {
             if block.eth_height >= first {
-                block.eth_height = if branch.is_multiple_of(2) {
-                    first
-                } else {
-                    height
-                };
+                block.eth_height = if branch.is_multiple_of(2) { first } else { height };
             }
         }
     }
 
     pub(super) fn submissions(&self, range: &std::ops::RangeInclusive<EthHeight>) -> Vec<EthEvent> {
-        let in_range = self
-            .blocks
-            .iter()
-            .filter(|block| range.contains(&EthHeight::new(block.eth_height)));
+        let in_range =
+            self.blocks.iter().filter(|block| range.contains(&EthHeight::new(block.eth_height)));
         let events = in_range.map(|block| {
-            let branch = self
-                .branches
-                .get(&block.eth_height)
-                .copied()
-                .unwrap_or_default();
+            let branch = self.branches.get(&block.eth_height).copied().unwrap_or_default();
             EthEvent {
                 eth_height: EthHeight::new(block.eth_height),
                 eth_block_hash: H256::from_low_u64_be(block.eth_height << 32 | branch),
                 root_chain_txhash: H256::zero(),
                 log_index: 0,
-                event: RootChainEvent::BlockSubmitted {
-                    blknum: block.id.blknum,
-                },
+                event: RootChainEvent::BlockSubmitted { blknum: block.id.blknum },
             }
         });
         events.collect()

@@ -26,10 +26,7 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new() -> Self {
-        Self {
-            heights_never_fell: true,
-            ..Self::default()
-        }
+        Self { heights_never_fell: true, ..Self::default() }
     }
 
     pub(super) fn commit(&mut self, updates: Vec<DbUpdate>) {
@@ -81,11 +78,7 @@ impl Store {
     pub(super) fn output(&self, position: UtxoPos) -> Option<OutputFact> {
         let unspent = self.utxos.get(&position);
         let unspent = unspent.map(|(owner, utxo)| OutputFact::Unspent(*owner, *utxo));
-        unspent.or_else(|| {
-            self.spends
-                .get(&position)
-                .map(|spender| OutputFact::Gone(*spender))
-        })
+        unspent.or_else(|| self.spends.get(&position).map(|spender| OutputFact::Gone(*spender)))
     }
 
     pub(super) fn spent_by(&self, position: UtxoPos) -> Option<Box<[u8]>> {

@@ -29,17 +29,11 @@ fn reader() -> LogReader {
 /// A log of the event with these values, in the order of its parameters.
 fn log(contract: Contract, emitter: Address, name: &str, values: &[Token]) -> Log {
     let abi = contract.artifact().unwrap().abi.event(name).unwrap();
-    let (indexed, in_data): (Vec<_>, Vec<_>) = abi
-        .inputs
-        .iter()
-        .zip(values)
-        .partition(|(input, _)| input.indexed);
+    let (indexed, in_data): (Vec<_>, Vec<_>) =
+        abi.inputs.iter().zip(values).partition(|(input, _)| input.indexed);
     let word = |token: &Token| H256::from_slice(&encode(std::slice::from_ref(token)));
     let topics = indexed.iter().map(|(_, token)| word(token));
-    let data: Vec<_> = in_data
-        .into_iter()
-        .map(|(_, token)| token.clone())
-        .collect();
+    let data: Vec<_> = in_data.into_iter().map(|(_, token)| token.clone()).collect();
     Log {
         address: emitter,
         topics: std::iter::once(abi.signature()).chain(topics).collect(),
@@ -77,12 +71,8 @@ fn examples() -> Vec<(Log, RootChainEvent)> {
     let address = Address::repeat_byte(9);
     let parts = addresses();
     let deposit = |contract, emitter, token: Address| {
-        let values = [
-            Token::Address(address),
-            uint(2001),
-            Token::Address(token),
-            Token::Uint(U256::MAX),
-        ];
+        let values =
+            [Token::Address(address), uint(2001), Token::Address(token), Token::Uint(U256::MAX)];
         (
             log(contract, emitter, "DepositCreated", &values),
             RootChainEvent::DepositCreated {
@@ -95,30 +85,14 @@ fn examples() -> Vec<(Log, RootChainEvent)> {
     };
     let position = UtxoPos::decode(1_000_000_010_001).unwrap();
     let game = |name, values: &[Token]| {
-        log(
-            Contract::PaymentExitGame,
-            parts.payment_exit_game,
-            name,
-            values,
-        )
+        log(Contract::PaymentExitGame, parts.payment_exit_game, name, values)
     };
     vec![
         deposit(Contract::EthVault, parts.eth_vault, Address::zero()),
-        deposit(
-            Contract::Erc20Vault,
-            parts.erc20_vault,
-            Address::repeat_byte(8),
-        ),
+        deposit(Contract::Erc20Vault, parts.erc20_vault, Address::repeat_byte(8)),
         (
-            log(
-                Contract::PlasmaFramework,
-                parts.plasma_framework,
-                "BlockSubmitted",
-                &[uint(1000)],
-            ),
-            RootChainEvent::BlockSubmitted {
-                blknum: Blknum::new(1000),
-            },
+            log(Contract::PlasmaFramework, parts.plasma_framework, "BlockSubmitted", &[uint(1000)]),
+            RootChainEvent::BlockSubmitted { blknum: Blknum::new(1000) },
         ),
         (
             exit_started(vec![1; 70]),
@@ -136,9 +110,7 @@ fn examples() -> Vec<(Log, RootChainEvent)> {
         ),
         (
             game("ExitFinalized", &[uint(7)]),
-            RootChainEvent::ExitFinalized {
-                exit_id: ExitId::from_u256(7.into()),
-            },
+            RootChainEvent::ExitFinalized { exit_id: ExitId::from_u256(7.into()) },
         ),
     ]
 }
@@ -175,12 +147,7 @@ fn one_filter_asks_for_all_kinds_and_contracts() {
     let (emitters, topics) = reader().filter(&EVERY_KIND);
     assert_eq!(
         emitters,
-        [
-            parts.plasma_framework,
-            parts.eth_vault,
-            parts.erc20_vault,
-            parts.payment_exit_game
-        ]
+        [parts.plasma_framework, parts.eth_vault, parts.erc20_vault, parts.payment_exit_game]
     );
     assert_eq!(topics.len(), 5);
     let (emitters, topics) = reader().filter(&[EventKind::DepositCreated]);
@@ -200,10 +167,8 @@ fn every_event_is_read() {
             event,
         };
         assert_eq!(found, expected);
-        let others: Vec<_> = EVERY_KIND
-            .into_iter()
-            .filter(|kind| *kind != expected.event.kind())
-            .collect();
+        let others: Vec<_> =
+            EVERY_KIND.into_iter().filter(|kind| *kind != expected.event.kind()).collect();
         assert_eq!(reader().event(&log, &others), Ok(None));
     }
 }
@@ -218,10 +183,7 @@ fn the_same_event_of_another_contract_means_nothing() {
             parts.payment_exit_game,
             Address::repeat_byte(0xee),
         ] {
-            let forged = Log {
-                address: emitter,
-                ..log.clone()
-            };
+            let forged = Log { address: emitter, ..log.clone() };
             let deposits = event.kind() == EventKind::DepositCreated && emitter == parts.eth_vault;
             if emitter != log.address && !deposits {
                 assert_eq!(reader().event(&forged, &EVERY_KIND), Ok(None), "{event:?}");
@@ -235,29 +197,16 @@ fn numbers_beyond_their_type_are_refused() {
     let parts = addresses();
     let game = |name, number: U256| {
         let values = [Token::Uint(number)];
-        log(
-            Contract::PaymentExitGame,
-            parts.payment_exit_game,
-            name,
-            &values,
-        )
+        log(Contract::PaymentExitGame, parts.payment_exit_game, name, &values)
     };
     let block = |number: U256| {
         let values = [Token::Uint(number)];
-        log(
-            Contract::PlasmaFramework,
-            parts.plasma_framework,
-            "BlockSubmitted",
-            &values,
-        )
+        log(Contract::PlasmaFramework, parts.plasma_framework, "BlockSubmitted", &values)
     };
     for log in [
         game("ExitFinalized", U256::one() << 160),
         game("ExitChallenged", U256::MAX),
-        game(
-            "ExitChallenged",
-            U256::from(180_143_985_095_u64) * 1_000_000_000,
-        ),
+        game("ExitChallenged", U256::from(180_143_985_095_u64) * 1_000_000_000),
         block(U256::one() << 64),
         exit_started(vec![0; LOG_DATA_BYTES_MAX]),
     ] {
@@ -271,11 +220,7 @@ fn receipts_tell_more_than_events() {
     let parts = addresses();
     let owner = Address::repeat_byte(9);
     let token = Address::repeat_byte(8);
-    let credit = |source| ReceiptNote::CreditAdded {
-        source,
-        owner,
-        amount: 5.into(),
-    };
+    let credit = |source| ReceiptNote::CreditAdded { source, owner, amount: 5.into() };
     let (of_owner, amount) = (Token::Address(owner), uint(5));
     for (contract, emitter, name, values, expected) in [
         (
@@ -290,9 +235,7 @@ fn receipts_tell_more_than_events() {
             parts.payment_exit_game,
             "ExitOmitted",
             vec![uint(7)],
-            ReceiptNote::ExitOmitted {
-                exit_id: ExitId::from_u256(7.into()),
-            },
+            ReceiptNote::ExitOmitted { exit_id: ExitId::from_u256(7.into()) },
         ),
         (
             Contract::EthVault,
@@ -331,30 +274,18 @@ fn event_at(height: u64, hash: u8, log_index: u32) -> EthEvent {
         eth_block_hash: H256::repeat_byte(hash),
         root_chain_txhash: H256::zero(),
         log_index,
-        event: RootChainEvent::BlockSubmitted {
-            blknum: Blknum::new(1000),
-        },
+        event: RootChainEvent::BlockSubmitted { blknum: Blknum::new(1000) },
     }
 }
 
 #[test]
 fn events_are_put_in_chain_order_once_each() {
-    let mut events = vec![
-        event_at(2, 2, 0),
-        event_at(1, 1, 5),
-        event_at(1, 1, 3),
-        event_at(1, 1, 5),
-    ];
+    let mut events =
+        vec![event_at(2, 2, 0), event_at(1, 1, 5), event_at(1, 1, 3), event_at(1, 1, 5)];
     in_chain_order(&mut events).unwrap();
-    assert_eq!(
-        events,
-        [event_at(1, 1, 3), event_at(1, 1, 5), event_at(2, 2, 0)]
-    );
+    assert_eq!(events, [event_at(1, 1, 3), event_at(1, 1, 5), event_at(2, 2, 0)]);
     let mut two_histories = vec![event_at(1, 1, 0), event_at(1, 2, 1)];
-    assert_eq!(
-        in_chain_order(&mut two_histories),
-        Err(RootChainCause::HistoryChanged)
-    );
+    assert_eq!(in_chain_order(&mut two_histories), Err(RootChainCause::HistoryChanged));
     let mut other = event_at(1, 1, 0);
     other.root_chain_txhash = H256::repeat_byte(9);
     let contradiction = in_chain_order(&mut vec![event_at(1, 1, 0), other]);

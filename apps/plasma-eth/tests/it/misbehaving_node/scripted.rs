@@ -67,9 +67,7 @@ impl ScriptedNode {
         answer: impl Fn(&str, &Value) -> Option<Reply> + Send + Sync + 'static,
         once: &[(&str, Reply)],
     ) -> Self {
-        let once = once
-            .iter()
-            .map(|(method, reply)| ((*method).to_owned(), reply.clone()));
+        let once = once.iter().map(|(method, reply)| ((*method).to_owned(), reply.clone()));
         Self::run(Vec::new(), once.collect(), Box::new(answer)).await
     }
 
@@ -114,9 +112,7 @@ impl ScriptedNode {
             u64::from_str_radix(hex, 16).unwrap()
         };
         let all = self.params_of("eth_getLogs");
-        all.iter()
-            .map(|params| (bound(params, "fromBlock"), bound(params, "toBlock")))
-            .collect()
+        all.iter().map(|params| (bound(params, "fromBlock"), bound(params, "toBlock"))).collect()
     }
 }
 
@@ -130,11 +126,7 @@ impl Drop for ScriptedNode {
 async fn serve(mut stream: TcpStream, script: Arc<Script>) {
     let request = read_request(&mut stream).await;
     let method = request["method"].as_str().unwrap().to_owned();
-    script
-        .heard
-        .lock()
-        .unwrap()
-        .push((method.clone(), request["params"].clone()));
+    script.heard.lock().unwrap().push((method.clone(), request["params"].clone()));
     let reply = next_reply(&script, &method, &request["params"]);
     let (status, body) = match reply {
         Reply::HangUp => return,
