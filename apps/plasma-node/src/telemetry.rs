@@ -110,12 +110,36 @@ impl Metrics {
         };
         registry.register("transactions", "Transactions answered", metrics.transactions.clone());
         registry.register("blocks", "Blocks formed or applied", metrics.blocks.clone());
-        registry.register("newest_blknum", "Newest block formed or applied", metrics.newest_blknum.clone());
-        registry.register("eth_height", "Newest root chain height seen", metrics.eth_height.clone());
-        registry.register("synced_height", "Root chain height dealt with", metrics.synced_height.clone());
-        registry.register("tree_starts", "Times the actors were started", metrics.tree_starts.clone());
-        registry.register("byzantine_events", "Byzantine events that hold", metrics.byzantine_events.clone());
-        registry.register("commit_seconds", "Seconds a durable commit takes", metrics.commit_seconds.clone());
+        registry.register(
+            "newest_blknum",
+            "Newest block formed or applied",
+            metrics.newest_blknum.clone(),
+        );
+        registry.register(
+            "eth_height",
+            "Newest root chain height seen",
+            metrics.eth_height.clone(),
+        );
+        registry.register(
+            "synced_height",
+            "Root chain height dealt with",
+            metrics.synced_height.clone(),
+        );
+        registry.register(
+            "tree_starts",
+            "Times the actors were started",
+            metrics.tree_starts.clone(),
+        );
+        registry.register(
+            "byzantine_events",
+            "Byzantine events that hold",
+            metrics.byzantine_events.clone(),
+        );
+        registry.register(
+            "commit_seconds",
+            "Seconds a durable commit takes",
+            metrics.commit_seconds.clone(),
+        );
         Self { registry: Arc::new(registry), ..metrics }
     }
 

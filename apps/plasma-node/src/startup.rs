@@ -1,0 +1,72 @@
+//! What both nodes make sure of before their first actor starts: that the root chain is the one their address file describes.
+//!
+//! Nothing is written here, so every error leaves the node as it was.
+
+use crate::supervisor::BuildError;
+use plasma_core::wire::CHILD_BLOCK_INTERVAL;
+use plasma_eth::{
+    ContractFacts, Deployment, DeploymentMismatch, ErrorKind, RootChain, RootChainError,
+};
+use plasma_store::{NodeKind, StoreIdentity};
+use thiserror::Error;
+
+/// The root chain cannot be used with this address file.
+#[derive(Debug, Error)]
+pub enum StartupError {
+    /// It does not answer, or not in a way we understand.
+    #[error("the root chain cannot be read: {0}")]
+    RootChain(#[from] RootChainError),
+    /// It is another deployment.
+    #[error(transparent)]
+    Deployment(#[from] DeploymentMismatch),
+    /// Nobody may submit blocks yet.
+    #[error(
+        "the authority {authority:?} has not activated the child chain: call activateChildChain from its account"
+    )]
+    NotActivated {
+        /// The authority's account.
+        authority: plasma_core::wire::Address,
+    },
+    /// The contracts count blocks in another way than this program.
+    #[error(
+        "the contracts number child chain blocks in steps of {found}, not {CHILD_BLOCK_INTERVAL}"
+    )]
+    Interval {
+        /// The contracts' step.
+        found: u64,
+    },
+}
+
+impl BuildError for StartupError {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::RootChain(error) if error.kind() == ErrorKind::Transient)
+    }
+}
+
+/// Compares the address file with the contracts.
+///
+/// # Errors
+/// [`StartupError`].
+pub async fn check_contracts(
+    root_chain: &dyn RootChain,
+    deployment: &Deployment,
+) -> Result<ContractFacts, StartupError> {
+    let facts = root_chain.contract_facts().await?;
+    deployment.check(&facts)?;
+    if !facts.activated {
+        return Err(StartupError::NotActivated { authority: facts.authority });
+    }
+    if facts.child_block_interval != CHILD_BLOCK_INTERVAL {
+        return Err(StartupError::Interval { found: facts.child_block_interval });
+    }
+    Ok(facts)
+}
+
+/// Whose store it is.
+pub const fn store_identity(node: NodeKind, deployment: &Deployment) -> StoreIdentity {
+    StoreIdentity {
+        node,
+        chain_id: deployment.chain_id,
+        plasma_framework: deployment.addresses.plasma_framework,
+    }
+}
