@@ -48,4 +48,5 @@ pub mod payment_builder;
 pub mod root_chain;
 pub mod root_chain_coordinator;
 pub mod state;
+pub mod submission;
 pub mod wire;
