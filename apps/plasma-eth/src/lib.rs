@@ -46,8 +46,6 @@ pub use deployment::{
 pub use dev_chain::{DevChain, Snapshot};
 pub use error::{ErrorKind, NODE_TEXT_CHARS_MAX, RootChainCause, RootChainError};
 pub use ethers_root_chain::{EthersRootChain, SUBMIT_BLOCK_GAS_MAX};
+pub use plasma_core::root_chain::{FeeQuote, GasFees, SubmissionState, SubmitOutcome};
 pub use revert::Revert;
-pub use root_chain::{
-    ChildBlock, ContractFacts, EthBlock, FeeQuote, GasFees, RootChain, SubmissionState,
-    SubmitOutcome,
-};
+pub use root_chain::{ChildBlock, ContractFacts, EthBlock, RootChain};
