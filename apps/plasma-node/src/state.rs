@@ -81,7 +81,11 @@ pub fn start_state(
     Ok(StateHandle { core: CoreActor::start("state", ledger, store.clone(), nursery), status })
 }
 
-fn restore_state(role: Role, store: &Store) -> Result<State, RestoreStateError> {
+/// Rebuilds the ledger from what is on disk.
+///
+/// # Errors
+/// [`RestoreStateError`] when that cannot be read or contradicts itself.
+pub fn restore_state(role: Role, store: &Store) -> Result<State, RestoreStateError> {
     let pending: PendingRecord = store.pending()?.unwrap_or_default();
     let transactions = store.transactions(pending.blknum, 0, pending.tx_count)?;
     let leaves = transactions

@@ -1,1 +1,25 @@
-//! The watching node.
+//! The watching node: executes every block again, watches every exit, and tells its users (architecture section 3).
+//!
+//! It contains no rule of the protocol (invariant I7), and never goes blind: after a fault it keeps reading both chains, and keeps
+//! serving what is needed to leave and to challenge.
+//!
+//! - [`Node`]: port, actors, shutdown. [`WatcherConfig`]: what can be set.
+//! - [`tree`]: the actors. `guard`: the cores and their commits. `block_getter`, `download`: following the operator. `sinks`: following
+//!   the root chain. `eventer`: what is wrong. `api`, `status`, `exit_facts`: the methods.
+
+mod api;
+mod block_getter;
+mod config;
+mod download;
+mod eventer;
+mod exit_facts;
+mod guard;
+mod node;
+mod sinks;
+mod status;
+pub mod tree;
+
+pub use config::WatcherConfig;
+pub use eventer::FindingsWatch;
+pub use guard::{Findings, GuardHandle};
+pub use node::{Node, Setup, SetupError};

@@ -17,7 +17,7 @@ pub struct ExitData {
     pub proof: InclusionProof,
 }
 
-/// The output cannot leave: it never was, it was spent, or the ledger cannot prove it. The text is the stable code (protocol 6.6).
+/// The output cannot leave: it never was, it is a spent deposit, or the ledger cannot prove it. The text is the stable code (protocol 6.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("exit:invalid")]
 pub struct ExitInvalid;
@@ -35,14 +35,15 @@ pub struct ExitDataFacts {
     pub proof: Option<InclusionProof>,
 }
 
-/// What to show to the contract to take an output out (`E18`). Spent outputs are refused: such an exit would be challenged, and
-/// its bond lost.
+/// What to show to the contract to take an output out (`E18`). A deposit that is spent is refused. Data of other spent outputs is
+/// served, because clients of OMG's watcher count on it: whoever asks has to know that such an exit is challenged and its bond lost.
 ///
 /// # Errors
 /// [`ExitInvalid`]
 pub fn exit_data(position: UtxoPos, facts: ExitDataFacts) -> Result<ExitData, ExitInvalid> {
-    let is_unspent = matches!(facts.output, Some(OutputFact::Unspent(..)));
-    if !is_unspent || facts.is_spent_in_quarantine {
+    let is_unspent =
+        matches!(facts.output, Some(OutputFact::Unspent(..))) && !facts.is_spent_in_quarantine;
+    if facts.output.is_none() || position.blknum.is_deposit() && !is_unspent {
         return Err(ExitInvalid);
     }
     let created_by = facts.created_by.ok_or(ExitInvalid)?;

@@ -1,6 +1,7 @@
 //! Byzantine events as `status.get` shows them (protocol 5.6): `{"event": name, "details": {"name": name, …}}`.
 
 use crate::json::{hex, uint};
+use plasma_core::byzantine::ExitFault;
 use plasma_core::wire::{Address, Blknum, BlockHash, Currency, EthHeight, H256, U256, UtxoPos};
 use serde::de::Error;
 use serde::ser::SerializeStruct;
@@ -67,6 +68,39 @@ pub struct ExitEvent {
     /// The transaction that spent the output, if one is known.
     #[serde(with = "hex::optional", default)]
     pub spending_txhash: Option<H256>,
+}
+
+impl From<&plasma_core::byzantine::ByzantineEvent> for ByzantineEvent {
+    fn from(event: &plasma_core::byzantine::ByzantineEvent) -> Self {
+        use plasma_core::byzantine::ByzantineEvent as Core;
+        match event {
+            Core::UnchallengedExit(fault) => Self::UnchallengedExit(fault.into()),
+            Core::InvalidExit(fault) => Self::InvalidExit(fault.into()),
+            Core::InvalidBlock { blknum, hash, error_type } => Self::InvalidBlock(InvalidBlock {
+                hash: *hash,
+                blknum: *blknum,
+                error_type: error_type.clone(),
+            }),
+            Core::BlockWithholding { blknum, hash } => {
+                Self::BlockWithholding(BlockWithholding { blknum: *blknum, hash: *hash })
+            }
+        }
+    }
+}
+
+impl From<&ExitFault> for ExitEvent {
+    fn from(fault: &ExitFault) -> Self {
+        Self {
+            amount: fault.amount,
+            currency: fault.currency,
+            owner: fault.owner,
+            eth_height: fault.eth_height,
+            utxo_pos: fault.position,
+            root_chain_txhash: fault.root_chain_txhash,
+            scheduled_finalization_time: fault.scheduled_finalization_time_s,
+            spending_txhash: fault.spending_txhash,
+        }
+    }
 }
 
 impl ByzantineEvent {

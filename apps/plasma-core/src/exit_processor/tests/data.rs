@@ -97,7 +97,7 @@ fn closed_exits_are_still_served() {
 }
 
 #[test]
-fn exit_data_is_given_for_what_can_leave_and_nothing_else() {
+fn exit_data_is_given_for_known_outputs_but_not_for_spent_deposits() {
     let signed = creating_tx().encode_signed(&[]);
     let leaf = SignedTx::decode(&signed).unwrap().leaf();
     let proof = InclusionProof::from_leaves(0, &[leaf]).unwrap();
@@ -112,19 +112,26 @@ fn exit_data_is_given_for_what_can_leave_and_nothing_else() {
     assert_eq!(data.position, P);
     assert_eq!(*data.tx_bytes, *creating_tx().encode_unsigned());
     assert_eq!(data.proof, proof);
-    let cases: [fn(&mut ExitDataFacts); 6] = [
-        |facts| facts.output = None,
-        |facts| facts.output = Some(OutputFact::Gone(Spender::Exit(exit_id(P)))),
-        |facts| facts.is_spent_in_quarantine = true,
-        |facts| facts.created_by = None,
-        |facts| facts.created_by = Some(b"garbage".as_slice().into()),
-        |facts| facts.proof = None,
+    type Change = fn(&mut ExitDataFacts);
+    let spent_deposit_is_refused = true;
+    let cases: [(Change, bool); 6] = [
+        (|facts| facts.output = None, false),
+        (|facts| facts.created_by = None, false),
+        (|facts| facts.created_by = Some(b"garbage".as_slice().into()), false),
+        (|facts| facts.proof = None, false),
+        (
+            |facts| facts.output = Some(OutputFact::Gone(Spender::Exit(exit_id(P)))),
+            spent_deposit_is_refused,
+        ),
+        (|facts| facts.is_spent_in_quarantine = true, spent_deposit_is_refused),
     ];
-    for change in cases {
+    let deposit = UtxoPos::deposit(Blknum::new(3_001));
+    for (change, only_deposits) in cases {
         let mut facts = good.clone();
         change(&mut facts);
-        let error = exit_data(P, facts.clone()).unwrap_err();
-        assert_eq!(error.to_string(), "exit:invalid", "{facts:?}");
+        let refused = exit_data(deposit, facts.clone()).unwrap_err();
+        assert_eq!(refused.to_string(), "exit:invalid", "{facts:?}");
+        assert_eq!(exit_data(P, facts.clone()).is_ok(), only_deposits, "{facts:?}");
     }
 }
 

@@ -1,0 +1,206 @@
+//! The watcher's methods (protocol 6.5): each a few lines between the wire and a core.
+//!
+//! It contains no rule. Whatever secures funds — exit data, challenge data, exitable outputs — is read from the store, so that it is
+//! served while actors restart and whatever is wrong with the chain. Nothing that helps to spend is, once the chain is unsafe.
+
+use crate::config::WatcherConfig;
+use crate::exit_facts::{exit_data_facts, exit_fact};
+use crate::status::status;
+use crate::tree::Watcher;
+use plasma_core::block_validator::{check_size, validate_block};
+use plasma_core::db_update::Utxo;
+use plasma_core::exit_processor::{ChallengeError, challenge_data, exit_data, exitable_utxos};
+use plasma_core::submission::check_submittable;
+use plasma_core::wire::{Address, Blknum, Block, TypedDataDomain, UtxoPos};
+use plasma_node::recover::recover_all;
+use plasma_node::supervisor::Published;
+use plasma_rpc::child_chain::{self, BatchItem, BatchSubmitParams, SubmitAnswer, SubmitParams};
+use plasma_rpc::client::HttpRpcClient;
+use plasma_rpc::codes;
+use plasma_rpc::server::MethodTable;
+use plasma_rpc::watcher::{
+    ACCOUNT_GET_EXITABLE_UTXOS, BLOCK_VALIDATE, BlockValidateParams, BlockValidity,
+    CONFIGURATION_GET, ChallengeData, ContractAddresses, ExitData, ExitableUtxo, STATUS_GET,
+    Status, TRANSACTION_BATCH_SUBMIT, TRANSACTION_SUBMIT, UTXO_GET_CHALLENGE_DATA,
+    UTXO_GET_EXIT_DATA, UtxoPosParams, WatcherConfiguration,
+};
+use plasma_rpc::{RpcError, Service};
+use plasma_store::{Store, StoreError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What the methods need.
+pub(crate) struct Api {
+    pub(crate) tree: Published<Watcher>,
+    pub(crate) store: Store,
+    pub(crate) child_chain: HttpRpcClient,
+    pub(crate) domain: Arc<TypedDataDomain>,
+    pub(crate) configuration: WatcherConfiguration,
+    pub(crate) contract_addr: ContractAddresses,
+    pub(crate) exitable_utxos_max: usize,
+}
+
+/// The table of methods.
+pub(crate) fn methods(api: Arc<Api>) -> MethodTable<Api> {
+    MethodTable::new(Service::Watcher, api)
+        .on(&STATUS_GET, |api, _| async move { api.status() })
+        .on(&CONFIGURATION_GET, |api, _| async move { Ok(api.configuration.clone()) })
+        .on(&ACCOUNT_GET_EXITABLE_UTXOS, |api, params| async move {
+            api.read(move |api| api.exitable(params.address)).await
+        })
+        .on(&UTXO_GET_EXIT_DATA, |api, params| async move {
+            api.read(move |api| api.exit_data(&params)).await?
+        })
+        .on(&UTXO_GET_CHALLENGE_DATA, |api, params| async move {
+            api.read(move |api| api.challenge_data(&params)).await?
+        })
+        .on(&BLOCK_VALIDATE, |api, params| async move { api.validate(params).await })
+        .on(&TRANSACTION_SUBMIT, |api, params| async move { api.submit(params).await })
+        .on(&TRANSACTION_BATCH_SUBMIT, |api, params| async move { api.submit_batch(params).await })
+}
+
+/// What `configuration.get` answers.
+pub(crate) fn configuration(config: &WatcherConfig, contract_semver: &str) -> WatcherConfiguration {
+    WatcherConfiguration {
+        deposit_finality_margin: config.deposit_finality_margin_eth_blocks,
+        contract_semver: contract_semver.to_owned(),
+        network: config.network.clone(),
+        exit_processor_sla_margin: config.exit_processor_sla_margin_eth_blocks,
+    }
+}
+
+impl Api {
+    fn tree(&self) -> Result<Watcher, RpcError> {
+        self.tree.get().ok_or_else(|| codes::SERVICE_UNAVAILABLE.into())
+    }
+
+    fn status(&self) -> Result<Status, RpcError> {
+        let tree = self.tree()?;
+        let findings = tree.findings.borrow().clone();
+        let facts = tree.facts.borrow().clone();
+        let (Some(findings), Some(facts)) = (findings, facts) else {
+            return Err(codes::SERVICE_UNAVAILABLE.into());
+        };
+        let events = findings.events.iter().map(Into::into).collect();
+        Ok(status(&facts, events, self.contract_addr, &tree.coordinator.progress()))
+    }
+
+    /// Reads from the store, off the threads that serve requests.
+    async fn read<R: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Self) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, RpcError> {
+        let api = self.clone();
+        let done = tokio::task::spawn_blocking(move || read(&api)).await;
+        match done {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the store cannot be read");
+                Err(RpcError::internal())
+            }
+            Err(_) => Err(codes::SERVICE_UNAVAILABLE.into()),
+        }
+    }
+
+    fn exitable(&self, owner: Address) -> Result<Vec<ExitableUtxo>, StoreError> {
+        let unspent = self.store.utxos_of(owner, None, self.exitable_utxos_max)?;
+        let (Some((first, _)), Some((last, _))) = (unspent.first(), unspent.last()) else {
+            return Ok(Vec::new());
+        };
+        let quarantined =
+            self.store.quarantined_spends_of(owner, *first, *last, self.exitable_utxos_max)?;
+        let mut exiting = BTreeSet::new();
+        for (position, _) in &unspent {
+            let exit = self.store.standard_exit(*position)?;
+            if exit.is_some_and(|exit| exit.phase.is_active()) {
+                exiting.insert(*position);
+            }
+        }
+        let exitable =
+            exitable_utxos(unspent, &quarantined, |position| exiting.contains(&position));
+        let shown = |(position, utxo): (UtxoPos, Utxo)| ExitableUtxo {
+            blknum: position.blknum,
+            txindex: position.txindex,
+            oindex: position.oindex,
+            otype: utxo.output_type.number(),
+            owner,
+            currency: utxo.currency,
+            amount: utxo.amount,
+            utxo_pos: position,
+        };
+        Ok(exitable.map(shown).collect())
+    }
+
+    fn exit_data(&self, params: &UtxoPosParams) -> Result<Result<ExitData, RpcError>, StoreError> {
+        let Some(position) = params.position() else {
+            return Ok(Err(codes::EXIT_INVALID.into()));
+        };
+        let found = exit_data(position, exit_data_facts(&self.store, position)?);
+        Ok(found.map_err(|_| codes::EXIT_INVALID.into()).map(|data| ExitData {
+            utxo_pos: position,
+            txbytes: data.tx_bytes.into(),
+            proof: data.proof.to_bytes(),
+        }))
+    }
+
+    fn challenge_data(
+        &self,
+        params: &UtxoPosParams,
+    ) -> Result<Result<ChallengeData, RpcError>, StoreError> {
+        let Some(position) = params.position() else {
+            return Ok(Err(codes::CHALLENGE_EXIT_NOT_FOUND.into()));
+        };
+        let Some(exit) = self.store.standard_exit(position)? else {
+            return Ok(Err(codes::CHALLENGE_EXIT_NOT_FOUND.into()));
+        };
+        let fact = exit_fact(&self.store, exit.owner, position)?;
+        let found = challenge_data(Some(&exit), &fact, &self.domain);
+        Ok(found
+            .map(|data| ChallengeData {
+                exit_id: data.exit_id,
+                exiting_tx: data.exiting_tx.into(),
+                txbytes: data.tx_bytes.into(),
+                input_index: u8::try_from(data.input_index).unwrap_or(u8::MAX),
+                sig: data.signature.as_bytes().to_vec(),
+            })
+            .map_err(|error| match error {
+                ChallengeError::ExitNotFound => codes::CHALLENGE_EXIT_NOT_FOUND.into(),
+                ChallengeError::UtxoNotSpent => codes::CHALLENGE_UTXO_NOT_SPENT.into(),
+            }))
+    }
+
+    async fn validate(&self, params: BlockValidateParams) -> Result<BlockValidity, RpcError> {
+        let BlockValidateParams { hash, transactions, number } = params;
+        let number = Blknum::new(u64::try_from(number).unwrap_or(u64::MAX));
+        let transactions = transactions.into_iter().map(Into::into).collect();
+        let block = Block { number, hash, transactions };
+        if check_size(&block).is_err() {
+            return Ok(BlockValidity { valid: false });
+        }
+        let recovered = recover_all(block.transactions.clone(), self.domain.clone()).await;
+        Ok(BlockValidity { valid: validate_block(&block, recovered).is_ok() })
+    }
+
+    fn check_safe(&self) -> Result<(), RpcError> {
+        let findings = self.tree()?.findings.borrow().clone();
+        match findings {
+            Some(findings) if findings.is_unsafe => Err(codes::CHAIN_UNSAFE.into()),
+            Some(_) => Ok(()),
+            None => Err(codes::SERVICE_UNAVAILABLE.into()),
+        }
+    }
+
+    async fn submit(&self, params: SubmitParams) -> Result<SubmitAnswer, RpcError> {
+        let mut recovered =
+            recover_all(vec![params.transaction.clone()], self.domain.clone()).await;
+        let tx = recovered.pop().ok_or_else(RpcError::internal)??;
+        check_submittable(&tx).map_err(|error| RpcError::reason(error.to_string()))?;
+        self.check_safe()?;
+        Ok(self.child_chain.call(&child_chain::TRANSACTION_SUBMIT, &params).await?)
+    }
+
+    async fn submit_batch(&self, params: BatchSubmitParams) -> Result<Vec<BatchItem>, RpcError> {
+        self.check_safe()?;
+        Ok(self.child_chain.call(&child_chain::TRANSACTION_BATCH_SUBMIT, &params).await?)
+    }
+}

@@ -1,0 +1,88 @@
+//! Watches what is wrong come and go: has exits judged whenever something was learned, logs every change, and publishes the result.
+//!
+//! It contains no rule: [`Eventer`] says what appeared and what was resolved.
+
+use crate::guard::{Findings, GuardHandle};
+use plasma_core::byzantine::Remedy;
+use plasma_core::db_update::Service;
+use plasma_core::eventer::{Change, Eventer, Notification};
+use plasma_core::exit_processor::ExitHeights;
+use plasma_node::core_actor::Unanswered;
+use plasma_node::root_chain_coordinator::CoordinatorHandle;
+use plasma_node::supervisor::Nursery;
+use plasma_node::telemetry::Metrics;
+use plasma_node::worker::Worker;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Pause before a guard that is busy is asked again.
+const BUSY_PAUSE_MS: u64 = 50;
+
+/// What is known to be wrong, `None` before it was ever looked at.
+pub type FindingsWatch = watch::Receiver<Option<Arc<Findings>>>;
+
+/// Starts watching.
+pub(crate) fn start_eventer(
+    guard: GuardHandle,
+    coordinator: CoordinatorHandle,
+    metrics: Metrics,
+    nursery: &mut Nursery,
+) -> FindingsWatch {
+    let (sender, findings) = watch::channel(None);
+    Worker::start("eventer", nursery, run(guard, coordinator, metrics, sender));
+    findings
+}
+
+async fn run(
+    guard: GuardHandle,
+    mut coordinator: CoordinatorHandle,
+    metrics: Metrics,
+    sender: watch::Sender<Option<Arc<Findings>>>,
+) -> Result<Infallible, Unanswered> {
+    let mut eventer = Eventer::new();
+    loop {
+        let progress = coordinator.progress();
+        let challenges = progress.synced.get(&Service::ExitChallenger).copied();
+        let heights = ExitHeights {
+            root_chain: progress.root_chain_height.unwrap_or_default(),
+            challenges: challenges.unwrap_or_default(),
+        };
+        let findings = match guard.settle(heights).await {
+            Ok(findings) => findings,
+            Err(Unanswered::Overloaded) => {
+                tokio::time::sleep(Duration::from_millis(BUSY_PAUSE_MS)).await;
+                continue;
+            }
+            Err(gone) => return Err(gone),
+        };
+        let count = i64::try_from(findings.events.len()).unwrap_or(i64::MAX);
+        metrics.byzantine_events.set(count);
+        eventer.update(findings.events.iter().cloned()).iter().for_each(log);
+        sender.send_if_modified(|known| {
+            let is_new = known.as_deref() != Some(&findings);
+            if is_new {
+                *known = Some(Arc::new(findings));
+            }
+            is_new
+        });
+        tokio::select! {
+            () = guard.news() => {}
+            changed = coordinator.changed() => changed?,
+        }
+    }
+}
+
+fn log(notification: &Notification) {
+    let Notification { sequence, change, event } = notification;
+    let name = event.name();
+    let what_to_do = match event.remedy() {
+        Remedy::ChallengeExit => "challenge the exit: `penning wallet challenge POSITION`",
+        Remedy::MassExit => "leave the chain: `penning wallet exit start POSITION` for each output",
+    };
+    match change {
+        Change::Appeared => tracing::error!(sequence, name, ?event, what_to_do, "byzantine event"),
+        Change::Resolved => tracing::info!(sequence, name, ?event, "byzantine event resolved"),
+    }
+}

@@ -1,0 +1,66 @@
+//! What the store knows about outputs that leave: lookups by key, never a scan.
+
+use plasma_core::db_update::{Spender, TxPos, UtxoKey};
+use plasma_core::exit_processor::{ExitDataFacts, ExitFact, ExitFacts, ExitKey, StandardExit};
+use plasma_core::wire::{Address, UtxoPos};
+use plasma_store::{Store, StoreError};
+
+/// Facts to judge or challenge the exit of an output with.
+pub(crate) fn exit_fact(
+    store: &Store,
+    owner: Address,
+    position: UtxoPos,
+) -> Result<ExitFact, StoreError> {
+    let spent_by = match store.spender(position)? {
+        Some(Spender::Transaction(at)) => store.transaction(at)?,
+        Some(Spender::Exit(_)) | None => None,
+    };
+    Ok(ExitFact {
+        output: store.output_fact(position)?,
+        spent_by,
+        quarantined: store.quarantined_spend(UtxoKey { owner, position })?,
+    })
+}
+
+/// The same for many.
+pub(crate) fn exit_facts(store: &Store, keys: &[UtxoKey]) -> Result<ExitFacts, StoreError> {
+    let fact = |key: &UtxoKey| Ok((key.position, exit_fact(store, key.owner, key.position)?));
+    keys.iter().map(fact).collect()
+}
+
+/// Stored exits, as far as there are any.
+pub(crate) fn stored_exits(
+    store: &Store,
+    keys: &[ExitKey],
+) -> Result<Vec<StandardExit>, StoreError> {
+    let mut exits = Vec::with_capacity(keys.len());
+    for key in keys {
+        exits.extend(match *key {
+            ExitKey::Position(position) => store.standard_exit(position)?,
+            ExitKey::Id(exit_id) => store.standard_exit_by_id(exit_id)?,
+        });
+    }
+    Ok(exits)
+}
+
+/// Facts for the exit of an output by its owner.
+pub(crate) fn exit_data_facts(
+    store: &Store,
+    position: UtxoPos,
+) -> Result<ExitDataFacts, StoreError> {
+    use plasma_core::state::OutputFact;
+    let at = TxPos { blknum: position.blknum, txindex: position.txindex };
+    let output = store.output_fact(position)?;
+    let is_spent_in_quarantine = match &output {
+        Some(OutputFact::Unspent(owner, _)) => {
+            store.quarantined_spend(UtxoKey { owner: *owner, position })?.is_some()
+        }
+        Some(OutputFact::Gone(_)) | None => false,
+    };
+    Ok(ExitDataFacts {
+        output,
+        is_spent_in_quarantine,
+        created_by: store.transaction(at)?,
+        proof: store.inclusion_proof(at)?,
+    })
+}

@@ -1,0 +1,265 @@
+//! The three state machines that secure funds, behind one actor: ledger, block getter and exit processor.
+//!
+//! They share an actor because they share commits: a block, the height it completes and the spends it makes known are one batch.
+//! It contains no rule; every method is a question to the cores and a lookup in the store. Whatever learns something new leaves it to
+//! [`GuardHandle::settle`] to judge exits again, when all of it is on disk.
+
+use crate::exit_facts::{exit_facts, stored_exits};
+use plasma_core::block_getter::{
+    ApplyError, BlockGetter, BlockGetterConfig, BlockGetterRecord, apply_block,
+};
+use plasma_core::byzantine::ByzantineEvent;
+use plasma_core::db_update::{ChainFault, DbUpdate, Service, StateUpdate, UtxoKey};
+use plasma_core::eth_event_listener::EventBatch;
+use plasma_core::exit_processor::{ExitHeights, ExitProcessor, ExitProcessorConfig};
+use plasma_core::state::{Deposit, State};
+use plasma_core::wire::{Blknum, EthHeight, TypedDataDomain, UtxoPos};
+use plasma_node::core_actor::{Core, CoreActor, CoreHandle, Order, Unanswered};
+use plasma_node::supervisor::Nursery;
+use plasma_store::{Store, StoreError};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// The cores, and what they were told since exits were last judged.
+pub(crate) struct Guard {
+    pub(crate) state: State,
+    pub(crate) getter: BlockGetter,
+    pub(crate) exits: ExitProcessor,
+    touched: Vec<UtxoPos>,
+    quarantined: Vec<UtxoKey>,
+}
+
+impl Core for Guard {
+    fn complete_batch(&self, updates: &mut Vec<DbUpdate>) {
+        updates.push(StateUpdate::PutPending(self.state.pending_record()).into());
+    }
+}
+
+/// What is wrong, and how far the ledger is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Everything that is wrong now, in order of urgency.
+    pub events: Vec<ByzantineEvent>,
+    /// Whether nobody should receive or spend on the chain.
+    pub is_unsafe: bool,
+    /// The newest block of the ledger, zero when there is none.
+    pub last_applied: Blknum,
+}
+
+/// What became of an attempt to apply the next block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// It is in the ledger.
+    Block { blknum: Blknum, tx_count: u32 },
+    /// It breaks a rule, or cannot be judged before more deposits are known.
+    Refused(Option<ChainFault>),
+    /// There is none to apply.
+    Nothing,
+}
+
+/// The ledger closed another block than was verified: memory is wrong.
+fn inconsistent(error: ApplyError) -> StoreError {
+    StoreError::Io { action: "apply a block to", cause: error.to_string() }
+}
+
+/// Talks to the guard.
+#[derive(Clone, Debug)]
+pub struct GuardHandle {
+    core: CoreHandle<Guard>,
+    news: Arc<Notify>,
+}
+
+/// Starts the guard around a ledger, with everything else from the store. Nothing of interest happened before `deployed_at`.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) fn start_guard(
+    state: State,
+    domain: TypedDataDomain,
+    (getter, exits): (BlockGetterConfig, ExitProcessorConfig),
+    deployed_at: EthHeight,
+    store: &Store,
+    nursery: &mut Nursery,
+) -> Result<GuardHandle, StoreError> {
+    let fault = store.fault()?;
+    let faulty = fault.as_ref().map(|fault| fault.blknum);
+    let synced_height = store.service_height(Service::BlockGetter)?.unwrap_or_default();
+    let record = BlockGetterRecord {
+        last_applied: state.blknum().previous_child_block(),
+        synced_height: synced_height.max(deployed_at.minus(1)),
+        fault,
+        quarantined_up_to: store.quarantined_up_to()?.unwrap_or_default(),
+    };
+    let active = store.active_standard_exits()?;
+    let guard = Guard {
+        getter: BlockGetter::restore(getter, record),
+        exits: ExitProcessor::restore(exits, domain, active, state.blknum(), faulty),
+        state,
+        touched: Vec::new(),
+        quarantined: Vec::new(),
+    };
+    let core = CoreActor::start("guard", guard, store.clone(), nursery);
+    Ok(GuardHandle { core, news: Arc::new(Notify::new()) })
+}
+
+impl GuardHandle {
+    /// Asks something of the cores that changes nothing on disk.
+    pub(crate) async fn ask<R: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Guard) -> R + Send + 'static,
+    ) -> Result<R, Unanswered> {
+        self.core.decide(Order::Pipelined, |guard, _| Ok((ask(guard), Vec::new()))).await
+    }
+
+    /// Lets the cores decide, when everything before is on disk.
+    pub(crate) async fn decide<R: Send + 'static>(
+        &self,
+        decide: impl FnOnce(&mut Guard, &Store, &mut Vec<DbUpdate>) -> Result<R, StoreError>
+        + Send
+        + 'static,
+    ) -> Result<R, Unanswered> {
+        let decide = move |guard: &mut Guard, store: &Store| {
+            let mut updates = Vec::new();
+            let result = decide(guard, store, &mut updates)?;
+            if let Some(fault) = guard.getter.fault() {
+                guard.exits.on_fault(fault.blknum);
+            }
+            Ok((result, updates))
+        };
+        let decided = self.core.decide(Order::AfterAll, decide).await;
+        self.news.notify_one();
+        decided
+    }
+
+    /// Waits until something was decided since the last call.
+    pub(crate) async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Judges exits by everything that was learned, and tells what is wrong.
+    pub(crate) async fn settle(&self, heights: ExitHeights) -> Result<Findings, Unanswered> {
+        let settle = move |guard: &mut Guard, store: &Store| {
+            guard.judge(store)?;
+            let fault = guard.getter.byzantine_event();
+            let is_unsafe = fault.is_some() || guard.exits.is_chain_unsafe(heights);
+            let events = guard.exits.byzantine_events(heights).into_iter().chain(fault).collect();
+            let last_applied = guard.getter.last_applied();
+            Ok((Findings { events, is_unsafe, last_applied }, Vec::new()))
+        };
+        self.core.decide(Order::AfterAll, settle).await
+    }
+
+    /// Credits deposits.
+    pub(crate) async fn deposit(
+        &self,
+        deposits: Vec<Deposit>,
+        height: DbUpdate,
+    ) -> Result<(), Unanswered> {
+        self.decide(move |guard, store, updates| {
+            let positions: Vec<UtxoPos> =
+                deposits.iter().map(|deposit| UtxoPos::deposit(deposit.blknum)).collect();
+            let unknown: Vec<UtxoPos> = guard.state.unknown(positions.iter().copied()).collect();
+            let facts = store.output_facts(&unknown)?;
+            let mut written = Vec::new();
+            guard.state.deposit(&deposits, &facts, &mut written);
+            updates.extend(written.into_iter().map(DbUpdate::from));
+            updates.push(height);
+            guard.touched.extend(positions);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes starts or challenges of exits.
+    pub(crate) async fn on_exit_events(&self, batch: EventBatch) -> Result<(), Unanswered> {
+        self.decide(move |guard, store, updates| {
+            let stored = stored_exits(store, &guard.exits.records_needed(&batch.events))?;
+            guard.exits.on_events(&batch.events, &stored, updates);
+            updates.push(batch.height_update());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes payments of exits: they leave the ledger.
+    pub(crate) async fn on_exits_paid(&self, batch: EventBatch) -> Result<(), Unanswered> {
+        self.decide(move |guard, store, updates| {
+            guard.judge(store)?;
+            let stored = stored_exits(store, &guard.exits.records_needed(&batch.events))?;
+            let paid = guard.exits.exiting(&batch.events, &stored);
+            for exit_id in &paid.unknown {
+                tracing::error!(?exit_id, "an exit was paid whose start was never seen");
+            }
+            let positions: Vec<UtxoPos> = paid.exiting.iter().map(|exit| exit.position).collect();
+            let unknown: Vec<UtxoPos> = guard.state.unknown(positions.iter().copied()).collect();
+            let facts = store.output_facts(&unknown)?;
+            let mut written = Vec::new();
+            let outcome = guard.state.exit_utxos(&paid.exiting, &facts, &mut written);
+            updates.extend(written.into_iter().map(DbUpdate::from));
+            guard.exits.on_finalized(&outcome, &stored, updates);
+            updates.push(batch.height_update());
+            guard.touched.extend(positions);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Applies the next block, if it is here and may be.
+    pub(crate) async fn apply_next(
+        &self,
+        sync_height: EthHeight,
+        deposits_height: EthHeight,
+    ) -> Result<Applied, Unanswered> {
+        self.decide(move |guard, store, updates| {
+            let Some(block) = guard.getter.next_block(sync_height, deposits_height) else {
+                guard.getter.on_synced(sync_height, updates);
+                return Ok(Applied::Nothing);
+            };
+            let unknown: Vec<UtxoKey> = guard.state.unknown_inputs(block.transactions()).collect();
+            let facts = store.input_facts(&unknown)?;
+            match apply_block(&block, &mut guard.state, &facts) {
+                Ok(applied) => {
+                    updates.extend(applied.updates.into_iter().map(DbUpdate::from));
+                    guard.getter.on_applied(sync_height, updates);
+                    guard.touched.extend(applied.spent);
+                    let header = applied.header;
+                    Ok(Applied::Block { blknum: header.number, tx_count: header.tx_count })
+                }
+                Err(ApplyError::Invalid { fault, .. }) => {
+                    Ok(Applied::Refused(guard.getter.on_invalid(block, fault, updates)))
+                }
+                Err(error) => Err(inconsistent(error)),
+            }
+        })
+        .await
+    }
+
+    /// Takes one downloaded block into the quarantine; returns which.
+    pub(crate) async fn quarantine_next(&self) -> Result<Option<Blknum>, Unanswered> {
+        self.decide(|guard, _, updates| {
+            let Some(block) = guard.getter.next_quarantined(updates) else {
+                return Ok(None);
+            };
+            guard.quarantined.extend(block.spends);
+            Ok(Some(block.blknum))
+        })
+        .await
+    }
+}
+
+impl Guard {
+    /// Everything it was told before is on disk.
+    fn judge(&mut self, store: &Store) -> Result<(), StoreError> {
+        let touched = std::mem::take(&mut self.touched);
+        self.exits.on_ledger(self.state.blknum(), touched);
+        self.exits.on_quarantined(&std::mem::take(&mut self.quarantined));
+        loop {
+            let request = self.exits.facts_needed();
+            if request.keys.is_empty() {
+                return Ok(());
+            }
+            let facts = exit_facts(store, &request.keys)?;
+            self.exits.decide(&request, &facts);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! A watcher in one process: its store, its supervised actors, its server.
+
+use crate::api::{Api, configuration, methods};
+use crate::config::WatcherConfig;
+use crate::tree::{Parts, Watcher, WatcherError};
+use plasma_core::wire::TypedDataDomain;
+use plasma_eth::{Deployment, RootChain};
+use plasma_node::alarms::{Alarm, Alarms};
+use plasma_node::supervisor::{
+    Published, Publisher, RestartBudget, SupervisorError, publisher, supervise,
+};
+use plasma_node::telemetry::Metrics;
+use plasma_rpc::alarm::{Alarm as RaisedAlarm, RaisedBy};
+use plasma_rpc::client::{ClientConfig, ClientConfigError, HttpRpcClient};
+use plasma_rpc::server::{Probes, Server, ServerConfig, StartError};
+use plasma_rpc::watcher::ContractAddresses;
+use plasma_store::Store;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// What a node needs from outside.
+pub struct Setup {
+    /// What was set.
+    pub config: WatcherConfig,
+    /// Where the contracts are.
+    pub deployment: Deployment,
+    /// The root chain. No key is needed.
+    pub root_chain: Arc<dyn RootChain>,
+    /// The node's store, opened for this deployment.
+    pub store: Store,
+    /// What the server says about the program: `<semver>+<7 digits of the git commit>`.
+    pub version: String,
+}
+
+/// A node cannot be set up.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    /// Its port cannot be opened.
+    #[error(transparent)]
+    Server(#[from] StartError),
+    /// The operator's URL cannot be used.
+    #[error("child_chain_url: {0}")]
+    ChildChain(#[from] ClientConfigError),
+}
+
+/// A node whose port is open. Its actors start with [`Node::run`]; until then it answers that it is not ready.
+pub struct Node {
+    parts: Parts,
+    server: Server,
+    publisher: Publisher<Watcher>,
+    tree: Published<Watcher>,
+}
+
+impl Node {
+    /// Opens the port.
+    ///
+    /// # Errors
+    /// [`SetupError`], as when the port is in use.
+    pub async fn start(setup: Setup) -> Result<Self, SetupError> {
+        let Setup { config, deployment, root_chain, store, version } = setup;
+        let (publisher, tree) = publisher();
+        let (alarms, metrics) = (Alarms::default(), Metrics::new("watcher"));
+        alarms.raise(Alarm::BootInProgress);
+        let child_chain = HttpRpcClient::new(ClientConfig {
+            watcher_version: Some(version.clone()),
+            ..ClientConfig::new(config.child_chain_url.clone())
+        })?;
+        let addresses = deployment.addresses;
+        let api = Api {
+            tree: tree.clone(),
+            store: store.clone(),
+            child_chain: child_chain.clone(),
+            domain: Arc::new(TypedDataDomain::new(addresses.plasma_framework)),
+            configuration: configuration(&config, &deployment.contract_semver),
+            contract_addr: ContractAddresses {
+                plasma_framework: addresses.plasma_framework,
+                eth_vault: addresses.eth_vault,
+                erc20_vault: addresses.erc20_vault,
+                payment_exit_game: addresses.payment_exit_game,
+            },
+            exitable_utxos_max: config.exitable_utxos_max,
+        };
+        let probes = probes(alarms.clone(), metrics.clone());
+        let server_config = ServerConfig::new(config.listen, version);
+        let server = Server::start(server_config, methods(Arc::new(api)), probes).await?;
+        let parts = Parts { config, deployment, root_chain, child_chain, store, alarms, metrics };
+        Ok(Self { parts, server, publisher, tree })
+    }
+
+    /// Where the server listens.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
+    /// The actors, as they come and go.
+    pub fn tree(&self) -> Published<Watcher> {
+        self.tree.clone()
+    }
+
+    /// Runs the actors until `shutdown` completes, and then stops everything. Needs an actix system around it.
+    ///
+    /// # Errors
+    /// [`SupervisorError`], when the actors cannot be started, or keep dying. The process should end with a failure then.
+    pub async fn run(
+        self,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), SupervisorError<WatcherError>> {
+        let parts = &self.parts;
+        let budget = RestartBudget::default();
+        let build = async |nursery: &mut _| parts.build(nursery).await;
+        let ended = supervise(build, self.publisher, budget, shutdown).await;
+        if ended.is_err() {
+            self.parts.alarms.raise(Alarm::MainSupervisorHalted);
+        }
+        self.server.stop().await;
+        ended
+    }
+}
+
+fn probes(alarms: Alarms, metrics: Metrics) -> Probes {
+    let raised = move || {
+        let raised_by = || RaisedBy { node: "watcher".into(), reporter: "penning".into() };
+        let shown =
+            |alarm: Alarm| RaisedAlarm { name: alarm.name().into(), raised_by: raised_by() };
+        alarms.raised().into_iter().map(shown).collect()
+    };
+    Probes { alarms: Arc::new(raised), metrics: Arc::new(move || metrics.render()) }
+}

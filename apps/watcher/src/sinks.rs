@@ -1,0 +1,44 @@
+//! What root chain events do to a watcher: deposits come in, exits start, are challenged, and are paid.
+
+use crate::guard::GuardHandle;
+use async_trait::async_trait;
+use plasma_core::eth_event_listener::EventBatch;
+use plasma_core::root_chain::RootChainEvent;
+use plasma_core::state::Deposit;
+use plasma_node::core_actor::Unanswered;
+use plasma_node::eth_event_listener::EventSink;
+
+/// Credits deposits.
+pub(crate) struct DepositSink(pub(crate) GuardHandle);
+/// Takes starts and challenges of exits.
+pub(crate) struct ExitSink(pub(crate) GuardHandle);
+/// Takes payments of exits.
+pub(crate) struct PaidExitSink(pub(crate) GuardHandle);
+
+#[async_trait]
+impl EventSink for DepositSink {
+    async fn commit(&self, batch: EventBatch) -> Result<(), Unanswered> {
+        let height = batch.height_update();
+        let deposits = batch.events.into_iter().filter_map(|event| match event.event {
+            RootChainEvent::DepositCreated { depositor, blknum, currency, amount } => {
+                Some(Deposit { blknum, owner: depositor, currency, amount })
+            }
+            _ => None,
+        });
+        self.0.deposit(deposits.collect(), height).await
+    }
+}
+
+#[async_trait]
+impl EventSink for ExitSink {
+    async fn commit(&self, batch: EventBatch) -> Result<(), Unanswered> {
+        self.0.on_exit_events(batch).await
+    }
+}
+
+#[async_trait]
+impl EventSink for PaidExitSink {
+    async fn commit(&self, batch: EventBatch) -> Result<(), Unanswered> {
+        self.0.on_exits_paid(batch).await
+    }
+}

@@ -1,0 +1,111 @@
+//! What `status.get` says besides what is wrong: heights and times of the root chain, asked for once per root chain block and not per
+//! request (protocol 5.7).
+
+use crate::eventer::FindingsWatch;
+use plasma_core::db_update::Service;
+use plasma_core::wire::{Blknum, EthHeight};
+use plasma_eth::{RootChain, RootChainError};
+use plasma_node::core_actor::Unanswered;
+use plasma_node::root_chain_coordinator::{CoordinatorHandle, SyncProgress};
+use plasma_node::supervisor::Nursery;
+use plasma_node::worker::Worker;
+use plasma_rpc::watcher::{ByzantineEvent, ContractAddresses, ServiceHeight, Status};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Pause before a root chain that did not answer is asked again.
+const RETRY_PAUSE_MS: u64 = 500;
+
+/// What the root chain said, for the status.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RootChainFacts {
+    validated: (Blknum, u64),
+    mined: (Blknum, u64),
+    seen: (EthHeight, u64),
+    syncing: bool,
+}
+
+/// The newest facts, `None` before the first.
+pub(crate) type FactsWatch = watch::Receiver<Option<Arc<RootChainFacts>>>;
+
+/// Starts asking.
+pub(crate) fn start_status(
+    root_chain: Arc<dyn RootChain>,
+    coordinator: CoordinatorHandle,
+    findings: FindingsWatch,
+    nursery: &mut Nursery,
+) -> FactsWatch {
+    let (sender, facts) = watch::channel(None);
+    Worker::start("status", nursery, run(root_chain, coordinator, findings, sender));
+    facts
+}
+
+async fn run(
+    root_chain: Arc<dyn RootChain>,
+    mut coordinator: CoordinatorHandle,
+    mut findings: FindingsWatch,
+    sender: watch::Sender<Option<Arc<RootChainFacts>>>,
+) -> Result<Infallible, Unanswered> {
+    loop {
+        let last_applied = findings.borrow_and_update().as_ref().map(|found| found.last_applied);
+        match ask(&*root_chain, last_applied.unwrap_or_default()).await {
+            Ok(facts) => {
+                sender.send_replace(Some(Arc::new(facts)));
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the status stays as it is");
+                tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MS)).await;
+            }
+        }
+        tokio::select! {
+            changed = findings.changed() => changed.map_err(|_| Unanswered::Restarting)?,
+            changed = coordinator.changed() => changed?,
+        }
+    }
+}
+
+async fn ask(
+    root_chain: &dyn RootChain,
+    validated: Blknum,
+) -> Result<RootChainFacts, RootChainError> {
+    let state = root_chain.submission_state().await?;
+    let seen = root_chain.block(state.eth_height).await?;
+    let submitted_at = async |blknum: Blknum| match blknum == Blknum::default() {
+        true => Ok::<_, RootChainError>(0),
+        false => Ok(root_chain.child_block(blknum).await?.map_or(0, |block| block.timestamp_s)),
+    };
+    Ok(RootChainFacts {
+        validated: (validated, submitted_at(validated).await?),
+        mined: (state.mined_blknum, submitted_at(state.mined_blknum).await?),
+        seen: (state.eth_height, seen.map_or(0, |block| block.timestamp_s)),
+        syncing: root_chain.syncing().await?,
+    })
+}
+
+/// Puts the answer together.
+pub(crate) fn status(
+    facts: &RootChainFacts,
+    byzantine_events: Vec<ByzantineEvent>,
+    contract_addr: ContractAddresses,
+    progress: &SyncProgress,
+) -> Status {
+    let root = progress.root_chain_height.unwrap_or_default();
+    let named = |service: Service, height| ServiceHeight { service: service.name().into(), height };
+    let services = progress.synced.iter().map(|(service, height)| named(*service, *height));
+    let root = ServiceHeight { service: "root_chain_height".into(), height: root };
+    Status {
+        last_validated_child_block_number: facts.validated.0,
+        last_validated_child_block_timestamp: facts.validated.1,
+        last_mined_child_block_number: facts.mined.0,
+        last_mined_child_block_timestamp: facts.mined.1,
+        last_seen_eth_block_number: facts.seen.0,
+        last_seen_eth_block_timestamp: facts.seen.1,
+        eth_syncing: facts.syncing,
+        byzantine_events,
+        in_flight_exits: Vec::new(),
+        contract_addr,
+        services_synced_heights: services.chain([root]).collect(),
+    }
+}
