@@ -1,0 +1,6 @@
+//! The binary as users run it: what it prints, what it stores, how it ends.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod keys;
+mod kit;
+mod on_root_chain;
