@@ -123,6 +123,7 @@ mod tests {
             ("penning wallet key create --out k", true),
             ("penning wallet key import --out k", true),
             ("penning wallet key show k", true),
+            ("penning wallet tour", true),
             ("penning", false),
         ] {
             check(line, is_fine);

@@ -13,6 +13,7 @@ use std::io::Write;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Out {
     is_json: bool,
+    shows_progress: bool,
 }
 
 /// An error in the shape scripts read.
@@ -24,12 +25,18 @@ struct ErrorDocument<'a> {
 impl Out {
     /// Text, or one JSON document.
     pub(crate) const fn new(is_json: bool) -> Self {
-        Self { is_json }
+        Self { is_json, shows_progress: !is_json }
+    }
+
+    /// The same without progress, for a command that tells a story of its own.
+    #[must_use]
+    pub(crate) const fn without_progress(self) -> Self {
+        Self { shows_progress: false, ..self }
     }
 
     /// Says what is being done, to people only.
     pub(crate) fn progress(&self, text: impl Display) {
-        if !self.is_json {
+        if self.shows_progress {
             ignore_closed(writeln!(std::io::stderr(), "{text}"));
         }
     }

@@ -17,6 +17,7 @@ mod payments;
 mod progress;
 mod session;
 mod status;
+mod tour;
 mod view;
 
 pub(crate) use session::DEFAULT_RPC_URL;
@@ -112,6 +113,8 @@ enum WalletCommand {
     Credit(credit::CreditArgs),
     /// Withdraw a payout or bond that could not be delivered
     WithdrawCredit(credit::WithdrawCreditArgs),
+    /// The whole story on a devnet, told step by step, with every balance checked
+    Tour(tour::TourArgs),
 }
 
 impl WalletArgs {
@@ -132,6 +135,7 @@ impl WalletArgs {
             WalletCommand::Challenge(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Credit(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::WithdrawCredit(args) => Box::pin(args.run(&session()?)).await,
+            WalletCommand::Tour(args) => Box::pin(args.run(session()?)).await,
         }
     }
 }

@@ -49,6 +49,11 @@ impl VerifiedBlock {
         self.transactions.get(usize::try_from(index.get()).ok()?)
     }
 
+    /// All transactions, in order.
+    pub(super) fn transactions(&self) -> &[SignedTx] {
+        &self.transactions
+    }
+
     /// Where a transaction is.
     pub(super) fn find(&self, txhash: TxHash) -> Option<TxIndex> {
         let index = self.transactions.iter().position(|tx| tx.hash() == txhash)?;
@@ -119,8 +124,8 @@ impl Session {
     }
 
     async fn find_deposit(&self, blknum: Blknum, at: ChildBlock) -> Result<Option<Transaction>> {
-        let Some(height) = self.height_at(at.timestamp_s).await? else { return Ok(None) };
-        let events = self.reader.events(&[EventKind::DepositCreated], height, height).await?;
+        let (first, last) = self.heights_at(at.timestamp_s).await?;
+        let events = self.reader.events(&[EventKind::DepositCreated], first, last).await?;
         Ok(events.into_iter().find_map(|event| match event.event {
             RootChainEvent::DepositCreated { depositor, blknum: found, currency, amount }
                 if found == blknum =>
@@ -131,11 +136,24 @@ impl Session {
         }))
     }
 
-    /// The root chain block of this time, by bisection: child blocks are kept with the time of theirs.
-    pub(super) async fn height_at(&self, timestamp_s: u64) -> Result<Option<EthHeight>> {
+    /// First and last root chain block of this time: child blocks are kept with the time of theirs. Some chains make several blocks
+    /// in a second. Empty (the first behind the last) when there is none.
+    pub(super) async fn heights_at(&self, timestamp_s: u64) -> Result<(EthHeight, EthHeight)> {
         let newest = self.root_chain.newest_block().await?.eth_height;
-        let mut low = self.network.deployment.eth_height.get();
-        let mut high = newest.get();
+        let deployed_at = self.network.deployment.eth_height;
+        let first = self.first_since(timestamp_s, deployed_at, newest).await?;
+        let behind = self.first_since(timestamp_s.saturating_add(1), first, newest).await?;
+        Ok((first, behind.minus(1)))
+    }
+
+    /// The first block of this time or later, by bisection; the one behind the newest when there is none.
+    async fn first_since(
+        &self,
+        timestamp_s: u64,
+        low: EthHeight,
+        newest: EthHeight,
+    ) -> Result<EthHeight> {
+        let (mut low, mut high) = (low.get(), newest.plus(1).get());
         while low < high {
             let middle = low.midpoint(high);
             match self.root_chain.block(EthHeight::new(middle)).await? {
@@ -143,8 +161,7 @@ impl Session {
                 _ => high = middle,
             }
         }
-        let found = self.root_chain.block(EthHeight::new(low)).await?;
-        Ok(found.filter(|block| block.timestamp_s == timestamp_s).map(|block| block.eth_height))
+        Ok(EthHeight::new(low))
     }
 }
 

@@ -180,7 +180,7 @@ pub(super) struct ExitView {
     owner: Address,
     output: PositionView,
     amount: AmountView,
-    phase: ExitPhase,
+    pub(super) phase: ExitPhase,
     started_eth_height: u64,
     exitable_at_s: u64,
     eta_s: Option<u64>,

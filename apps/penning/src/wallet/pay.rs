@@ -209,6 +209,11 @@ impl Session {
     }
 }
 
+impl SubmitArgs {
+    /// Through the watcher, and only on a safe chain.
+    pub(super) const SAFE: Self = Self { via: Via::Watcher, pay_on_an_unsafe_chain: false };
+}
+
 impl PayArgs {
     /// Does it.
     pub(super) async fn run(self, session: &Session) -> Result<()> {

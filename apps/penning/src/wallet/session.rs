@@ -152,6 +152,11 @@ impl Session {
         })
     }
 
+    /// How the node is reached, for powers over a development node.
+    pub(super) fn eth_config(&self) -> EthConfig {
+        EthConfig::new(self.network.rpc_url.clone())
+    }
+
     /// The key that the options choose. May ask for a password.
     pub(super) fn key(&self) -> Result<SecretKey> {
         KeySource::of(&self.common)?.open(&self.common, self.network.devnet.as_ref())

@@ -67,6 +67,13 @@ pub(super) struct WaitArgs {
     confirmations: Option<u64>,
 }
 
+impl WaitArgs {
+    /// So long, and no flag.
+    pub(super) const fn of(wait_s: u64) -> Self {
+        Self { wait: true, wait_s, confirmations: None }
+    }
+}
+
 impl StatusArgs {
     /// Does it.
     pub(super) async fn run(self, session: &Session) -> Result<()> {
@@ -149,7 +156,9 @@ impl Session {
         report.wanted = wanted;
         if let Some(at) = on_root_chain {
             let newest = self.root_chain.newest_block().await?.eth_height;
-            if let Some(height) = self.height_at(at.timestamp_s).await? {
+            // Where several blocks share a second, the last one: fewer confirmations rather than more.
+            let (first, height) = self.heights_at(at.timestamp_s).await?;
+            if first <= height {
                 report.eth_height = Some(height.get());
                 let confirmations = newest.get().saturating_sub(height.get()).saturating_add(1);
                 report.confirmations = confirmations;

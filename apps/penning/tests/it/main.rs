@@ -4,3 +4,5 @@
 mod keys;
 mod kit;
 mod on_root_chain;
+mod on_small_chain;
+mod small_chain;
