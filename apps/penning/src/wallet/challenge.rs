@@ -30,7 +30,7 @@ pub(super) struct Challenged {
 impl Session {
     /// What proves that an exiting output was spent.
     pub(super) async fn challenge_data(&self, position: UtxoPos) -> Result<ChallengeData> {
-        self.status().await?;
+        self.check_deployment().await?;
         let params = UtxoPosParams::new(position);
         Ok(self.watcher.call(&UTXO_GET_CHALLENGE_DATA, &params).await?)
     }

@@ -129,7 +129,7 @@ impl Session {
     }
 
     async fn watcher_exit_data(&self, position: UtxoPos) -> Result<StartStandardExit> {
-        self.status().await?;
+        self.check_deployment().await?;
         let data = self.watcher.call(&UTXO_GET_EXIT_DATA, &UtxoPosParams::new(position)).await?;
         let inclusion_proof = InclusionProof::from_bytes(&data.proof);
         if data.utxo_pos != position {

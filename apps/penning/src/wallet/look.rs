@@ -45,7 +45,7 @@ impl BalanceArgs {
     /// Does it.
     pub(super) async fn run(self, session: &Session) -> Result<()> {
         let address = session.account(self.address)?;
-        session.status().await?;
+        session.check_deployment().await?;
         let mut sums = sums(&session.utxos(address).await?);
         sums.entry(ETH).or_default();
         let mut balances = Vec::new();
@@ -66,7 +66,7 @@ impl UtxosArgs {
     /// Does it.
     pub(super) async fn run(self, session: &Session) -> Result<()> {
         let address = session.account(self.address)?;
-        session.status().await?;
+        session.check_deployment().await?;
         let mut utxos = session.utxos(address).await?;
         utxos.retain(|_, utxo| self.currency.is_none_or(|wanted| utxo.currency == wanted));
         let denominations = session.denominations(utxos.values().map(|utxo| utxo.currency)).await?;

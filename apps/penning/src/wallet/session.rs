@@ -18,6 +18,7 @@ use plasma_eth::{
     RootChainClient, RootChainError, RpcUrl, SentTransaction,
 };
 use plasma_rpc::client::{ClientConfig, ClientError, HttpRpcClient};
+use plasma_rpc::codes;
 use plasma_rpc::params::NoParams;
 use plasma_rpc::watcher::{
     ACCOUNT_GET_EXITABLE_UTXOS, AccountParams, ExitableUtxo, STATUS_GET, Status,
@@ -197,6 +198,18 @@ impl Session {
         Ok(status)
     }
 
+    /// Refuses a watcher of another deployment. One that is in trouble of its own still answers about outputs and exits, so that is no
+    /// reason to refuse.
+    pub(super) async fn check_deployment(&self) -> Result<()> {
+        match self.status().await {
+            Err(error) if is_unavailable(&error) => {
+                self.out.progress(format!("WARNING: the watcher may be behind: {error:#}"));
+                Ok(())
+            }
+            other => other.map(drop),
+        }
+    }
+
     /// The outputs of an owner that the watcher knows and that are not exiting.
     pub(super) async fn utxos(&self, owner: Address) -> Result<Utxos> {
         let params = AccountParams { address: owner };
@@ -237,6 +250,13 @@ impl Session {
     pub(super) async fn mined(&self, sent: SentTransaction) -> Result<Receipt> {
         self.out.progress(format!("  sent {:?}, waiting for the root chain", sent.txhash));
         Ok(self.root_chain.confirm(&sent, 1, |_| {}).await?.success()?)
+    }
+}
+
+fn is_unavailable(error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<ClientError>() {
+        Some(ClientError::Api(body)) => body.code == codes::SERVICE_UNAVAILABLE.code,
+        _ => false,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::small_chain::{FEE_WEI, SmallChain};
 use serde_json::Value;
 
 const BOB: &str = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8";
+const CAROL: &str = "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc";
 
 impl SmallChain {
     /// Runs a wallet command with JSON, as this account of the devnet. Not on the test's thread: that one serves the network.
@@ -60,11 +61,37 @@ async fn payments_are_made_merged_and_followed_until_they_are_final() {
     assert_eq!(merged["fee"]["amount"], "0");
     assert_eq!(chain.wallet("1", "utxos").await["utxos"][0]["amount"]["units"], "0.253");
     chain.refused("1", "merge", "merge:nothing_to_do").await;
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn small_outputs_are_joined_before_a_payment_that_needs_many() {
+    let chain = SmallChain::start().await;
+    chain.wallet("0", "deposit 1 --wait").await;
+    let crumbs = vec![format!("--to {BOB}:0.1"); 3].join(" ");
+    for _ in 0..2 {
+        chain.wallet("0", &format!("pay {crumbs} --wait")).await;
+    }
+    let pay = format!("pay --to {CAROL}:0.55");
+    chain.refused("1", &pay, "payment:needs_merge").await;
+    let paid = chain.wallet("1", &format!("{pay} --merge --wait")).await;
+    assert_eq!(paid["merges"].as_array().unwrap().len(), 2);
+    assert_eq!(chain.wallet("2", "balance").await["balances"][0]["child_chain"]["units"], "0.55");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_pays_on_a_chain_that_is_unsafe_or_may_be() {
+    let chain = SmallChain::start().await;
+    chain.wallet("0", "deposit 1 --wait").await;
+    let pay = format!("pay --to {BOB}:0.01");
     chain.ledger.make_unsafe();
     chain.refused("0", &pay, "chain:unsafe").await;
     let paid = chain.wallet("0", &format!("{pay} --pay-on-an-unsafe-chain")).await;
     assert_eq!(paid["phase"], "pending");
+    chain.ledger.make_unhealthy();
+    chain.refused("0", &pay, "chain:unsafe").await;
+    // What gets people out works all the same.
+    chain.wallet("0", "utxos").await;
+    chain.refused("0", "exit start 5000:0:0", "exit:invalid").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use plasma_eth::{
     Anvil, AnvilConfig, DeployRequest, Deployment, EthConfig, EthersRootChain, RootChain, deploy,
     dev_keys, find_anvil,
 };
+use plasma_rpc::alarm::{Alarm, AlarmName, RaisedBy};
 use plasma_rpc::child_chain::{
     self, BlockAnswer, FeeAnswer, FeesAnswer, SubmitAnswer, SubmitParams,
 };
@@ -65,6 +66,8 @@ struct Ledger {
     synced: EthHeight,
     /// Set by a test: the watcher reports a withheld block.
     is_unsafe: bool,
+    /// Set by a test: the watcher cannot reach the root chain.
+    is_unhealthy: bool,
     /// Set by a test: from the first exit on, one wei of the fees is missing.
     loses_a_wei: bool,
 }
@@ -76,6 +79,10 @@ impl Shared {
 
     pub(crate) fn make_unsafe(&self) {
         self.lock().is_unsafe = true;
+    }
+
+    pub(crate) fn make_unhealthy(&self) {
+        self.lock().is_unhealthy = true;
     }
 
     pub(crate) fn lose_a_wei(&self) {
@@ -374,8 +381,8 @@ impl SmallChain {
             domain: TypedDataDomain::new(deployment.addresses.plasma_framework),
             deployment,
         });
-        let child_chain = serve(child_chain_methods(&shared)).await;
-        let watcher = serve(watcher_methods(&shared)).await;
+        let child_chain = serve(&shared, child_chain_methods(&shared)).await;
+        let watcher = serve(&shared, watcher_methods(&shared)).await;
         let folder = tempfile::tempdir().unwrap();
         let file = devnet_json(&shared.deployment, &anvil, &keys, [&child_chain, &watcher]);
         std::fs::create_dir(folder.path().join(".penning")).unwrap();
@@ -385,10 +392,16 @@ impl SmallChain {
     }
 }
 
-async fn serve(table: MethodTable<Shared>) -> Server {
+async fn serve(shared: &Arc<Shared>, table: MethodTable<Shared>) -> Server {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let config = ServerConfig::new(listen, "0.1.0+1a2b3c4");
-    let probes = Probes { alarms: Arc::new(Vec::new), metrics: Arc::new(String::new) };
+    let shared = Arc::clone(shared);
+    let alarm = || {
+        let raised_by = RaisedBy { node: "test".to_owned(), reporter: "test".to_owned() };
+        Alarm::new(AlarmName::EthereumConnectionError, raised_by)
+    };
+    let alarms = move || shared.lock().is_unhealthy.then(alarm).into_iter().collect();
+    let probes = Probes { alarms: Arc::new(alarms), metrics: Arc::new(String::new) };
     Server::start(config, table, probes).await.unwrap()
 }
 
