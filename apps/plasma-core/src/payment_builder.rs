@@ -131,6 +131,20 @@ pub fn build_payment(
     Ok(PaymentPlan::Complete(Box::new(created)))
 }
 
+/// Transactions that join an owner's outputs of one currency, at most as many inputs each as a transaction has; one signature each,
+/// and free. The smallest come first, and an output that is left over stays as it is. What they make can be merged again, until one
+/// is left and nothing comes back.
+pub fn build_merges(
+    owner: Address,
+    currency: Currency,
+    utxos: impl IntoIterator<Item = (UtxoPos, Utxo)>,
+) -> Vec<CreatedTx> {
+    let of_currency = utxos.into_iter().filter(|(_, utxo)| utxo.currency == currency);
+    let mut coins = Purse::new(of_currency).into_coins(currency);
+    coins.reverse();
+    merges_of(owner, currency, &coins, currency).collect()
+}
+
 fn check_order(order: &PaymentOrder) -> Result<(), PaymentError> {
     let payments = &order.payments;
     if payments.is_empty() {
@@ -212,19 +226,27 @@ fn complete(
         .ok_or(PaymentError::TooManyOutputs)
 }
 
-/// Joins the selected outputs of each currency, four at a time. One that is left over stays as it is.
+/// Joins the selected outputs of each currency.
 fn merges(order: &PaymentOrder, selections: &[Selection]) -> Vec<CreatedTx> {
-    let chunks = selections.iter().flat_map(|selection| {
-        let chunks = selection::chunks(&selection.coins);
-        chunks.map(|(chunk, sum)| (selection.currency, chunk, sum))
-    });
-    let free = Fee { currency: order.fee.currency, amount: U256::zero() };
-    let merges = chunks.filter_map(|(currency, chunk, sum)| {
-        let coins = chunk.iter().map(|coin| (currency, *coin));
-        let output = Output::payment(order.owner, currency, sum);
-        create(coins, [output], free, H256::zero())
+    let merges = selections.iter().flat_map(|selection| {
+        merges_of(order.owner, selection.currency, &selection.coins, order.fee.currency)
     });
     merges.collect()
+}
+
+/// Joins coins of one currency, four at a time. One that is left over stays as it is.
+fn merges_of(
+    owner: Address,
+    currency: Currency,
+    coins: &[Coin],
+    fee_currency: Currency,
+) -> impl Iterator<Item = CreatedTx> {
+    let free = Fee { currency: fee_currency, amount: U256::zero() };
+    selection::chunks(coins).filter_map(move |(chunk, sum)| {
+        let coins = chunk.iter().map(|coin| (currency, *coin));
+        let output = Output::payment(owner, currency, sum);
+        create(coins, [output], free, H256::zero())
+    })
 }
 
 /// `None` when a transaction has no room for it, which the callers make sure of.

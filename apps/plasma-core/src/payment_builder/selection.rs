@@ -45,6 +45,11 @@ impl Purse {
         Self(purse)
     }
 
+    /// All coins of one currency, the largest first.
+    pub(super) fn into_coins(mut self, currency: Currency) -> Vec<Coin> {
+        self.0.remove(&currency).unwrap_or_default()
+    }
+
     /// Takes coins that hold at least `needed`, as few as possible. Otherwise says how much is missing and takes nothing.
     pub(super) fn select(&mut self, currency: Currency, needed: U512) -> Result<Selection, U512> {
         let coins = self.0.entry(currency).or_default();

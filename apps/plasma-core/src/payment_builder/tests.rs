@@ -332,4 +332,34 @@ proptest! {
         }
         prop_assert!(rounds <= 3, "{rounds} rounds for 60 outputs");
     }
+
+    #[test]
+    fn merges_of_one_currency_end_in_one_output_with_all_the_money(amounts in proptest::collection::vec((0u8..2, 1u64..20), 0..60)) {
+        let amounts: Vec<_> = amounts.into_iter().map(|(currency, amount)| (Currency::repeat_byte(currency), amount)).collect();
+        let mut utxos: BTreeMap<UtxoPos, Utxo> = coins(&amounts).into_iter().collect();
+        let others = utxos.values().filter(|utxo| utxo.currency != ETH).count();
+        let total: u64 = amounts.iter().filter(|(currency, _)| *currency == ETH).map(|(_, amount)| amount).sum();
+        for round in 1_u64.. {
+            let merges = build_merges(ALICE, ETH, utxos.clone());
+            if merges.is_empty() {
+                break;
+            }
+            prop_assert!(round <= 3, "more than 3 rounds for 60 outputs");
+            for (merge, index) in merges.into_iter().zip(0_u32..) {
+                assert_books_balance(&merge, &utxos);
+                prop_assert_eq!(merge.fee.amount, U256::zero());
+                prop_assert_eq!(merge.tx.outputs.len(), 1);
+                merge.inputs.iter().for_each(|(at, _)| {
+                    utxos.remove(at);
+                });
+                let position = UtxoPos::new(Blknum::new(1000 * round), TxIndex::new(index), OutputIndex::new(0));
+                let output = merge.tx.outputs[0];
+                prop_assert_eq!(output.owner, ALICE);
+                utxos.insert(position, Utxo { output_type: OutputType::Payment, currency: output.currency, amount: output.amount });
+            }
+        }
+        let left: Vec<_> = utxos.values().filter(|utxo| utxo.currency == ETH).map(|utxo| utxo.amount).collect();
+        prop_assert_eq!(left, if total == 0 { vec![] } else { vec![U256::from(total)] });
+        prop_assert_eq!(utxos.values().filter(|utxo| utxo.currency != ETH).count(), others);
+    }
 }

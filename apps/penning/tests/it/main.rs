@@ -1,0 +1,8 @@
+//! The binary as users run it: what it prints, what it stores, how it ends.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod keys;
+mod kit;
+mod on_root_chain;
+mod on_small_chain;
+mod small_chain;
