@@ -1,6 +1,8 @@
 //! The command line: one line per command. `--help` is the documentation.
 
 use crate::contracts::ContractsCommand;
+use crate::devnet::DevnetArgs;
+use crate::nodes::{ChildChainArgs, WatcherArgs};
 use crate::wallet::WalletArgs;
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -25,6 +27,9 @@ pub(crate) struct Cli {
 /// What can be done.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Devnet(DevnetArgs),
+    ChildChain(Box<ChildChainArgs>),
+    Watcher(Box<WatcherArgs>),
     /// Deploy the contracts on the root chain
     #[command(subcommand)]
     Contracts(ContractsCommand),
@@ -43,6 +48,8 @@ impl Command {
     /// Whether scripts read what it prints.
     pub(crate) fn is_json(&self) -> bool {
         match self {
+            Self::Devnet(args) => args.json,
+            Self::ChildChain(_) | Self::Watcher(_) => false,
             Self::Contracts(command) => command.is_json(),
             Self::Wallet(args) => args.common.json,
             Self::Completions { .. } => false,
@@ -54,6 +61,9 @@ impl Cli {
     /// Does what was asked.
     pub(crate) fn run(self) -> Result<()> {
         match self.command {
+            Command::Devnet(args) => args.run(),
+            Command::ChildChain(args) => args.run(),
+            Command::Watcher(args) => args.run(),
             Command::Contracts(command) => wait_for(command.run()),
             Command::Wallet(args) => wait_for(args.run()),
             Command::Completions { shell } => {

@@ -101,14 +101,18 @@ impl ContractsCommand {
 }
 
 /// A key of one role may come from a keystore, a file or the environment.
-struct Role<'a> {
-    name: &'static str,
-    keystore: Option<&'a Path>,
-    key_file: Option<&'a Path>,
+pub(crate) struct Role<'a> {
+    /// Who, as in flags and the environment.
+    pub(crate) name: &'static str,
+    /// An encrypted file.
+    pub(crate) keystore: Option<&'a Path>,
+    /// A file that holds nothing but the key.
+    pub(crate) key_file: Option<&'a Path>,
 }
 
 impl Role<'_> {
-    fn key(&self, password_file: Option<&Path>) -> Result<SecretKey> {
+    /// Reads it.
+    pub(crate) fn key(&self, password_file: Option<&Path>) -> Result<SecretKey> {
         let upper = self.name.to_uppercase();
         let key = match (self.keystore, self.key_file) {
             (Some(path), _) => {

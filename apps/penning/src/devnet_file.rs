@@ -146,14 +146,13 @@ impl DevnetFile {
     ///
     /// # Errors
     /// Those of the file system; a deployment without a test token is none of a devnet.
-    #[cfg_attr(not(test), expect(dead_code, reason = "written by `penning devnet`"))]
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let text = self.to_json()?;
         write_private(path, &text).with_context(|| format!("{} cannot be written", path.display()))
     }
 
     /// The text of the file.
-    fn to_json(&self) -> Result<String> {
+    pub(crate) fn to_json(&self) -> Result<String> {
         let secret = |key: &SecretKey| const_hex::encode_prefixed(key.to_bytes());
         let deployment = &self.deployment;
         let ContractAddresses { plasma_framework, eth_vault, erc20_vault, payment_exit_game } =

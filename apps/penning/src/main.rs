@@ -1,7 +1,7 @@
-//! The one binary: contracts, wallet, shell completions.
+//! The one binary: devnet, child chain, watcher, wallet, contracts, shell completions.
 //!
 //! ```text
-//! main ─► cli (what was typed) ─► contracts │ wallet │ …  ─► output (text, or one JSON document)
+//! main ─► cli (what was typed) ─► devnet │ nodes │ wallet │ …  ─► output (text, or one JSON document)
 //!                                      └─ failure ◄─┘        exit code 0, 1 (failed), 2 (usage)
 //! ```
 //! Options are taken from flags, then the environment (`PENNING_…`), then files, then defaults. Keys and passwords never come from
@@ -10,12 +10,15 @@
 mod amount;
 mod cli;
 mod contracts;
+mod devnet;
 mod devnet_file;
 mod failure;
 mod files;
+mod nodes;
 mod output;
 mod parsing;
 mod secrets;
+mod settings;
 mod wallet;
 
 use clap::Parser;

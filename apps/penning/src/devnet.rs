@@ -1,0 +1,299 @@
+//! `penning devnet`: a whole network on this machine, with one command: root chain, contracts, operator, watcher, funded accounts.
+//!
+//! It must never leave a process behind, and always continue where it left off: anvil writes its state when it ends, both nodes
+//! keep theirs in RocksDB, and an anvil that was orphaned by a `kill -9` is ended in good order before a new one starts.
+//!
+//! ```text
+//! folder ─► ports ─► anvil ─► contracts (first start) ─► child chain, watcher ─► devnet.json ─► until Ctrl-C ─► stop in reverse
+//! ```
+
+mod chain;
+mod folder;
+mod report;
+
+use crate::devnet_file::{DEVNET_FILE, DEVNET_FOLDER, DevnetFile};
+use crate::failure::Failure;
+use crate::nodes::{open_store, run_system, stop_signal, version};
+use crate::output::Out;
+use anyhow::{Context, Result, anyhow};
+use chain::{Chain, ChainRequest};
+use child_chain::ChildChainConfig;
+use clap::Args;
+use folder::Folder;
+use plasma_core::block_queue::BlockQueueConfig;
+use plasma_eth::{EthConfig, EthersRootChain, RetryPolicy};
+use plasma_node::eth_height_monitor::EthHeightMonitorConfig;
+use plasma_node::telemetry::{LogFormat, init_logging};
+use plasma_rpc::client::{ClientConfig, HttpRpcClient};
+use plasma_rpc::params::NoParams;
+use plasma_rpc::watcher::STATUS_GET;
+use plasma_store::NodeKind;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use watcher::WatcherConfig;
+
+/// The fee specification a new devnet starts with.
+const FEE_SPECS: &str = include_str!("../../../priv/fee_specs.json");
+/// Confirmations on a devnet, where nothing is ever reorganised by itself.
+const FINALITY_MARGIN_ETH_BLOCKS: u64 = 1;
+/// How long both nodes may take until they follow the root chain.
+const READY_MS_MAX: u64 = 60_000;
+/// Pause between two looks at that.
+const READY_POLL_MS: u64 = 100;
+
+/// Run a whole network on this machine: root chain (anvil), contracts, operator, watcher, ten funded accounts
+///
+/// Everything is kept in the data folder, and the next start continues there. Stop it with Ctrl-C. The keys are known to everybody:
+/// never use them for real money.
+#[derive(Args, Debug)]
+pub(crate) struct DevnetArgs {
+    /// Where everything is kept, devnet.json among it
+    #[arg(long, env = "PENNING_DEVNET_DIR", default_value = DEVNET_FOLDER, value_name = "FOLDER")]
+    data_dir: PathBuf,
+    /// Forget what is in the data folder and start anew
+    #[arg(long)]
+    fresh: bool,
+    /// The time unit of exits: an exit of a fresh output takes twice as long. 120 for a new network, and cannot be changed later
+    #[arg(long, env = "PENNING_MIN_EXIT_PERIOD_S", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(2..=315_360_000))]
+    min_exit_period_s: Option<u64>,
+    /// Port of the root chain's node
+    #[arg(long, env = "PENNING_RPC_PORT", default_value_t = 8_545, value_name = "PORT")]
+    rpc_port: u16,
+    /// Port of the operator
+    #[arg(long, env = "PENNING_CHILD_CHAIN_PORT", default_value_t = 9_656, value_name = "PORT")]
+    child_chain_port: u16,
+    /// Port of the watcher
+    #[arg(long, env = "PENNING_WATCHER_PORT", default_value_t = 7_434, value_name = "PORT")]
+    watcher_port: u16,
+    /// Seconds between two root chain blocks
+    #[arg(long, env = "PENNING_BLOCK_TIME_S", default_value_t = 1, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    block_time_s: u64,
+    /// The anvil binary, if it is neither on the PATH nor installed by `npm ci` in contracts/
+    #[arg(long, value_name = "FILE")]
+    anvil: Option<PathBuf>,
+    /// What is logged, in the language of RUST_LOG
+    #[arg(long, env = "PENNING_LOG", value_name = "FILTER", default_value = "warn")]
+    log: String,
+    /// Print devnet.json when everything is ready, and nothing else to standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl DevnetArgs {
+    pub(crate) fn run(self) -> Result<()> {
+        init_logging(LogFormat::Text, &self.log).context("logging cannot be started")?;
+        run_system(self.run_network())
+    }
+
+    async fn run_network(self) -> Result<()> {
+        let out = Out::new(self.json);
+        let stop = stop_signal()?;
+        let folder = Folder::take(&self.data_dir, self.fresh)?;
+        self.check_ports()?;
+        let request = ChainRequest {
+            anvil: self.anvil.as_deref(),
+            port: self.rpc_port,
+            block_time_s: self.block_time_s,
+            min_exit_period_s: self.min_exit_period_s,
+        };
+        let chain = Chain::start(&folder, &request, |step| out.progress(step)).await?;
+        let (anvil, ended) = self.run_nodes(&folder, chain, out, stop).await;
+        out.progress("stopping");
+        let stopped = anvil.stop().await;
+        folder.forget_anvil();
+        ended?;
+        stopped.context("anvil did not stop")
+    }
+
+    /// Runs both nodes until `stop`, and gives anvil back to be stopped last.
+    async fn run_nodes(
+        &self,
+        folder: &Folder,
+        chain: Chain,
+        out: Out,
+        stop: impl Future<Output = ()>,
+    ) -> (plasma_eth::Anvil, Result<()>) {
+        let (shutdown, _) = watch::channel(false);
+        let file = self.file(&chain);
+        let running = async {
+            let child_chain = self.child_chain(folder, &chain).await?;
+            let watcher = self.watcher(folder, &chain).await?;
+            let asked = || {
+                let mut asked = shutdown.subscribe();
+                async move {
+                    // A sender that is gone is a shutdown as well.
+                    let _ = asked.wait_for(|asked| *asked).await;
+                }
+            };
+            let operator = async {
+                let ended = child_chain.run(asked()).await;
+                shutdown.send_replace(true);
+                ended.context("the child chain ended")
+            };
+            let watching = async {
+                let ended = watcher.run(asked()).await;
+                shutdown.send_replace(true);
+                ended.context("the watcher ended")
+            };
+            let user = async {
+                let told = tokio::select! {
+                    told = tell_when_ready(&file, folder, out) => told,
+                    () = asked() => Ok(()),
+                };
+                if told.is_err() {
+                    shutdown.send_replace(true);
+                }
+                told
+            };
+            let signal = async {
+                tokio::select! {
+                    () = stop => {}
+                    () = asked() => {}
+                }
+                shutdown.send_replace(true);
+            };
+            let (operator, watching, told, ()) = tokio::join!(operator, watching, user, signal);
+            operator.and(watching).and(told)
+        };
+        let ended = running.await;
+        (chain.anvil, ended)
+    }
+
+    /// Names the port that is taken, before anything is started.
+    fn check_ports(&self) -> Result<()> {
+        let ports = [
+            (self.rpc_port, "--rpc-port"),
+            (self.child_chain_port, "--child-chain-port"),
+            (self.watcher_port, "--watcher-port"),
+        ];
+        for (port, flag) in ports {
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+                Failure::new("devnet:port_in_use", format!("port {port} cannot be used: {error}"))
+                    .next(format!("stop what listens there, or choose another with {flag}"))
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn child_chain(&self, folder: &Folder, chain: &Chain) -> Result<child_chain::Node> {
+        let fee_specs_path = folder.file("fee_specs.json");
+        if !fee_specs_path.exists() {
+            std::fs::write(&fee_specs_path, FEE_SPECS).context("writing fee_specs.json")?;
+        }
+        let config = ChildChainConfig {
+            listen: local(self.child_chain_port),
+            fee_claimer: chain.keys.fee_claimer.address(),
+            fee_specs_path,
+            fee_specs_poll_ms: 1_000,
+            deposit_finality_margin_eth_blocks: FINALITY_MARGIN_ETH_BLOCKS,
+            listener_tick_ms: 250,
+            eth_height_monitor: self.eth_height_monitor(),
+            block_queue: BlockQueueConfig { tick_ms: 250, ..BlockQueueConfig::default() },
+            ..ChildChainConfig::default()
+        };
+        let root_chain = self.root_chain(chain, true)?;
+        let deployment = chain.deployment.clone();
+        let store = open_store(&folder.file("child-chain"), NodeKind::ChildChain, &deployment)?;
+        let version = version();
+        let setup = child_chain::Setup { config, deployment, root_chain, store, version };
+        Ok(child_chain::Node::start(setup).await?)
+    }
+
+    async fn watcher(&self, folder: &Folder, chain: &Chain) -> Result<watcher::Node> {
+        let deployment = chain.deployment.clone();
+        // Half of an exit's period to challenge before the alarm; and time passes in steps of a block.
+        let sla_margin = deployment.min_exit_period_s / self.block_time_s / 2;
+        let config = WatcherConfig {
+            listen: local(self.watcher_port),
+            child_chain_url: url(self.child_chain_port),
+            deposit_finality_margin_eth_blocks: FINALITY_MARGIN_ETH_BLOCKS,
+            exit_finality_margin_eth_blocks: FINALITY_MARGIN_ETH_BLOCKS,
+            exit_processor_sla_margin_eth_blocks: sla_margin.max(1),
+            exit_processor_sla_margin_forced: true,
+            eth_block_time_ms: self.block_time_s.saturating_mul(1_000),
+            withholding_ms_max: 60_000,
+            download_retry_ms_max: 2_000,
+            tick_ms: 250,
+            eth_height_monitor: self.eth_height_monitor(),
+            ..WatcherConfig::default()
+        };
+        let root_chain = self.root_chain(chain, false)?;
+        let store = open_store(&folder.file("watcher"), NodeKind::Watcher, &deployment)?;
+        let version = version();
+        let setup = watcher::Setup { config, deployment, root_chain, store, version };
+        Ok(watcher::Node::start(setup).await?)
+    }
+
+    const fn eth_height_monitor(&self) -> EthHeightMonitorConfig {
+        EthHeightMonitorConfig {
+            poll_ms: 200,
+            stalled_ms: self.block_time_s.saturating_mul(1_000).saturating_add(20_000),
+        }
+    }
+
+    fn root_chain(&self, chain: &Chain, signs: bool) -> Result<Arc<EthersRootChain>> {
+        let eth = EthConfig {
+            retry: RetryPolicy { first_pause_ms: 50, ..RetryPolicy::default() },
+            ..EthConfig::new(chain.anvil.rpc_url().clone())
+        };
+        let key = signs.then(|| chain.keys.authority.clone());
+        Ok(Arc::new(EthersRootChain::new(eth, &chain.deployment, key)?))
+    }
+
+    fn file(&self, chain: &Chain) -> DevnetFile {
+        let keys = &chain.keys;
+        DevnetFile {
+            rpc_url: chain.anvil.rpc_url().clone(),
+            deployment: chain.deployment.clone(),
+            deployer: keys.deployer.clone(),
+            maintainer: keys.maintainer.clone(),
+            authority: keys.authority.clone(),
+            fee_claimer: keys.fee_claimer.address(),
+            accounts: keys.accounts.clone(),
+            child_chain_url: url(self.child_chain_port),
+            watcher_url: url(self.watcher_port),
+        }
+    }
+}
+
+fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// Waits until the watcher follows the root chain, writes devnet.json, and says what to try.
+async fn tell_when_ready(file: &DevnetFile, folder: &Folder, out: Out) -> Result<()> {
+    let wait = async {
+        for url in [&file.child_chain_url, &file.watcher_url] {
+            let client = HttpRpcClient::new(ClientConfig::new(url.clone()))?;
+            while !is_ready(&client, url == &file.watcher_url).await {
+                tokio::time::sleep(Duration::from_millis(READY_POLL_MS)).await;
+            }
+        }
+        Ok::<_, anyhow::Error>(())
+    };
+    let limit = Duration::from_millis(READY_MS_MAX);
+    let ready = tokio::time::timeout(limit, wait).await;
+    ready
+        .map_err(|_| anyhow!("the nodes are not ready after {READY_MS_MAX} ms; see the log"))??;
+    let path = folder.file(DEVNET_FILE);
+    file.write(&path).context("writing devnet.json")?;
+    out.finish(&report::Report::new(file, path)?)
+}
+
+async fn is_ready(client: &HttpRpcClient, is_watcher: bool) -> bool {
+    use plasma_rpc::child_chain::{ALARM_GET, FEES_ALL, FeesAllParams};
+    if is_watcher {
+        return client.call(&STATUS_GET, &NoParams {}).await.is_ok();
+    }
+    let raised = client.call(&ALARM_GET, &NoParams {}).await;
+    raised.is_ok_and(|raised| raised.is_empty())
+        && client.call(&FEES_ALL, &FeesAllParams::default()).await.is_ok()
+}

@@ -1,0 +1,189 @@
+//! `penning child-chain` and `penning watcher`: the same nodes that the devnet runs, against any root chain and address file.
+//!
+//! Both run until SIGINT or SIGTERM and then stop in order. A node that cannot go on ends the process with a failure, so that
+//! whatever started it notices.
+
+use crate::contracts::Role;
+use crate::settings::{Sources, list};
+use anyhow::{Context, Result};
+use clap::Args;
+use plasma_core::wire::SecretKey;
+use plasma_eth::{Deployment, EthConfig, EthersRootChain, RpcUrl};
+use plasma_node::startup::store_identity;
+use plasma_node::telemetry::{LogFormat, init_logging};
+use plasma_store::{NodeKind, Store, StoreConfig};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What both nodes are told.
+#[derive(Args, Debug)]
+pub(crate) struct NodeArgs {
+    /// Address file of the deployment, or a devnet.json
+    #[arg(long, env = "PENNING_NETWORK", value_name = "FILE")]
+    network: PathBuf,
+    /// The root chain's node (JSON-RPC over HTTP)
+    #[arg(long, env = "PENNING_RPC_URL", hide_env_values = true, value_name = "URL", default_value = crate::wallet::DEFAULT_RPC_URL)]
+    rpc_url: String,
+    /// Where the node keeps its store. Belongs to one node of one deployment
+    #[arg(long, env = "PENNING_DATA_DIR", value_name = "FOLDER")]
+    data_dir: PathBuf,
+    /// Settings file (TOML)
+    #[arg(long, env = "PENNING_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One setting, by its name in the settings file, such as listen=0.0.0.0:9656
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    assignments: Vec<String>,
+    /// Print all settings as they would be used, and end
+    #[arg(long)]
+    print_settings: bool,
+    /// How logs are written: text or json
+    #[arg(long, env = "PENNING_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+    /// What is logged, in the language of RUST_LOG
+    #[arg(long, env = "PENNING_LOG", value_name = "FILTER", default_value = "info")]
+    log: String,
+}
+
+/// Run the operator's node: take payments, form blocks, submit their roots
+///
+/// Settings come from --set, then from the environment (PENNING_CHILD_CHAIN_<NAME>), then from --config, then from defaults;
+/// --print-settings shows them. The authority's key comes from a keystore, a key file, or PENNING_AUTHORITY_KEY.
+#[derive(Args, Debug)]
+pub(crate) struct ChildChainArgs {
+    #[command(flatten)]
+    node: NodeArgs,
+    /// Keystore of the authority
+    #[arg(long, value_name = "FILE", conflicts_with = "authority_key_file")]
+    authority_keystore: Option<PathBuf>,
+    /// File with the authority's private key
+    #[arg(long, value_name = "FILE")]
+    authority_key_file: Option<PathBuf>,
+    /// File with the password of the keystore; else PENNING_AUTHORITY_PASSWORD, PENNING_PASSWORD or a prompt
+    #[arg(long, env = "PENNING_PASSWORD_FILE", value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+/// Run a watching node: execute every block again, watch every exit, and tell what is wrong
+///
+/// Settings come from --set, then from the environment (PENNING_WATCHER_<NAME>), then from --config, then from defaults;
+/// --print-settings shows them.
+#[derive(Args, Debug)]
+pub(crate) struct WatcherArgs {
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+/// `<semver>+<7 digits of the git commit>`, for the envelopes of our servers.
+pub(crate) fn version() -> String {
+    format!("{}+{}", env!("CARGO_PKG_VERSION"), env!("PENNING_GIT_COMMIT"))
+}
+
+impl ChildChainArgs {
+    pub(crate) fn run(self) -> Result<()> {
+        let Some(config) =
+            self.node.settings("PENNING_CHILD_CHAIN", &child_chain::ChildChainConfig::default())?
+        else {
+            return Ok(());
+        };
+        let role = Role {
+            name: "authority",
+            keystore: self.authority_keystore.as_deref(),
+            key_file: self.authority_key_file.as_deref(),
+        };
+        let key = role.key(self.password_file.as_deref())?;
+        let node = self.node;
+        run_system(async move {
+            let (deployment, root_chain) = node.root_chain(Some(key))?;
+            let store = open_store(&node.data_dir, NodeKind::ChildChain, &deployment)?;
+            let version = version();
+            let setup = child_chain::Setup { config, deployment, root_chain, store, version };
+            let node = child_chain::Node::start(setup).await?;
+            announce("child chain", node.local_addr());
+            node.run(stop_signal()?).await.context("the child chain ended")
+        })
+    }
+}
+
+impl WatcherArgs {
+    pub(crate) fn run(self) -> Result<()> {
+        let defaults = watcher::WatcherConfig::default();
+        let Some(config) = self.node.settings("PENNING_WATCHER", &defaults)? else {
+            return Ok(());
+        };
+        let node = self.node;
+        run_system(async move {
+            let (deployment, root_chain) = node.root_chain(None)?;
+            let store = open_store(&node.data_dir, NodeKind::Watcher, &deployment)?;
+            let version = version();
+            let setup = watcher::Setup { config, deployment, root_chain, store, version };
+            let node = watcher::Node::start(setup).await?;
+            announce("watcher", node.local_addr());
+            node.run(stop_signal()?).await.context("the watcher ended")
+        })
+    }
+}
+
+impl NodeArgs {
+    /// `None` when they were only to be printed.
+    fn settings<T: Serialize + DeserializeOwned>(
+        &self,
+        env_prefix: &'static str,
+        defaults: &T,
+    ) -> Result<Option<T>> {
+        let sources = Sources {
+            env_prefix,
+            env: crate::secrets::environment,
+            file: self.config.as_deref(),
+            assignments: &self.assignments,
+        };
+        let settings = sources.load(defaults)?;
+        if self.print_settings {
+            crate::output::Out::new(false).tell(list(&settings)?.join("\n"));
+            return Ok(None);
+        }
+        init_logging(self.log_format, &self.log).context("logging cannot be started")?;
+        Ok(Some(settings))
+    }
+
+    fn root_chain(&self, key: Option<SecretKey>) -> Result<(Deployment, Arc<EthersRootChain>)> {
+        let shown = self.network.display();
+        let deployment = Deployment::read(&self.network).with_context(|| format!("{shown}"))?;
+        let rpc_url: RpcUrl = self.rpc_url.parse().context("--rpc-url")?;
+        let root_chain = EthersRootChain::new(EthConfig::new(rpc_url), &deployment, key)?;
+        Ok((deployment, Arc::new(root_chain)))
+    }
+}
+
+/// Opens the store of a node, or makes one.
+pub(crate) fn open_store(path: &Path, node: NodeKind, deployment: &Deployment) -> Result<Store> {
+    let identity = store_identity(node, deployment);
+    Ok(Store::open(path, &identity, &StoreConfig::default())?)
+}
+
+fn announce(node: &str, addr: SocketAddr) {
+    tracing::info!("the {node} listens on http://{addr}; it is ready when /health says so");
+}
+
+/// Runs actors on this thread and everything else on all of them.
+pub(crate) fn run_system(task: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.context("the runtime cannot be started")?;
+    actix::System::with_tokio_rt(move || runtime).block_on(task)
+}
+
+/// Completes when the process is asked to end.
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?;
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => tracing::info!("stopping: SIGINT"),
+            _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
+        }
+    })
+}
