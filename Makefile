@@ -28,6 +28,14 @@ test: tools ## Run every test: contracts, core, nodes, end to end against a real
 bench: tools ## Measure, and write docs/performance.md
 	cargo run --locked --release -p penning -- bench --out docs/performance.md $(ARGS)
 
+FUZZ_S ?= 30
+FUZZ_TARGETS ?= $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
+
+fuzz: ## Attack every decoder, FUZZ_S=30 seconds each (docs/operate/fuzzing.md)
+	@for target in $(FUZZ_TARGETS); do \
+		cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target -- -max_total_time=$(FUZZ_S) || exit 1; \
+	done
+
 lint: tools ## Formatting and clippy, as CI runs them
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -14,10 +14,12 @@ use crate::db_update::{DbUpdate, Service};
 use crate::root_chain::{EthEvent, EventKind};
 use crate::root_chain_coordinator::SyncGuide;
 use crate::wire::EthHeight;
+use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
 /// Limits of one step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct EthEventListenerConfig {
     /// Most root chain blocks read at once.
     pub range_eth_blocks_max: u64,

@@ -37,6 +37,7 @@
 )]
 
 pub mod block_getter;
+pub mod block_queue;
 pub mod block_validator;
 pub mod byzantine;
 pub mod db_update;
@@ -44,8 +45,10 @@ pub mod eth_event_listener;
 pub mod eventer;
 pub mod exit_processor;
 pub mod fees;
+pub mod fresh_blocks;
 pub mod payment_builder;
 pub mod root_chain;
 pub mod root_chain_coordinator;
 pub mod state;
+pub mod submission;
 pub mod wire;

@@ -10,7 +10,7 @@
 //! ```
 //! Read in this order:
 //! - [`RootChain`]: the port. [`RootChainError`]: how it fails.
-//! - [`EthersRootChain`]: the port over a node. [`EthConfig`]: its limits.
+//! - [`EthersRootChain`]: the port over a node. [`EthConfig`]: its limits. [`FakeRootChain`]: the port over a chain in memory.
 //! - [`RootChainClient`]: what users do on the root chain.
 //! - [`Deployment`]: the address file. [`keystore`]: keys in encrypted files.
 
@@ -24,6 +24,7 @@ mod deployment;
 mod dev_chain;
 mod error;
 mod ethers_root_chain;
+mod fake_root_chain;
 pub mod keystore;
 mod node;
 mod revert;
@@ -46,8 +47,7 @@ pub use deployment::{
 pub use dev_chain::{DevChain, Snapshot};
 pub use error::{ErrorKind, NODE_TEXT_CHARS_MAX, RootChainCause, RootChainError};
 pub use ethers_root_chain::{EthersRootChain, SUBMIT_BLOCK_GAS_MAX};
+pub use fake_root_chain::{FakeBlock, FakeRootChain, Orphaned, PoolRules, Pooled};
+pub use plasma_core::root_chain::{FeeQuote, GasFees, SubmissionState, SubmitOutcome};
 pub use revert::Revert;
-pub use root_chain::{
-    ChildBlock, ContractFacts, EthBlock, FeeQuote, GasFees, RootChain, SubmissionState,
-    SubmitOutcome,
-};
+pub use root_chain::{ChildBlock, ContractFacts, EthBlock, RootChain};

@@ -4,6 +4,7 @@
 
 use crate::core_actor::{Core, CoreActor, CoreHandle, Order, Unanswered};
 use crate::supervisor::Nursery;
+use plasma_core::block_queue::PendingStatus;
 use plasma_core::db_update::{BlockHeader, DbUpdate, PendingRecord, Service, StateUpdate, UtxoKey};
 use plasma_core::fees::AcceptedFees;
 use plasma_core::state::{
@@ -14,15 +15,6 @@ use plasma_store::{Store, StoreError};
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::watch;
-
-/// The pending block, for those who decide when to form it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PendingStatus {
-    /// Payments accepted so far.
-    pub tx_count: u32,
-    /// Whether no more fit.
-    pub is_full: bool,
-}
 
 /// The ledger cannot be rebuilt from the store.
 #[derive(Debug, Error)]

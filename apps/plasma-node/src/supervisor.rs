@@ -337,7 +337,7 @@ impl<T: Clone> Published<T> {
 /// [`SupervisorError`], when a rebuild cannot help or was tried too often. The tree is stopped then.
 pub async fn supervise<T, E: BuildError>(
     mut build: impl AsyncFnMut(&mut Nursery) -> Result<T, E>,
-    publish: &Publisher<T>,
+    publish: Publisher<T>,
     budget: RestartBudget,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), SupervisorError<E>> {

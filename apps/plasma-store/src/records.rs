@@ -88,7 +88,12 @@ pub(crate) fn decode_pending(value: &[u8]) -> Result<PendingRecord, Malformed> {
     let (blknum, tx_count) = (Blknum::new(reader.u64()?), reader.u32()?);
     let mut fees = BTreeMap::new();
     while !reader.is_at_end() {
-        fees.insert(reader.address()?, reader.uint()?);
+        let (currency, amount) = (reader.address()?, reader.uint()?);
+        // Written in order, each currency once: whatever else stands there is damage.
+        if fees.last_key_value().is_some_and(|(last, _)| currency <= *last) {
+            return Err("currencies out of order");
+        }
+        fees.insert(currency, amount);
     }
     Ok(PendingRecord { blknum, tx_count, fees })
 }
@@ -181,4 +186,120 @@ pub(crate) fn decode_standard_exit(
         exitable_at_s: reader.u64()?,
         exiting_tx: reader.last_bytes().into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plasma_core::wire::Address;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    /// Decodes a value and encodes what it says.
+    type Again = fn(&[u8]) -> Result<Vec<u8>, Malformed>;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut value = Vec::new();
+        write(&mut value);
+        value
+    }
+
+    /// Every kind of value: how it is read and written, and one to start from.
+    fn kinds() -> Vec<(Again, Vec<u8>)> {
+        let (address, hash) = (Address([3; 20]), H256([4; 32]));
+        let (blknum, position) = (Blknum::new(5000), UtxoPos::deposit(Blknum::new(1)));
+        let utxo = Utxo { output_type: OutputType::Payment, currency: address, amount: U256::MAX };
+        let by_tx = Spender::Transaction(TxPos { blknum, txindex: TxIndex::new(7) });
+        let header = BlockHeader { number: blknum, hash, tx_count: 300 };
+        let fees = [(address, U256::from(256)), (Address([9; 20]), U256::MAX)].into();
+        let pending = PendingRecord { blknum, tx_count: 3, fees };
+        let kind = FaultKind::InvalidBlock("incorrect_hash".to_owned());
+        let exit = StandardExit {
+            exit_id: ExitId::from_bytes([6; 20]),
+            position,
+            owner: address,
+            currency: address,
+            amount: U256::from(1000),
+            exiting_tx: [1, 2, 3].into(),
+            eth_height: EthHeight::new(77),
+            log_index: 5,
+            root_chain_txhash: hash,
+            exitable_at_s: u64::MAX,
+            phase: StandardExitPhase::Challenged,
+        };
+        vec![
+            (
+                |value| decode_utxo(value).map(|utxo| written(|v| encode_utxo(&utxo, v))),
+                written(|v| encode_utxo(&utxo, v)),
+            ),
+            (
+                |value| decode_spender(value).map(|found| written(|v| encode_spender(found, v))),
+                written(|v| encode_spender(by_tx, v)),
+            ),
+            (
+                |value| {
+                    let (header, roots) = decode_block(Blknum::new(5000), value)?;
+                    Ok(written(|v| encode_block(&header, &roots, v)))
+                },
+                written(|v| encode_block(&header, &[hash, H256::zero()], v)),
+            ),
+            (
+                |value| decode_pending(value).map(|found| written(|v| encode_pending(&found, v))),
+                written(|v| encode_pending(&pending, v)),
+            ),
+            (
+                |value| decode_u64(value).map(|number| written(|v| encode_u64(number, v))),
+                written(|v| encode_u64(u64::MAX, v)),
+            ),
+            (
+                |value| decode_fault(value).map(|fault| written(|v| encode_fault(&fault, v))),
+                written(|v| encode_fault(&ChainFault { blknum, hash, kind }, v)),
+            ),
+            (
+                |value| {
+                    let exit = decode_standard_exit(UtxoPos::deposit(Blknum::new(1)), value)?;
+                    Ok(written(|v| encode_standard_exit(&exit, v)))
+                },
+                written(|v| encode_standard_exit(&exit, v)),
+            ),
+        ]
+    }
+
+    #[test]
+    fn a_currency_twice_in_the_pending_block_is_damage() {
+        let (again, value) = kinds().swap_remove(3);
+        // The first entry is 20 bytes of currency, one of length and two of amount, behind 13 bytes of header.
+        let twice = [&value[..36], &value[13..]].concat();
+        assert_eq!(again(&twice), Err("currencies out of order"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn what_decodes_has_one_encoding(
+            changes in prop::collection::vec((any::<Index>(), any::<u8>()), 0..4),
+            cut in prop::option::of(any::<Index>()),
+            tail in prop::collection::vec(any::<u8>(), 0..30),
+            raw in prop::collection::vec(any::<u8>(), 0..80),
+        ) {
+            for (again, value) in kinds() {
+                prop_assert_eq!(again(&value), Ok(value.clone()));
+                let mut mutated = value;
+                for (at, byte) in &changes {
+                    *at.get_mut(&mut mutated) = *byte;
+                }
+                if let Some(cut) = cut {
+                    mutated.truncate(cut.index(mutated.len()));
+                }
+                mutated.extend(&tail);
+                let raw = [&[VERSION], raw.as_slice()].concat();
+                for value in [mutated, raw] {
+                    if let Ok(written) = again(&value) {
+                        prop_assert_eq!(written, value);
+                    }
+                }
+            }
+        }
+    }
 }

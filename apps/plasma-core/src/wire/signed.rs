@@ -4,8 +4,9 @@ use super::keccak::keccak256_concat;
 use super::position::InputPointer;
 use super::primitives::{Address, H256, TxHash};
 use super::rlp::{self, Item, Items, UintError, list_header};
-use super::signing::{SIGNATURE_LEN, Signature};
+use super::signing::{SIGNATURE_LEN, SecretKey, Signature};
 use super::transaction::{FeeClaimTx, Output, OutputType, PaymentTx, Transaction, TxType};
+use super::typed_data::TypedDataDomain;
 use super::{MAX_INPUTS, MAX_OUTPUTS};
 use arrayvec::ArrayVec;
 use thiserror::Error;
@@ -125,6 +126,20 @@ impl SignedTx {
     /// Puts signatures on a transaction.
     pub fn new(tx: Transaction, signatures: &[Signature]) -> Result<Self, DecodeTxError> {
         Self::decode(&tx.encode_signed(signatures))
+    }
+
+    /// Signs a payment with the key of each input's owner, in the order of the inputs.
+    ///
+    /// # Errors
+    /// [`DecodeTxError`] when the payment breaks a rule, such as one without outputs.
+    pub fn sign_payment(
+        payment: PaymentTx,
+        keys: &[&SecretKey],
+        domain: &TypedDataDomain,
+    ) -> Result<Self, DecodeTxError> {
+        let digest = domain.sign_hash(&payment);
+        let signatures: Vec<Signature> = keys.iter().map(|key| key.sign(digest)).collect();
+        Self::new(Transaction::Payment(payment), &signatures)
     }
 
     /// What is signed.

@@ -180,7 +180,7 @@ impl Included {
     }
 }
 
-fn included(blknum: Blknum, tx: Vec<u8>, currency: Currency, amount: U256) -> Included {
+pub(crate) fn included(blknum: Blknum, tx: Vec<u8>, currency: Currency, amount: U256) -> Included {
     Included {
         position: UtxoPos::new(blknum, TxIndex::new(0), OutputIndex::new(0)),
         proof: InclusionProof::from_leaves(0, &[leaf_hash(&tx)]).unwrap(),

@@ -1,6 +1,7 @@
 //! The crate against a real node with our contracts, and against nodes that misbehave.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod conformance;
 mod deploying;
 mod deposits;
 mod exits;

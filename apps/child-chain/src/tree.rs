@@ -1,0 +1,145 @@
+//! The operator's actors, and how they are built from disk (architecture section 5).
+//!
+//! ```text
+//! eth_height_monitor ─► root_chain_coordinator ─► depositor, exiter ─► state ─► block_queue ─► root chain
+//! fee_server ─► API ─► state
+//! ```
+
+use crate::block_queue::{BlockQueueError, BlockQueueShell, start_block_queue};
+use crate::config::ChildChainConfig;
+use crate::fee_server::{FeeFile, FeeSpecsError, Fees, start_fee_server};
+use crate::sinks::{DepositSink, ExitSink};
+use plasma_core::db_update::Service;
+use plasma_core::eth_event_listener::EthEventListener;
+use plasma_core::root_chain_coordinator::{ServiceTableError, child_chain_services};
+use plasma_core::state::Role;
+use plasma_eth::{Deployment, RootChain};
+use plasma_node::alarms::{Alarm, Alarms};
+use plasma_node::eth_event_listener::{EventSink, Listening, start_eth_event_listener};
+use plasma_node::eth_height_monitor::start_eth_height_monitor;
+use plasma_node::root_chain_coordinator::{CoordinatorHandle, start_root_chain_coordinator};
+use plasma_node::startup::{StartupError, wait_for_contracts};
+use plasma_node::state::{RestoreStateError, StateHandle, start_state};
+use plasma_node::supervisor::{BuildError, Nursery};
+use plasma_node::telemetry::Metrics;
+use plasma_store::{Store, StoreError};
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::sync::watch;
+
+/// Handles to the running actors.
+#[derive(Clone, Debug)]
+pub struct ChildChain {
+    /// The ledger.
+    pub state: StateHandle,
+    /// The fees in force.
+    pub fees: watch::Receiver<Fees>,
+    /// How far the root chain was read.
+    pub coordinator: CoordinatorHandle,
+}
+
+/// The actors cannot be started.
+#[derive(Debug, Error)]
+pub enum ChildChainError {
+    /// The root chain is not what the address file says.
+    #[error(transparent)]
+    Startup(#[from] StartupError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The ledger cannot be rebuilt from the store.
+    #[error(transparent)]
+    State(#[from] RestoreStateError),
+    /// There are no usable fees.
+    #[error(transparent)]
+    Fees(#[from] FeeSpecsError),
+    /// The table of services makes no sense.
+    #[error(transparent)]
+    Services(#[from] ServiceTableError),
+    /// The root chain and the store disagree about what was submitted.
+    #[error(transparent)]
+    BlockQueue(#[from] BlockQueueError),
+}
+
+impl BuildError for ChildChainError {
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Startup(error) => error.is_transient(),
+            Self::BlockQueue(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+}
+
+/// What a tree is built from; lives as long as the process.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) config: ChildChainConfig,
+    pub(crate) deployment: Deployment,
+    pub(crate) root_chain: Arc<dyn RootChain>,
+    pub(crate) store: Store,
+    pub(crate) alarms: Alarms,
+    pub(crate) metrics: Metrics,
+}
+
+impl Parts {
+    /// Builds the tree from disk.
+    pub(crate) async fn build(&self, nursery: &mut Nursery) -> Result<ChildChain, ChildChainError> {
+        self.alarms.raise(Alarm::BootInProgress);
+        self.metrics.tree_starts.inc();
+        wait_for_contracts(&*self.root_chain, &self.deployment, &self.alarms).await?;
+        let recovered = BlockQueueShell::recover(self).await?;
+
+        let role = Role::Operator { fee_claimer: self.config.fee_claimer };
+        let state = start_state(role, &self.store, nursery)?;
+        let file = FeeFile {
+            path: self.config.fee_specs_path.clone(),
+            poll_ms: self.config.fee_specs_poll_ms,
+            buffer_ms: self.config.fee_buffer_ms,
+        };
+        let fees = start_fee_server(file, self.alarms.clone(), nursery)?;
+        let heights = start_eth_height_monitor(
+            self.root_chain.clone(),
+            self.config.eth_height_monitor,
+            self.alarms.clone(),
+            self.metrics.clone(),
+            nursery,
+        );
+        let table = child_chain_services(self.config.deposit_finality_margin_eth_blocks);
+        let coordinator =
+            start_root_chain_coordinator(table, heights.clone(), self.metrics.clone(), nursery)?;
+        self.listen(
+            Service::Depositor,
+            Arc::new(DepositSink(state.clone())),
+            &coordinator,
+            nursery,
+        )?;
+        self.listen(Service::Exiter, Arc::new(ExitSink(state.clone())), &coordinator, nursery)?;
+        start_block_queue(recovered, state.clone(), heights, nursery);
+        self.alarms.clear(Alarm::BootInProgress);
+        Ok(ChildChain { state, fees, coordinator })
+    }
+
+    fn listen(
+        &self,
+        service: Service,
+        sink: Arc<dyn EventSink>,
+        coordinator: &CoordinatorHandle,
+        nursery: &mut Nursery,
+    ) -> Result<(), StoreError> {
+        let stored = self.store.service_height(service)?;
+        let deployed_at = self.deployment.eth_height;
+        let listener =
+            EthEventListener::restore(service, self.config.listener, stored, deployed_at);
+        let listening = Listening {
+            name: service.name(),
+            listener,
+            root_chain: self.root_chain.clone(),
+            coordinator: coordinator.clone(),
+            sink,
+            tick_ms: self.config.listener_tick_ms,
+        };
+        start_eth_event_listener(listening, nursery);
+        Ok(())
+    }
+}

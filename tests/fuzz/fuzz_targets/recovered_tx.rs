@@ -1,0 +1,8 @@
+//! Fuzzes `wire::recovered_tx`: what must hold is written there.
+#![no_main]
+
+use plasma_fuzz::{wire, write_seeds};
+
+libfuzzer_sys::fuzz_target!(init: write_seeds(wire::DECODERS, "recovered_tx"), |bytes: &[u8]| {
+    wire::recovered_tx(bytes);
+});
