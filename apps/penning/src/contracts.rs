@@ -69,7 +69,7 @@ pub(crate) struct DeployArgs {
     /// File with the authority's private key
     #[arg(long, value_name = "FILE")]
     authority_key_file: Option<PathBuf>,
-    /// File with the password of all keystores; else PENNING_<ROLE>_PASSWORD, PENNING_PASSWORD or a prompt
+    /// File with the password of all keystores; else PENNING_ROLE_PASSWORD, PENNING_PASSWORD or a prompt
     #[arg(long, env = "PENNING_PASSWORD_FILE", value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// ETH that the deployer gives to maintainer and authority where they have less

@@ -38,9 +38,8 @@ pub(crate) struct WalletArgs {
 }
 
 /// Options of all wallet commands.
-///
-/// Keys: a keystore, an account of a devnet, or the environment (PENNING_PRIVATE_KEY, PENNING_KEYSTORE or PENNING_ACCOUNT).
 #[derive(Args, Clone)]
+#[command(next_help_heading = "Options of all wallet commands")]
 pub(crate) struct Common {
     /// Address file of the deployment, or a devnet.json; else .penning/devnet.json in this folder or one above
     #[arg(long, global = true, env = "PENNING_NETWORK", value_name = "FILE")]
