@@ -9,6 +9,7 @@ use plasma_eth::{
     dev_keys, find_anvil,
 };
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Accounts for users. Those for the network itself come after them, so that users have the well-known first ones.
 const ACCOUNTS: usize = 10;
@@ -93,7 +94,8 @@ impl Chain {
                 deployment
             }
         };
-        let facts = RootChainClient::new(eth.clone(), &deployment)?.contract_facts().await;
+        let client = RootChainClient::new(eth.clone(), &deployment)?;
+        let facts = client.contract_facts().await;
         facts.ok().and_then(|facts| deployment.check(&facts).ok()).with_context(|| {
             format!(
                 "the contracts are not on the L1 that was kept in {}: start with --fresh",
@@ -101,10 +103,21 @@ impl Chain {
             )
         })?;
         let dev = DevChain::new(&eth)?;
+        keep_time_rising(&client, &dev).await?;
         dev.set_automine(false).await?;
         dev.set_interval_mining(request.block_time_s).await?;
         Ok(Self { anvil, deployment, keys })
     }
+}
+
+/// Anvil forgets on a restart how far its clock was moved ahead, and its blocks would go back in time.
+async fn keep_time_rising(client: &RootChainClient, dev: &DevChain) -> Result<()> {
+    let newest_s = client.newest_block().await?.timestamp_s;
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    if newest_s >= now_s {
+        dev.advance_time(newest_s - now_s + 1).await?;
+    }
+    Ok(())
 }
 
 fn check_period(deployment: &Deployment, wanted_s: Option<u64>) -> Result<()> {
