@@ -11,7 +11,6 @@ use plasma_node::supervisor::{
     Published, Publisher, RestartBudget, SupervisorError, publisher, supervise,
 };
 use plasma_node::telemetry::Metrics;
-use plasma_rpc::alarm::{Alarm as RaisedAlarm, RaisedBy};
 use plasma_rpc::child_chain::Configuration;
 use plasma_rpc::server::{Probes, Server, ServerConfig, StartError};
 use plasma_store::Store;
@@ -64,7 +63,8 @@ impl Node {
             },
             metrics: metrics.clone(),
         };
-        let probes = probes(alarms.clone(), metrics.clone());
+        let (raised, rendered) = (alarms.clone(), metrics.clone());
+        let probes = Probes::new("child_chain", move || raised.names(), move || rendered.render());
         let server_config = ServerConfig::new(config.listen, version);
         let server = Server::start(server_config, methods(Arc::new(api)), probes).await?;
         let parts = Parts { config, deployment, root_chain, store, alarms, metrics };
@@ -99,14 +99,4 @@ impl Node {
         self.server.stop().await;
         ended
     }
-}
-
-fn probes(alarms: Alarms, metrics: Metrics) -> Probes {
-    let raised = move || {
-        let raised_by = || RaisedBy { node: "child_chain".into(), reporter: "penning".into() };
-        let shown =
-            |alarm: Alarm| RaisedAlarm { name: alarm.name().into(), raised_by: raised_by() };
-        alarms.raised().into_iter().map(shown).collect()
-    };
-    Probes { alarms: Arc::new(raised), metrics: Arc::new(move || metrics.render()) }
 }

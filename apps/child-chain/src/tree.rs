@@ -10,12 +10,11 @@ use crate::config::ChildChainConfig;
 use crate::fee_server::{FeeFile, FeeSpecsError, Fees, start_fee_server};
 use crate::sinks::{DepositSink, ExitSink};
 use plasma_core::db_update::Service;
-use plasma_core::eth_event_listener::EthEventListener;
 use plasma_core::root_chain_coordinator::{ServiceTableError, child_chain_services};
 use plasma_core::state::Role;
 use plasma_eth::{Deployment, RootChain};
 use plasma_node::alarms::{Alarm, Alarms};
-use plasma_node::eth_event_listener::{EventSink, Listening, start_eth_event_listener};
+use plasma_node::eth_event_listener::Listeners;
 use plasma_node::eth_height_monitor::start_eth_height_monitor;
 use plasma_node::root_chain_coordinator::{CoordinatorHandle, start_root_chain_coordinator};
 use plasma_node::startup::{StartupError, wait_for_contracts};
@@ -108,38 +107,18 @@ impl Parts {
         let table = child_chain_services(self.config.deposit_finality_margin_eth_blocks);
         let coordinator =
             start_root_chain_coordinator(table, heights.clone(), self.metrics.clone(), nursery)?;
-        self.listen(
-            Service::Depositor,
-            Arc::new(DepositSink(state.clone())),
-            &coordinator,
-            nursery,
-        )?;
-        self.listen(Service::Exiter, Arc::new(ExitSink(state.clone())), &coordinator, nursery)?;
+        let listeners = Listeners {
+            root_chain: self.root_chain.clone(),
+            coordinator: coordinator.clone(),
+            store: &self.store,
+            deployed_at: self.deployment.eth_height,
+            config: self.config.listener,
+            tick_ms: self.config.listener_tick_ms,
+        };
+        listeners.start(Service::Depositor, Arc::new(DepositSink(state.clone())), nursery)?;
+        listeners.start(Service::Exiter, Arc::new(ExitSink(state.clone())), nursery)?;
         start_block_queue(recovered, state.clone(), heights, nursery);
         self.alarms.clear(Alarm::BootInProgress);
         Ok(ChildChain { state, fees, coordinator })
-    }
-
-    fn listen(
-        &self,
-        service: Service,
-        sink: Arc<dyn EventSink>,
-        coordinator: &CoordinatorHandle,
-        nursery: &mut Nursery,
-    ) -> Result<(), StoreError> {
-        let stored = self.store.service_height(service)?;
-        let deployed_at = self.deployment.eth_height;
-        let listener =
-            EthEventListener::restore(service, self.config.listener, stored, deployed_at);
-        let listening = Listening {
-            name: service.name(),
-            listener,
-            root_chain: self.root_chain.clone(),
-            coordinator: coordinator.clone(),
-            sink,
-            tick_ms: self.config.listener_tick_ms,
-        };
-        start_eth_event_listener(listening, nursery);
-        Ok(())
     }
 }

@@ -51,7 +51,7 @@ pub(crate) struct NodeArgs {
 
 /// Run the operator's node: take payments, form blocks, submit their roots
 ///
-/// Settings come from --set, then from the environment (PENNING_CHILD_CHAIN_<NAME>), then from --config, then from defaults;
+/// Settings come from --set, then from the environment (`PENNING_CHILD_CHAIN_<NAME>`), then from --config, then from defaults;
 /// --print-settings shows them. The authority's key comes from a keystore, a key file, or PENNING_AUTHORITY_KEY.
 #[derive(Args, Debug)]
 pub(crate) struct ChildChainArgs {
@@ -70,7 +70,7 @@ pub(crate) struct ChildChainArgs {
 
 /// Run a watching node: execute every block again, watch every exit, and tell what is wrong
 ///
-/// Settings come from --set, then from the environment (PENNING_WATCHER_<NAME>), then from --config, then from defaults;
+/// Settings come from --set, then from the environment (`PENNING_WATCHER_<NAME>`), then from --config, then from defaults;
 /// --print-settings shows them.
 #[derive(Args, Debug)]
 pub(crate) struct WatcherArgs {

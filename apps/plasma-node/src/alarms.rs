@@ -66,6 +66,11 @@ impl Alarms {
         self.with(|raised| raised.iter().copied().collect())
     }
 
+    /// The names of what is wrong now.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.raised().into_iter().map(Alarm::name).collect()
+    }
+
     fn with<R>(&self, act: impl FnOnce(&mut BTreeSet<Alarm>) -> R) -> R {
         // A set of flags is whole after every operation, so a panic elsewhere cannot have broken it.
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))

@@ -8,9 +8,13 @@ use crate::root_chain_coordinator::CoordinatorHandle;
 use crate::supervisor::Nursery;
 use crate::worker::Worker;
 use async_trait::async_trait;
-use plasma_core::eth_event_listener::{EthEventListener, EventBatch, events_of};
+use plasma_core::db_update::Service;
+use plasma_core::eth_event_listener::{
+    EthEventListener, EthEventListenerConfig, EventBatch, events_of,
+};
 use plasma_core::wire::EthHeight;
 use plasma_eth::RootChain;
+use plasma_store::{Store, StoreError};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,25 +32,52 @@ pub trait EventSink: Send + Sync + 'static {
     async fn commit(&self, batch: EventBatch) -> Result<(), Unanswered>;
 }
 
-/// What a listener needs.
-pub struct Listening {
-    /// The actor's name.
-    pub name: &'static str,
-    /// What to read, restored from the store.
-    pub listener: EthEventListener,
+struct Listening {
+    listener: EthEventListener,
+    root_chain: Arc<dyn RootChain>,
+    coordinator: CoordinatorHandle,
+    sink: Arc<dyn EventSink>,
+    tick_ms: u64,
+}
+
+/// What all listeners of a node have in common.
+pub struct Listeners<'a> {
     /// Where to read.
     pub root_chain: Arc<dyn RootChain>,
     /// How far to read.
     pub coordinator: CoordinatorHandle,
-    /// Whose events they are.
-    pub sink: Arc<dyn EventSink>,
-    /// Pause before the root chain is asked again when nothing changed, as after an error.
+    /// Where the heights are that were reached.
+    pub store: &'a Store,
+    /// The block that deployed the contracts: nothing of interest happened before.
+    pub deployed_at: EthHeight,
+    /// Limits of one step.
+    pub config: EthEventListenerConfig,
+    /// Pause before the root chain is asked again when nothing changed.
     pub tick_ms: u64,
 }
 
-/// Starts a listener.
-pub fn start_eth_event_listener(listening: Listening, nursery: &mut Nursery) {
-    Worker::start(listening.name, nursery, listening.run());
+impl Listeners<'_> {
+    /// Starts the listener of a service where it left off.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn start(
+        &self,
+        service: Service,
+        sink: Arc<dyn EventSink>,
+        nursery: &mut Nursery,
+    ) -> Result<(), StoreError> {
+        let stored = self.store.service_height(service)?;
+        let listening = Listening {
+            listener: EthEventListener::restore(service, self.config, stored, self.deployed_at),
+            root_chain: self.root_chain.clone(),
+            coordinator: self.coordinator.clone(),
+            sink,
+            tick_ms: self.tick_ms,
+        };
+        Worker::start(service.name(), nursery, listening.run());
+        Ok(())
+    }
 }
 
 impl Listening {

@@ -10,7 +10,6 @@ use plasma_node::supervisor::{
     Published, Publisher, RestartBudget, SupervisorError, publisher, supervise,
 };
 use plasma_node::telemetry::Metrics;
-use plasma_rpc::alarm::{Alarm as RaisedAlarm, RaisedBy};
 use plasma_rpc::client::{ClientConfig, ClientConfigError, HttpRpcClient};
 use plasma_rpc::server::{Probes, Server, ServerConfig, StartError};
 use plasma_rpc::watcher::ContractAddresses;
@@ -82,7 +81,8 @@ impl Node {
             },
             exitable_utxos_max: config.exitable_utxos_max,
         };
-        let probes = probes(alarms.clone(), metrics.clone());
+        let (raised, rendered) = (alarms.clone(), metrics.clone());
+        let probes = Probes::new("watcher", move || raised.names(), move || rendered.render());
         let server_config = ServerConfig::new(config.listen, version);
         let server = Server::start(server_config, methods(Arc::new(api)), probes).await?;
         let parts = Parts { config, deployment, root_chain, child_chain, store, alarms, metrics };
@@ -117,14 +117,4 @@ impl Node {
         self.server.stop().await;
         ended
     }
-}
-
-fn probes(alarms: Alarms, metrics: Metrics) -> Probes {
-    let raised = move || {
-        let raised_by = || RaisedBy { node: "watcher".into(), reporter: "penning".into() };
-        let shown =
-            |alarm: Alarm| RaisedAlarm { name: alarm.name().into(), raised_by: raised_by() };
-        alarms.raised().into_iter().map(shown).collect()
-    };
-    Probes { alarms: Arc::new(raised), metrics: Arc::new(move || metrics.render()) }
 }

@@ -13,14 +13,13 @@ use crate::guard::{GuardHandle, start_guard};
 use crate::sinks::{DepositSink, ExitSink, PaidExitSink};
 use crate::status::{FactsWatch, start_status};
 use plasma_core::db_update::Service;
-use plasma_core::eth_event_listener::EthEventListener;
 use plasma_core::exit_processor::SlaMarginTooBig;
 use plasma_core::root_chain_coordinator::{ServiceTableError, watcher_services};
 use plasma_core::state::Role;
 use plasma_core::wire::TypedDataDomain;
 use plasma_eth::{Deployment, RootChain};
 use plasma_node::alarms::{Alarm, Alarms};
-use plasma_node::eth_event_listener::{EventSink, Listening, start_eth_event_listener};
+use plasma_node::eth_event_listener::{EventSink, Listeners};
 use plasma_node::eth_height_monitor::start_eth_height_monitor;
 use plasma_node::root_chain_coordinator::{CoordinatorHandle, start_root_chain_coordinator};
 use plasma_node::startup::{StartupError, wait_for_contracts};
@@ -162,29 +161,22 @@ impl Parts {
         coordinator: &CoordinatorHandle,
         nursery: &mut Nursery,
     ) -> Result<(), StoreError> {
-        let listeners: [(Service, Arc<dyn EventSink>); 4] = [
+        let listeners = Listeners {
+            root_chain: self.root_chain.clone(),
+            coordinator: coordinator.clone(),
+            store: &self.store,
+            deployed_at: self.deployment.eth_height,
+            config: self.config.listener,
+            tick_ms: self.config.tick_ms,
+        };
+        let sinks: [(Service, Arc<dyn EventSink>); 4] = [
             (Service::Depositor, Arc::new(DepositSink(guard.clone()))),
             (Service::ExitProcessor, Arc::new(ExitSink(guard.clone()))),
             (Service::ExitChallenger, Arc::new(ExitSink(guard.clone()))),
             (Service::ExitFinalizer, Arc::new(PaidExitSink(guard.clone()))),
         ];
-        for (service, sink) in listeners {
-            let stored = self.store.service_height(service)?;
-            let deployed_at = self.deployment.eth_height;
-            let listening = Listening {
-                name: service.name(),
-                listener: EthEventListener::restore(
-                    service,
-                    self.config.listener,
-                    stored,
-                    deployed_at,
-                ),
-                root_chain: self.root_chain.clone(),
-                coordinator: coordinator.clone(),
-                sink,
-                tick_ms: self.config.tick_ms,
-            };
-            start_eth_event_listener(listening, nursery);
+        for (service, sink) in sinks {
+            listeners.start(service, sink, nursery)?;
         }
         Ok(())
     }
