@@ -16,6 +16,7 @@ use plasma_eth::{Deployment, RootChain};
 use plasma_node::alarms::{Alarm, Alarms};
 use plasma_node::eth_event_listener::Listeners;
 use plasma_node::eth_height_monitor::start_eth_height_monitor;
+use plasma_node::memory_monitor::start_memory_monitor;
 use plasma_node::root_chain_coordinator::{CoordinatorHandle, start_root_chain_coordinator};
 use plasma_node::startup::{StartupError, wait_for_contracts};
 use plasma_node::state::{RestoreStateError, StateHandle, start_state};
@@ -55,6 +56,9 @@ pub enum ChildChainError {
     /// The table of services makes no sense.
     #[error(transparent)]
     Services(#[from] ServiceTableError),
+    /// Nobody would own the collected fees.
+    #[error("fee_claimer is not set: give the account that owns the collected fees")]
+    NoFeeClaimer,
     /// The root chain and the store disagree about what was submitted.
     #[error(transparent)]
     BlockQueue(#[from] BlockQueueError),
@@ -86,6 +90,9 @@ impl Parts {
     pub(crate) async fn build(&self, nursery: &mut Nursery) -> Result<ChildChain, ChildChainError> {
         self.alarms.raise(Alarm::BootInProgress);
         self.metrics.tree_starts.inc();
+        if self.config.fee_claimer.is_zero() {
+            return Err(ChildChainError::NoFeeClaimer);
+        }
         wait_for_contracts(&*self.root_chain, &self.deployment, &self.alarms).await?;
         let recovered = BlockQueueShell::recover(self).await?;
 
@@ -104,6 +111,7 @@ impl Parts {
             self.metrics.clone(),
             nursery,
         );
+        start_memory_monitor(self.alarms.clone(), nursery);
         let table = child_chain_services(self.config.deposit_finality_margin_eth_blocks);
         let coordinator =
             start_root_chain_coordinator(table, heights.clone(), self.metrics.clone(), nursery)?;

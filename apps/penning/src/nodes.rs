@@ -187,3 +187,26 @@ pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use child_chain::ChildChainConfig;
+    use watcher::WatcherConfig;
+
+    fn load<T: Serialize + DeserializeOwned>(file: &str, defaults: &T) -> T {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../priv/config").join(file);
+        let sources =
+            Sources { env_prefix: "TEST", env: |_| None, file: Some(&path), assignments: &[] };
+        sources.load(defaults).unwrap()
+    }
+
+    #[test]
+    fn the_example_files_are_good_settings() {
+        let child_chain = load("child-chain.toml", &ChildChainConfig::default());
+        assert_eq!(child_chain.block_queue.fee_per_gas_wei_max, 200_000_000_000);
+        let watcher = load("watcher.toml", &WatcherConfig::default());
+        let margin = child_chain.deposit_finality_margin_eth_blocks;
+        assert_eq!(watcher.deposit_finality_margin_eth_blocks, margin);
+    }
+}

@@ -19,7 +19,9 @@ pub enum Alarm {
     InvalidFeeSource,
     /// A submitted block was not mined for too long.
     BlockSubmitStalled,
-    /// Actors died more often than the restart budget allows, or are being restarted.
+    /// The machine's memory is nearly used up.
+    SystemMemoryTooHigh,
+    /// Actors died more often than the restart budget allows.
     MainSupervisorHalted,
 }
 
@@ -32,6 +34,7 @@ impl Alarm {
             Self::EthereumStalledSync => "ethereum_stalled_sync",
             Self::InvalidFeeSource => "invalid_fee_source",
             Self::BlockSubmitStalled => "block_submit_stalled",
+            Self::SystemMemoryTooHigh => "system_memory_too_high",
             Self::MainSupervisorHalted => "main_supervisor_halted",
         }
     }

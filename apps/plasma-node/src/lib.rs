@@ -6,12 +6,13 @@
 //! - [`core_actor`]: decide → commit → tell, with many decisions per fsync.
 //! - [`state`]: the ledger behind it. [`recover`]: signatures on all cores.
 //! - [`eth_height_monitor`] → [`root_chain_coordinator`] → [`eth_event_listener`]: how the root chain is read.
-//! - [`worker`]: loops as actors. [`alarms`], [`telemetry`]: what operators see. [`startup`]: checks before the first actor.
+//! - [`worker`]: loops as actors. [`alarms`], [`memory_monitor`], [`telemetry`]: what operators see. [`startup`]: checks before the first actor.
 
 pub mod alarms;
 pub mod core_actor;
 pub mod eth_event_listener;
 pub mod eth_height_monitor;
+pub mod memory_monitor;
 pub mod recover;
 pub mod root_chain_coordinator;
 pub mod startup;

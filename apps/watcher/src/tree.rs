@@ -21,6 +21,7 @@ use plasma_eth::{Deployment, RootChain};
 use plasma_node::alarms::{Alarm, Alarms};
 use plasma_node::eth_event_listener::{EventSink, Listeners};
 use plasma_node::eth_height_monitor::start_eth_height_monitor;
+use plasma_node::memory_monitor::start_memory_monitor;
 use plasma_node::root_chain_coordinator::{CoordinatorHandle, start_root_chain_coordinator};
 use plasma_node::startup::{StartupError, wait_for_contracts};
 use plasma_node::state::{RestoreStateError, restore_state};
@@ -103,6 +104,7 @@ impl Parts {
             self.metrics.clone(),
             nursery,
         );
+        start_memory_monitor(self.alarms.clone(), nursery);
         let table = watcher_services(
             config.deposit_finality_margin_eth_blocks,
             config.exit_finality_margin_eth_blocks,
