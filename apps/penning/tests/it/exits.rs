@@ -81,7 +81,7 @@ async fn payments_and_deposits_are_paid_out_exactly_and_bonds_come_back() {
     let deposit = chain.exit(0, &kept).await;
     let ether = chain.exit(1, &of_ether).await;
     let tokens = chain.exit(1, &of_tokens).await;
-    chain.refused(1, &format!("exit start {of_ether}"), "exit:invalid");
+    chain.refused(1, &format!("exit start {of_ether} --force"), "contract:ExitStartedBefore");
     assert_eq!(
         [deposit.amount, ether.amount, tokens.amount],
         [milli(300), milli(250), milli(20_000)]

@@ -4,7 +4,10 @@
 mod end_to_end;
 mod exits;
 mod keys;
+mod killed_operator;
 mod kit;
+mod load;
+mod nodes;
 mod on_root_chain;
 mod on_small_chain;
 mod process;
