@@ -2,6 +2,7 @@
 
 use super::folder::Folder;
 use crate::contracts::contract_semver;
+use crate::failure::Failure;
 use anyhow::{Context, Result, bail};
 use plasma_core::wire::{SecretKey, U256};
 use plasma_eth::{
@@ -123,9 +124,12 @@ async fn keep_time_rising(client: &RootChainClient, dev: &DevChain) -> Result<()
 fn check_period(deployment: &Deployment, wanted_s: Option<u64>) -> Result<()> {
     let kept_s = deployment.min_exit_period_s;
     match wanted_s {
-        Some(wanted_s) if wanted_s != kept_s => bail!(
-            "the network that is kept here has a min exit period of {kept_s} s, not {wanted_s} s: start with --fresh"
-        ),
+        Some(wanted_s) if wanted_s != kept_s => Err(Failure::new(
+            "devnet:other_period",
+            format!("the network that is kept here has a min exit period of {kept_s} s, not {wanted_s} s"),
+        )
+        .next("leave --min-exit-period-s out to go on with it, or forget it with --fresh")
+        .into()),
         _ => Ok(()),
     }
 }

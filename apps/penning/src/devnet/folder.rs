@@ -2,6 +2,7 @@
 //!
 //! It must never delete anything it did not make: a folder that holds other things is refused.
 
+use crate::failure::Failure;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::fs::{File, TryLockError};
@@ -42,10 +43,12 @@ impl Folder {
         let lock = File::create(path.join(LOCK)).context("creating the lock file")?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!(
-                "another devnet runs in {}: stop it, or choose another folder with --data-dir",
-                path.display()
-            ),
+            Err(TryLockError::WouldBlock) => {
+                let message = format!("another devnet runs in {}", path.display());
+                return Err(Failure::new("devnet:in_use", message)
+                    .next("stop it, or choose another folder with --data-dir")
+                    .into());
+            }
             Err(TryLockError::Error(error)) => return Err(error).context("locking the folder"),
         }
         let folder = Self { path, _lock: lock };
@@ -127,10 +130,12 @@ fn refuse_foreign(path: &Path) -> Result<()> {
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let foreign = names.into_iter().find(|name| !ENTRIES.contains(&name.as_str()));
     match foreign {
-        Some(name) if !path.join(LOCK).exists() => bail!(
-            "{} is not a devnet's folder, it holds {name:?}: choose another with --data-dir",
-            path.display()
-        ),
+        Some(name) if !path.join(LOCK).exists() => {
+            let message = format!("{} is not a devnet's folder, it holds {name:?}", path.display());
+            Err(Failure::new("devnet:foreign_folder", message)
+                .next("choose another with --data-dir")
+                .into())
+        }
         _ => Ok(()),
     }
 }

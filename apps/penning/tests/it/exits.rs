@@ -108,9 +108,13 @@ async fn payments_and_deposits_are_paid_out_exactly_and_bonds_come_back() {
     assert_eq!(after[0] - before[0], deposit.amount + deposit.bond_wei);
     assert_eq!(after[1] - before[1], ether.amount + ether.bond_wei + tokens.bond_wei);
     assert_eq!(after[2] - before[2], tokens.amount);
-    for position in [&kept, &of_ether, &of_tokens] {
+    for (owner, position) in [(0, &kept), (1, &of_ether), (1, &of_tokens)] {
         assert_eq!(chain.phase(position), "paid");
-        chain.refused(1, &format!("exit start {position} --force"), "contract:OutputAlreadyExited");
+        chain.refused(
+            owner,
+            &format!("exit start {position} --force"),
+            "contract:OutputFinalizedBefore",
+        );
     }
 }
 

@@ -1,6 +1,13 @@
 //! The binary as users run it: what it prints, what it stores, how it ends.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs
+)]
 
+mod devnet;
 mod end_to_end;
 mod exits;
 mod keys;
@@ -12,4 +19,5 @@ mod on_root_chain;
 mod on_small_chain;
 mod process;
 mod small_chain;
+mod standalone_nodes;
 mod test_chain;

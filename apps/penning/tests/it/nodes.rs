@@ -27,6 +27,11 @@ const ACCOUNTS: usize = 8;
 
 impl Nodes {
     pub(crate) async fn new() -> Self {
+        Self::deployed_by(7).await
+    }
+
+    /// Addresses of contracts follow from who deploys them: with another account it is another deployment.
+    pub(crate) async fn deployed_by(deployer: usize) -> Self {
         let binary = find_anvil(None, &[root()])
             .unwrap_or_else(|error| panic!("these tests need a real node. {error}"));
         let folder = tempfile::tempdir().unwrap();
@@ -39,7 +44,7 @@ impl Nodes {
         let config = EthConfig::new(anvil.rpc_url().clone());
         let keys = dev_keys(u32::try_from(ACCOUNTS).unwrap()).unwrap();
         let request = DeployRequest {
-            deployer: keys[7].clone(),
+            deployer: keys[deployer].clone(),
             maintainer: keys[6].clone(),
             authority: keys[5].clone(),
             min_exit_period_s: 600,
@@ -118,7 +123,7 @@ impl Nodes {
             "deposit_finality_margin_eth_blocks=1",
             "exit_finality_margin_eth_blocks=1",
             "exit_processor_sla_margin_eth_blocks=100",
-            "exit_processor_sla_margin_forced=true",
+            "eth_block_time_ms=1000",
             // The operator is away for a second at most.
             "withholding_ms_max=30000",
             "download_retry_ms_min=50",

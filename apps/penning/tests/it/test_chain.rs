@@ -56,8 +56,17 @@ impl TestChain {
 
     /// Starts it again in the same folder, on the same ports, after it ended.
     pub(crate) fn start_again(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same, and forgets everything.
+    pub(crate) fn start_fresh(&mut self, min_exit_period_s: u64) {
+        self.start_with(&["--fresh", "--min-exit-period-s", &min_exit_period_s.to_string()]);
+    }
+
+    fn start_with(&mut self, flags: &[&str]) {
         assert!(!self.process.is_running());
-        let arguments = devnet_arguments(self.ports, &[]);
+        let arguments = devnet_arguments(self.ports, flags);
         let at = self.folder.path();
         self.process = Process::start(at, "devnet", &as_strs(&arguments), &[]);
         self.file = ready(&mut self.process);
@@ -130,10 +139,6 @@ impl TestChain {
         let txhash: H256 = txhash.as_str().unwrap().parse().unwrap();
         let sent = SentTransaction { txhash, sender: Address::zero(), nonce: u64::MAX };
         self.client.confirm(&sent, 1, |_| {}).await.unwrap()
-    }
-
-    pub(crate) fn rpc_port(&self) -> u16 {
-        self.ports[0]
     }
 
     pub(crate) fn data(&self, name: &str) -> PathBuf {
