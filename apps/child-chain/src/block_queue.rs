@@ -108,7 +108,9 @@ impl BlockQueueShell {
         let mut pending = state.pending();
         loop {
             let now_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.tick(now_ms, &state, *pending.borrow_and_update()).await?;
+            // Held across the tick, the borrow would keep the ledger from publishing what it forms.
+            let status = *pending.borrow_and_update();
+            self.tick(now_ms, &state, status).await?;
             self.alarms.set(Alarm::BlockSubmitStalled, self.queue.is_stalled());
             self.wait(&mut heights, &mut pending).await?;
         }
