@@ -50,7 +50,6 @@ impl Node {
         let Setup { config, deployment, root_chain, store, version } = setup;
         let (publisher, tree) = publisher();
         let (alarms, metrics) = (Alarms::default(), Metrics::new("child_chain"));
-        alarms.raise(Alarm::BootInProgress);
         let blocks =
             Blocks::new(store.clone(), config.fresh_blocks_max, config.fresh_blocks_bytes_max);
         let api = Api {
@@ -64,7 +63,7 @@ impl Node {
             },
             metrics: metrics.clone(),
         };
-        let probes = probes(alarms.clone(), metrics.clone());
+        let probes = probes(alarms.clone(), metrics.clone(), tree.clone());
         let server_config = ServerConfig::new(config.listen, version);
         let server = Server::start(server_config, methods(Arc::new(api)), probes).await?;
         let parts = Parts { config, deployment, root_chain, store, alarms, metrics };
@@ -101,12 +100,14 @@ impl Node {
     }
 }
 
-fn probes(alarms: Alarms, metrics: Metrics) -> Probes {
+fn probes(alarms: Alarms, metrics: Metrics, tree: Published<ChildChain>) -> Probes {
     let raised = move || {
         let raised_by = || RaisedBy { node: "child_chain".into(), reporter: "penning".into() };
         let shown =
             |alarm: Alarm| RaisedAlarm { name: alarm.name().into(), raised_by: raised_by() };
-        alarms.raised().into_iter().map(shown).collect()
+        // As long as nobody could answer, whether the actors start for the first time or again.
+        let boot = tree.get().is_none().then_some(Alarm::BootInProgress);
+        boot.into_iter().chain(alarms.raised()).map(shown).collect()
     };
     Probes { alarms: Arc::new(raised), metrics: Arc::new(move || metrics.render()) }
 }

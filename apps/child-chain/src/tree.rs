@@ -14,7 +14,7 @@ use plasma_core::eth_event_listener::EthEventListener;
 use plasma_core::root_chain_coordinator::{ServiceTableError, child_chain_services};
 use plasma_core::state::Role;
 use plasma_eth::{Deployment, RootChain};
-use plasma_node::alarms::{Alarm, Alarms};
+use plasma_node::alarms::Alarms;
 use plasma_node::eth_event_listener::{EventSink, Listening, start_eth_event_listener};
 use plasma_node::eth_height_monitor::start_eth_height_monitor;
 use plasma_node::root_chain_coordinator::{CoordinatorHandle, start_root_chain_coordinator};
@@ -85,7 +85,6 @@ pub(crate) struct Parts {
 impl Parts {
     /// Builds the tree from disk.
     pub(crate) async fn build(&self, nursery: &mut Nursery) -> Result<ChildChain, ChildChainError> {
-        self.alarms.raise(Alarm::BootInProgress);
         self.metrics.tree_starts.inc();
         wait_for_contracts(&*self.root_chain, &self.deployment, &self.alarms).await?;
         let recovered = BlockQueueShell::recover(self).await?;
@@ -116,7 +115,6 @@ impl Parts {
         )?;
         self.listen(Service::Exiter, Arc::new(ExitSink(state.clone())), &coordinator, nursery)?;
         start_block_queue(recovered, state.clone(), heights, nursery);
-        self.alarms.clear(Alarm::BootInProgress);
         Ok(ChildChain { state, fees, coordinator })
     }
 
