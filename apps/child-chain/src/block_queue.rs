@@ -142,9 +142,13 @@ impl BlockQueueShell {
     ) -> Result<(), BlockQueueError> {
         let asked = async {
             let snapshot = self.root_chain.submission_state().await?;
-            Ok::<_, RootChainError>((snapshot, self.root_chain.fee_quote().await?))
+            let root = match self.queue.root_needed(snapshot.mined_blknum) {
+                Some(mined) => self.root_chain.child_block(mined).await?.map(|block| block.root),
+                None => None,
+            };
+            Ok::<_, RootChainError>((snapshot, root, self.root_chain.fee_quote().await?))
         };
-        let (snapshot, quote) = match asked.await {
+        let (snapshot, root, quote) = match asked.await {
             Ok(answers) => answers,
             Err(error) => {
                 tracing::warn!(%error, "blocks wait for the root chain");
@@ -152,7 +156,7 @@ impl BlockQueueShell {
             }
         };
         let Plan { form, updates, submissions, halt } =
-            self.queue.on_tick(now_ms, &snapshot, &quote, pending);
+            self.queue.on_tick(now_ms, &snapshot, root, &quote, pending);
         if let Some(halt) = halt {
             tracing::error!(%halt, "no block is submitted");
         }

@@ -47,8 +47,12 @@ pub struct Alarms(Arc<Mutex<BTreeSet<Alarm>>>);
 impl Alarms {
     /// Says that something is wrong.
     pub fn raise(&self, alarm: Alarm) {
-        if self.with(|raised| raised.insert(alarm)) {
-            tracing::warn!(alarm = alarm.name(), "alarm raised");
+        let is_new = self.with(|raised| raised.insert(alarm));
+        match alarm {
+            // Every start goes through it, so it is no news.
+            Alarm::BootInProgress if is_new => tracing::info!(alarm = alarm.name(), "alarm raised"),
+            _ if is_new => tracing::warn!(alarm = alarm.name(), "alarm raised"),
+            _ => {}
         }
     }
 

@@ -5,8 +5,8 @@ use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use std::io::IsTerminal;
 use std::str::FromStr;
 use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
@@ -41,7 +41,10 @@ impl FromStr for LogFormat {
 pub fn init_logging(format: LogFormat, filter: &str) -> Result<(), TryInitError> {
     use tracing_subscriber::util::SubscriberInitExt;
     let filter = EnvFilter::builder().parse_lossy(filter);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => builder.compact().finish().try_init(),
         LogFormat::Json => builder.json().finish().try_init(),
@@ -89,8 +92,6 @@ pub struct Metrics {
     pub tree_starts: Counter,
     /// Byzantine events that hold now.
     pub byzantine_events: Gauge,
-    /// Seconds from deciding to being on disk.
-    pub commit_seconds: Histogram,
 }
 
 impl Metrics {
@@ -106,7 +107,6 @@ impl Metrics {
             synced_height: Family::default(),
             tree_starts: Counter::default(),
             byzantine_events: Gauge::default(),
-            commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
         };
         registry.register("transactions", "Transactions answered", metrics.transactions.clone());
         registry.register("blocks", "Blocks formed or applied", metrics.blocks.clone());
@@ -134,11 +134,6 @@ impl Metrics {
             "byzantine_events",
             "Byzantine events that hold",
             metrics.byzantine_events.clone(),
-        );
-        registry.register(
-            "commit_seconds",
-            "Seconds a durable commit takes",
-            metrics.commit_seconds.clone(),
         );
         Self { registry: Arc::new(registry), ..metrics }
     }
