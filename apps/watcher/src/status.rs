@@ -15,9 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Pause before a root chain that did not answer is asked again.
-const RETRY_PAUSE_MS: u64 = 500;
-
 /// What the root chain said, for the status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RootChainFacts {
@@ -35,10 +32,11 @@ pub(crate) fn start_status(
     root_chain: Arc<dyn RootChain>,
     coordinator: CoordinatorHandle,
     findings: FindingsWatch,
+    pause_ms: u64,
     nursery: &mut Nursery,
 ) -> FactsWatch {
     let (sender, facts) = watch::channel(None);
-    Worker::start("status", nursery, run(root_chain, coordinator, findings, sender));
+    Worker::start("status", nursery, run(root_chain, coordinator, findings, pause_ms, sender));
     facts
 }
 
@@ -46,6 +44,7 @@ async fn run(
     root_chain: Arc<dyn RootChain>,
     mut coordinator: CoordinatorHandle,
     mut findings: FindingsWatch,
+    pause_ms: u64,
     sender: watch::Sender<Option<Arc<RootChainFacts>>>,
 ) -> Result<Infallible, Unanswered> {
     loop {
@@ -54,11 +53,10 @@ async fn run(
             Ok(facts) => {
                 sender.send_replace(Some(Arc::new(facts)));
             }
-            Err(error) => {
-                tracing::debug!(%error, "the status stays as it is");
-                tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MS)).await;
-            }
+            Err(error) => tracing::debug!(%error, "the status stays as it is"),
         }
+        // While a node catches up, something changes all the time: the root chain's node has better things to do than this.
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
         tokio::select! {
             changed = findings.changed() => changed.map_err(|_| Unanswered::Restarting)?,
             changed = coordinator.changed() => changed?,

@@ -78,7 +78,8 @@ pub(crate) struct Parts {
     pub(crate) config: WatcherConfig,
     pub(crate) deployment: Deployment,
     pub(crate) root_chain: Arc<dyn RootChain>,
-    pub(crate) child_chain: HttpRpcClient,
+    /// Calls the operator for blocks.
+    pub(crate) blocks: HttpRpcClient,
     pub(crate) store: Store,
     pub(crate) alarms: Alarms,
     pub(crate) metrics: Metrics,
@@ -114,8 +115,13 @@ impl Parts {
         start_block_getter(self.following(&guard, &coordinator), nursery);
         let findings =
             start_eventer(guard.clone(), coordinator.clone(), self.metrics.clone(), nursery);
-        let facts =
-            start_status(self.root_chain.clone(), coordinator.clone(), findings.clone(), nursery);
+        let facts = start_status(
+            self.root_chain.clone(),
+            coordinator.clone(),
+            findings.clone(),
+            config.tick_ms,
+            nursery,
+        );
         Ok(Watcher { guard, findings, coordinator, facts })
     }
 
@@ -145,13 +151,15 @@ impl Parts {
             root_chain: self.root_chain.clone(),
             coordinator: coordinator.clone(),
             downloader: Downloader {
-                child_chain: self.child_chain.clone(),
+                child_chain: self.blocks.clone(),
                 root_chain: self.root_chain.clone(),
                 domain: Arc::new(self.domain()),
                 download_ms_max: self.config.download_ms_max,
             },
             metrics: self.metrics.clone(),
             tick_ms: self.config.tick_ms,
+            reorg_margin_eth_blocks: self.config.reorg_margin_eth_blocks,
+            is_top_raised: false,
         }
     }
 
