@@ -107,9 +107,9 @@ impl World {
         world
     }
 
-    /// The same root chain and operator, for another watcher with a store of its own.
-    pub(crate) fn another_folder(&mut self) {
-        self.folder = tempfile::tempdir().unwrap();
+    /// The next process gets an empty store. Returns the folder of the ones before.
+    pub(crate) fn another_folder(&mut self) -> TempDir {
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
     }
 
     // -- what happens on the chains

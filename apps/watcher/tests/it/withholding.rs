@@ -64,12 +64,15 @@ async fn a_block_that_never_arrives_is_withheld() {
 
 #[actix::test]
 async fn an_answer_that_is_no_block_withholds_it() {
-    let answers: [Value; 5] = [
+    let hash = format!("0x{}", "11".repeat(32));
+    let answers: [Value; 6] = [
         json!(null),
         json!([]),
         json!({"blknum": 2_000, "hash": "0x00", "transactions": []}),
-        json!({"blknum": -1, "hash": format!("0x{}", "11".repeat(32)), "transactions": "none"}),
+        json!({"blknum": -1, "hash": hash, "transactions": "none"}),
         json!("x".repeat(1_000_000)),
+        // More than a block can hold: plasma-rpc does not read on.
+        json!({"blknum": 2_000, "hash": hash, "transactions": vec!["0x00"; 65_537]}),
     ];
     for answer in answers {
         check("other JSON", Some(Serving::Json(answer))).await;
@@ -155,7 +158,7 @@ async fn a_withheld_block_that_appears_after_the_deadline_is_evidence_and_nothin
     assert_challenges(&watched.challenge_data(mine).await.unwrap(), mine, Alice);
     watched.stop().await;
     // Somebody who trusts the operator again starts with an empty store, and finds no fault.
-    world.another_folder();
+    drop(world.another_folder());
     let watched = world.start().await;
     watched.validated(withheld.number).await;
     watched.events(&["invalid_exit"]).await;
