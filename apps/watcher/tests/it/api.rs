@@ -143,7 +143,7 @@ async fn transactions_that_cannot_be_valid_are_refused_before_the_operator_sees_
     );
     let claim = claim.encode_signed(&[]);
     for (bytes, expected) in [
-        (vec![], "submit:malformed_transaction_rlp"),
+        (vec![], "submit:malformed_transaction"),
         (vec![0xc0], "submit:malformed_transaction"),
         (good[..good.len() - 1].to_vec(), "submit:malformed_transaction_rlp"),
         (unsigned, "submit_typed:missing_signature"),
