@@ -165,7 +165,7 @@ async fn what_the_operator_answers_is_handed_on() {
     let payment = pay(&[(deposit, Alice)], &[(Bob, 10)]);
     let txhash = crate::users::txhash(&payment);
     let accepted = SubmitAnswer { blknum: Blknum::new(1_000), txindex: TxIndex::new(3), txhash };
-    world.operator.take(Taking::Accepts(accepted.clone()));
+    world.operator.take(Taking::Accepts(accepted));
     assert_eq!(watched.submit(&payment).await.unwrap(), accepted);
     let batch = BatchSubmitParams { transactions: vec![payment.to_vec(), vec![1, 2, 3]] };
     let answer = watched.call(&TRANSACTION_BATCH_SUBMIT, &batch).await.unwrap();

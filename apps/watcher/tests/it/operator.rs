@@ -97,11 +97,11 @@ impl Operator {
 
 /// A block as the operator's node shows it.
 pub(crate) fn json_of(block: &Block) -> Value {
-    let hex = |bytes: &Box<[u8]>| Value::from(hex(bytes));
+    let transactions = block.transactions.iter().map(|bytes| hex(bytes));
     json!({
         "blknum": block.number.get(),
         "hash": format!("{:?}", block.hash),
-        "transactions": block.transactions.iter().map(hex).collect::<Vec<_>>(),
+        "transactions": transactions.collect::<Vec<_>>(),
     })
 }
 
