@@ -37,13 +37,13 @@ impl Core for Guard {
 
 /// What is wrong, and how far the ledger is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
+pub(crate) struct Findings {
     /// Everything that is wrong now, in order of urgency.
-    pub events: Vec<ByzantineEvent>,
+    pub(crate) events: Vec<ByzantineEvent>,
     /// Whether nobody should receive or spend on the chain.
-    pub is_unsafe: bool,
+    pub(crate) is_unsafe: bool,
     /// The newest block of the ledger, zero when there is none.
-    pub last_applied: Blknum,
+    pub(crate) last_applied: Blknum,
 }
 
 /// What became of an attempt to apply the next block.
@@ -59,7 +59,7 @@ pub(crate) enum Applied {
 
 /// Talks to the guard.
 #[derive(Clone, Debug)]
-pub struct GuardHandle {
+pub(crate) struct GuardHandle {
     core: CoreHandle<Guard>,
     news: Arc<Notify>,
 }

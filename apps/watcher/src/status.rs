@@ -49,11 +49,28 @@ async fn run(
 ) -> Result<Infallible, Unanswered> {
     loop {
         let last_applied = findings.borrow_and_update().as_ref().map(|found| found.last_applied);
+        let newest = coordinator.progress().root_chain_height.unwrap_or_default();
         match ask(&*root_chain, last_applied.unwrap_or_default()).await {
             Ok(facts) => {
-                sender.send_replace(Some(Arc::new(facts)));
+                // One of many nodes may lag behind what another one said.
+                let is_behind = facts.seen.0 < newest;
+                sender.send_if_modified(|known| {
+                    let is_news = known.as_ref().is_none_or(|known| known.seen.0 <= facts.seen.0);
+                    if is_news {
+                        *known = Some(Arc::new(facts));
+                    }
+                    is_news
+                });
+                if is_behind {
+                    tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MS)).await;
+                    continue;
+                }
             }
-            Err(error) => tracing::debug!(%error, "the status stays as it is"),
+            Err(error) => {
+                tracing::debug!(%error, "the status stays as it is");
+                tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MS)).await;
+                continue;
+            }
         }
         // While a node catches up, something changes all the time: the root chain's node has better things to do than this.
         tokio::time::sleep(Duration::from_millis(pause_ms)).await;

@@ -35,12 +35,8 @@ use thiserror::Error;
 /// Handles to the running actors.
 #[derive(Clone, Debug)]
 pub struct Watcher {
-    /// The state machines.
-    pub guard: GuardHandle,
-    /// What is wrong with the chain.
-    pub findings: FindingsWatch,
-    /// How far the root chain was read.
-    pub coordinator: CoordinatorHandle,
+    pub(crate) findings: FindingsWatch,
+    pub(crate) coordinator: CoordinatorHandle,
     pub(crate) facts: FactsWatch,
 }
 
@@ -113,8 +109,7 @@ impl Parts {
             start_root_chain_coordinator(table, heights, self.metrics.clone(), nursery)?;
         self.start_listeners(&guard, &coordinator, nursery)?;
         start_block_getter(self.following(&guard, &coordinator), nursery);
-        let findings =
-            start_eventer(guard.clone(), coordinator.clone(), self.metrics.clone(), nursery);
+        let findings = start_eventer(guard, coordinator.clone(), self.metrics.clone(), nursery);
         let facts = start_status(
             self.root_chain.clone(),
             coordinator.clone(),
@@ -122,7 +117,7 @@ impl Parts {
             config.tick_ms,
             nursery,
         );
-        Ok(Watcher { guard, findings, coordinator, facts })
+        Ok(Watcher { findings, coordinator, facts })
     }
 
     fn domain(&self) -> TypedDataDomain {

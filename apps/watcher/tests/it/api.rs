@@ -1,232 +1,223 @@
-//! Every method over real HTTP: what it answers, and the documented code of every way to ask wrongly (protocol 6.5, 6.6).
+//! Every method over real HTTP: what it says to input of every wrong kind, and what it forwards.
 
-use crate::faults::hex;
-use crate::kit::{Watcher, World, alice, bob, pos};
-use plasma_core::wire::{Blknum, Block, ETH, Transaction, TxIndex, U256};
-use plasma_rpc::child_chain::SubmitAnswer;
+use crate::kit::{Watched, World, code, post};
+use crate::operator::{Taking, hex};
+use crate::users::{Who, output, pay};
+use Who::{Alice, Bob, Carol};
+use plasma_core::wire::{Blknum, Block, SignedTx, TxIndex};
+use plasma_rpc::child_chain::{BatchItem, BatchSubmitParams, SubmitAnswer};
 use plasma_rpc::client::ClientError;
-use plasma_rpc::params::NoParams;
-use plasma_rpc::watcher::{
-    CONFIGURATION_GET, UTXO_GET_CHALLENGE_DATA, UTXO_GET_EXIT_DATA, UtxoPosParams,
-};
+use plasma_rpc::watcher::TRANSACTION_BATCH_SUBMIT;
 use serde_json::{Value, json};
 
-/// Alice has 5 left of two deposits; the other one went to Bob in block 1000, and from him to her in block 2000.
-async fn scene() -> (World, Watcher) {
-    let mut world = World::new().await;
-    let deposit = world.deposit(&alice(), 10);
-    world.deposit(&alice(), 5);
-    let watcher = world.watch().await;
-    let payment = world.pay(&[(deposit, &alice())], &[(bob().address(), 10)]);
-    world.block(&[payment]);
-    let payment = world.pay(&[(pos(1000, 0, 0), &bob())], &[(alice().address(), 10)]);
-    let block = world.block(&[payment]);
-    watcher.applied(block).await;
-    (world, watcher)
+/// Sends a body and returns status, code, and `parameter validator` of a parameter that failed.
+async fn ask(watched: &Watched, path: &str, body: &str) -> (u16, String, String) {
+    let (status, text) = post(watched.addr, path, body).await;
+    let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: {text}"));
+    let data = &answer["data"];
+    let failed = &data["messages"]["validation_error"];
+    let shown = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let failed = format!("{} {}", shown(&failed["parameter"]), shown(&failed["validator"]));
+    (status, shown(&data["code"]), failed.trim().to_owned())
 }
 
-fn bytes(bytes: &[u8]) -> Value {
-    json!(format!("0x{}", hex(bytes)))
+async fn check(watched: &Watched, path: &str, body: &str, expected: (u16, &str, &str)) {
+    let (status, code, failed) = ask(watched, path, body).await;
+    let shown = body.get(..80).unwrap_or(body);
+    assert_eq!((status, code.as_str(), failed.as_str()), expected, "{path} {shown}");
 }
 
-async fn check(watcher: &Watcher, table: &[(&'static str, Value, &str)]) {
-    for (method, params, expected) in table {
-        let code = match watcher.call(method, params).await {
-            Ok(_) => "ok".to_owned(),
-            Err(code) => code,
-        };
-        assert_eq!(code, *expected, "{method} {params}");
+const METHODS: [(&str, &str, &str); 7] = [
+    ("status.get", "", ""),
+    ("account.get_exitable_utxos", "address", ":hex"),
+    ("block.validate", "hash", ":hex"),
+    ("utxo.get_exit_data", "utxo_pos", ":integer"),
+    ("utxo.get_challenge_data", "utxo_pos", ":integer"),
+    ("transaction.submit", "transaction", ":hex"),
+    ("transaction.batch_submit", "transactions", ":list"),
+];
+
+#[actix::test]
+async fn malformed_missing_and_wrongly_typed_input_gets_the_documented_error() {
+    let world = World::new().await;
+    let watched = world.start().await;
+    for (path, parameter, validator) in METHODS {
+        check(&watched, path, "{nope", (400, "operation:bad_request", "")).await;
+        check(&watched, path, "\u{0}\u{1}", (400, "operation:bad_request", "")).await;
+        if parameter.is_empty() {
+            continue;
+        }
+        let failed = format!("{parameter} {validator}");
+        let bad = (200, "operation:bad_request", failed.as_str());
+        check(&watched, path, "", bad).await;
+        check(&watched, path, "{}", bad).await;
+        check(&watched, path, "[]", bad).await;
+        for value in ["null", "true", "{}", "1.5", "\"zz\"", "-0.0", "\"0xzz\""] {
+            check(&watched, path, &format!("{{\"{parameter}\":{value}}}"), bad).await;
+        }
     }
-}
-
-#[actix::test]
-async fn questions_about_outputs_have_documented_answers() {
-    let (world, watcher) = scene().await;
-    let at = |blknum: u64, txindex: u32, oindex: u16| json!({ "utxo_pos": pos(blknum, txindex, oindex).encode() as u64 });
-    const BAD: &str = "operation:bad_request";
-    let (exit, challenge) = ("utxo.get_exit_data", "utxo.get_challenge_data");
-    check(
-        &watcher,
-        &[
-            (exit, at(2, 0, 0), "ok"),
-            (exit, at(2000, 0, 0), "ok"),
-            // Spent, but no deposit.
-            (exit, at(1000, 0, 0), "ok"),
-            (exit, at(1, 0, 0), "exit:invalid"),
-            (exit, at(3, 0, 0), "exit:invalid"),
-            (exit, at(1000, 0, 1), "exit:invalid"),
-            (exit, at(1000, 1, 0), "exit:invalid"),
-            (exit, at(3000, 0, 0), "exit:invalid"),
-            (exit, json!({}), BAD),
-            (exit, json!({ "utxo_pos": null }), BAD),
-            (exit, json!({ "utxo_pos": 0 }), BAD),
-            (exit, json!({ "utxo_pos": -1 }), BAD),
-            (exit, json!({ "utxo_pos": "1" }), BAD),
-            (exit, json!({ "utxo_pos": 1.5 }), BAD),
-            (challenge, at(1000, 0, 0), "challenge:exit_not_found"),
-            (challenge, json!({ "utxo_pos": 0 }), BAD),
-            ("account.get_exitable_utxos", json!({ "address": bytes(&[1; 20]) }), "ok"),
-            ("account.get_exitable_utxos", json!({ "address": bytes(&[1; 19]) }), BAD),
-            ("account.get_exitable_utxos", json!({ "address": 7 }), BAD),
-            ("account.get_exitable_utxos", json!({}), BAD),
-            ("account.get_balance", json!({}), "operation:not_found"),
-            ("status.get", json!({}), "ok"),
-            ("status.get", json!([1]), "ok"),
-        ],
-    )
-    .await;
-    let beyond = UtxoPosParams { utxo_pos: U256::MAX };
-    let refused = watcher.client.call(&UTXO_GET_EXIT_DATA, &beyond).await.unwrap_err();
-    assert!(matches!(refused, ClientError::Api(error) if error.code == "exit:invalid"));
-    let refused = watcher.client.call(&UTXO_GET_CHALLENGE_DATA, &beyond).await.unwrap_err();
-    assert!(matches!(refused, ClientError::Api(error) if error.code == "challenge:exit_not_found"));
-    let owner = json!({ "address": bytes(alice().address().as_bytes()) });
-    let utxos = watcher.call("account.get_exitable_utxos", &owner).await.unwrap();
-    let shown = |blknum: u64, amount: u64| {
-        json!({
-            "blknum": blknum, "txindex": 0, "oindex": 0, "otype": 1,
-            "owner": owner["address"], "currency": bytes(ETH.as_bytes()), "amount": amount,
-            "utxo_pos": pos(blknum, 0, 0).encode() as u64,
-        })
-    };
-    assert_eq!(utxos, json!([shown(2, 5), shown(2000, 10)]));
-    let configuration = watcher.client.call(&CONFIGURATION_GET, &NoParams {}).await.unwrap();
-    assert_eq!(configuration.deposit_finality_margin, crate::kit::D);
-    assert_eq!(configuration.exit_processor_sla_margin, crate::kit::SLA);
-    assert_eq!(configuration.contract_semver, world.deployment.contract_semver);
-    watcher.stop().await;
-}
-
-#[actix::test]
-async fn a_long_list_of_outputs_is_cut_behind_what_can_leave() {
-    let mut world = World::new().await;
-    world.config.exitable_utxos_max = 3;
-    let deposits: Vec<_> = (0..6).map(|_| world.deposit(&alice(), 10)).collect();
-    let watcher = world.watch().await;
-    world.root_chain.mine(crate::kit::E);
-    watcher.caught_up(&world).await;
-    assert_eq!(watcher.exitable(&alice()).await, deposits[..3]);
-    // What is leaving makes room for the rest, although it is still unspent.
-    for deposit in &deposits[..4] {
-        world.exit_deposit(*deposit, &alice(), 10);
+    for (path, body, failed) in [
+        ("account.get_exitable_utxos", json!({"address": "0x12"}), "address {:length, 20}"),
+        ("block.validate", json!({"hash": "0x12"}), "hash {:length, 32}"),
+        ("utxo.get_exit_data", json!({"utxo_pos": 0}), "utxo_pos {:greater, 0}"),
+        ("utxo.get_exit_data", json!({"utxo_pos": -1}), "utxo_pos {:greater, 0}"),
+        ("utxo.get_exit_data", json!({"utxo_pos": "1"}), "utxo_pos :integer"),
+        ("utxo.get_challenge_data", json!({"utxo_pos": 0}), "utxo_pos {:greater, 0}"),
+        ("transaction.batch_submit", json!({"transactions": [1]}), "transactions.transaction :hex"),
+    ] {
+        let bad = (200, "operation:bad_request", failed);
+        check(&watched, path, &body.to_string(), bad).await;
     }
-    world.root_chain.mine(crate::kit::E);
-    watcher.caught_up(&world).await;
-    assert_eq!(watcher.exitable(&alice()).await, deposits[4..]);
-    watcher.stop().await;
+    let beyond = format!("{{\"utxo_pos\": 1{}}}", "0".repeat(78));
+    for path in ["utxo.get_exit_data", "utxo.get_challenge_data"] {
+        check(&watched, path, &beyond, (200, "operation:bad_request", "utxo_pos :integer")).await;
+    }
+    check(&watched, "block.get", "{}", (200, "operation:not_found", "")).await;
+    check(&watched, "configuration.get", "{}", (200, "operation:not_found", "")).await;
+    watched.stop().await;
 }
 
 #[actix::test]
-async fn submissions_are_checked_and_forwarded() {
-    let (mut world, watcher) = scene().await;
-    let payment = world.pay(&[(pos(2000, 0, 0), &alice())], &[(bob().address(), 10)]);
-    let claim = Transaction::fee_claim(Blknum::new(3000), bob().address(), ETH, U256::one());
-    let unsigned = plasma_core::wire::SignedTx::decode(&payment).unwrap();
-    let unsigned = unsigned.transaction().encode_signed(&[]);
-    let twice = {
-        let input = (pos(2000, 0, 0), &alice());
-        world.pay(&[input, input], &[(bob().address(), 10)])
-    };
-    let submit = "transaction.submit";
-    let with = |transaction: Value| json!({ "transaction": transaction });
-    check(
-        &watcher,
-        &[
-            (submit, json!({}), "operation:bad_request"),
-            (submit, with(json!("00")), "operation:bad_request"),
-            (submit, with(json!("0x0")), "operation:bad_request"),
-            (submit, with(json!("0x")), "submit:malformed_transaction"),
-            (submit, with(bytes(&[0xff, 0xff])), "submit:malformed_transaction_rlp"),
-            (submit, with(bytes(&[0xc0])), "submit:malformed_transaction"),
-            (submit, with(bytes(&claim.encode_signed(&[]))), "submit:transaction_not_supported"),
-            (submit, with(bytes(&unsigned)), "submit_typed:missing_signature"),
-            (submit, with(bytes(&twice)), "submit:duplicate_inputs"),
-            // Whatever needs the ledger is the operator's to say.
-            (submit, with(bytes(&payment)), "submit:client_error"),
-            ("transaction.batch_submit", json!({ "transactions": 1 }), "operation:bad_request"),
-        ],
-    )
-    .await;
-    assert_eq!(world.operator.submitted(), std::slice::from_ref(&payment));
+async fn requests_larger_than_a_method_takes_are_refused() {
+    let world = World::new().await;
+    let watched = world.start().await;
+    let junk = format!("{{\"junk\":\"{}\"}}", "x".repeat(70_000));
+    for (path, ..) in METHODS {
+        if ["block.validate", "transaction.batch_submit"].contains(&path) {
+            continue;
+        }
+        check(&watched, path, &junk, (413, "operation:request_too_large", "")).await;
+    }
+    let junk = "x".repeat(15_400_000);
+    let too_large = (413, "operation:request_too_large", "");
+    check(&watched, "transaction.batch_submit", &junk, too_large).await;
+    assert!(world.operator.behaviour.taken.lock().unwrap().is_empty());
+    watched.assert_quiet().await;
+    watched.stop().await;
+}
 
-    let answer = SubmitAnswer {
-        blknum: Blknum::new(3000),
-        txindex: TxIndex::new(7),
-        txhash: plasma_core::wire::SignedTx::decode(&payment).unwrap().hash(),
+#[actix::test]
+async fn positions_nobody_knows_get_the_documented_error() {
+    let mut world = World::new().await;
+    let deposit = world.deposit(Alice, 10);
+    let block = world.block(vec![pay(&[(deposit, Alice)], &[(Bob, 10)])]);
+    let watched = world.start().await;
+    watched.validated(block.number).await;
+    let bobs = output(&block, 0, 0).encode();
+    let all_ones = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
+    for position in [
+        1.to_string(),                  // block 0
+        (bobs + 1).to_string(),         // no such output
+        (bobs + 10_000).to_string(),    // no such transaction
+        deposit.encode().to_string(),   // spent, by a deposit
+        (bobs + 9_999).to_string(),     // beyond the outputs of any transaction
+        (bobs * 1_000_000).to_string(), // no such block
+        u128::MAX.to_string(),
+        all_ones.to_owned(),
+    ] {
+        let body = format!("{{\"utxo_pos\": {position}}}");
+        check(&watched, "utxo.get_exit_data", &body, (200, "exit:invalid", "")).await;
+        let none = (200, "challenge:exit_not_found", "");
+        check(&watched, "utxo.get_challenge_data", &body, none).await;
+    }
+    let stranger = json!({"address": format!("0x{}", "77".repeat(20))}).to_string();
+    check(&watched, "account.get_exitable_utxos", &stranger, (200, "", "")).await;
+    watched.stop().await;
+}
+
+#[actix::test]
+async fn transactions_that_cannot_be_valid_are_refused_before_the_operator_sees_them() {
+    let world = World::new().await;
+    let deposit = world.deposit(Alice, 10);
+    let watched = world.start().await;
+    let good = pay(&[(deposit, Alice)], &[(Bob, 10)]);
+    let signed = SignedTx::decode(&good).unwrap();
+    let unsigned = signed.transaction().encode_signed(&[]);
+    let twice: Vec<_> = signed.signatures().chain(signed.signatures()).collect();
+    let twice = signed.transaction().encode_signed(&twice);
+    let claim = plasma_core::wire::Transaction::fee_claim(
+        Blknum::new(1_000),
+        Alice.address(),
+        plasma_core::wire::ETH,
+        1.into(),
+    );
+    let claim = claim.encode_signed(&[]);
+    for (bytes, expected) in [
+        (vec![], "submit:malformed_transaction"),
+        (vec![0xc0], "submit:malformed_transaction"),
+        (good[..good.len() - 1].to_vec(), "submit:malformed_transaction_rlp"),
+        (unsigned, "submit_typed:missing_signature"),
+        (twice, "submit_typed:superfluous_signature"),
+        (claim, "submit:transaction_not_supported"),
+    ] {
+        let body = json!({"transaction": hex(&bytes)}).to_string();
+        check(&watched, "transaction.submit", &body, (200, expected, "")).await;
+    }
+    assert!(world.operator.behaviour.taken.lock().unwrap().is_empty());
+    watched.stop().await;
+}
+
+#[actix::test]
+async fn what_the_operator_answers_is_handed_on() {
+    let mut world = World::new().await;
+    let deposit = world.deposit(Alice, 10);
+    let watched = world.start().await;
+    let payment = pay(&[(deposit, Alice)], &[(Bob, 10)]);
+    let txhash = crate::users::txhash(&payment);
+    let accepted = SubmitAnswer { blknum: Blknum::new(1_000), txindex: TxIndex::new(3), txhash };
+    world.operator.take(Taking::Accepts(accepted));
+    assert_eq!(watched.submit(&payment).await.unwrap(), accepted);
+    let batch = BatchSubmitParams { transactions: vec![payment.to_vec(), vec![1, 2, 3]] };
+    let answer = watched.call(&TRANSACTION_BATCH_SUBMIT, &batch).await.unwrap();
+    assert_eq!(answer, vec![BatchItem::Accepted(accepted); 2]);
+    assert_eq!(world.operator.behaviour.taken.lock().unwrap().len(), 3);
+    assert_eq!(world.operator.behaviour.taken.lock().unwrap()[2], [1, 2, 3], "unchecked");
+
+    world.operator.take(Taking::Refuses("fees_not_covered"));
+    let ClientError::Api(refused) = watched.submit(&payment).await.unwrap_err() else {
+        panic!("no refusal");
     };
-    world.operator.answer(Ok(answer));
-    let accepted = watcher.call(submit, &with(bytes(&payment))).await;
-    assert_eq!(accepted, Ok(serde_json::to_value(answer).unwrap()));
-    let batch = json!({ "transactions": [bytes(&payment), bytes(&payment)] });
-    let accepted = watcher.call("transaction.batch_submit", &batch).await.unwrap();
-    assert_eq!(accepted, serde_json::to_value([answer, answer]).unwrap());
+    assert_eq!(refused.code, "submit:client_error");
+    let messages: Value = serde_json::from_str(refused.messages.unwrap().get()).unwrap();
+    let expected =
+        json!({"object": "error", "code": "submit:fees_not_covered", "description": null});
+    assert_eq!(messages, expected);
+    let answer = watched.call(&TRANSACTION_BATCH_SUBMIT, &batch).await.unwrap();
+    assert_eq!(answer, vec![BatchItem::Refused { error: "fees_not_covered".to_owned() }; 2]);
 
     world.operator.go_away().await;
-    check(
-        &watcher,
-        &[
-            (submit, with(bytes(&payment)), "submit:host_unreachable"),
-            ("transaction.batch_submit", batch, "batch_submit:host_unreachable"),
-        ],
-    )
-    .await;
-    watcher.stop().await;
+    assert_eq!(code(watched.submit(&payment).await.unwrap_err()), "submit:host_unreachable");
+    let unreachable = watched.call(&TRANSACTION_BATCH_SUBMIT, &batch).await.unwrap_err();
+    assert_eq!(code(unreachable), "batch_submit:host_unreachable");
+    watched.stop().await;
 }
 
 #[actix::test]
-async fn blocks_are_validated_without_their_history() {
+async fn blocks_are_validated_without_the_ledger() {
     let world = World::new().await;
-    let watcher = world.watch().await;
-    let payment = world.pay(&[(pos(7000, 0, 0), &alice())], &[(bob().address(), 10)]);
-    let block = world.next_block(&[payment]);
-    let params = |block: &Block| {
-        let transactions: Vec<Value> = block.transactions.iter().map(|tx| bytes(tx)).collect();
-        let hash = bytes(block.hash.as_bytes());
-        json!({ "hash": hash, "transactions": transactions, "number": block.number.get() })
-    };
-    let twice = [block.transactions.clone(), block.transactions.clone()].concat();
-    let too_many = vec![Box::from([0xc0_u8]); 65_537];
-    for (block, is_valid) in [
-        (block.clone(), true),
-        (Block { hash: Default::default(), ..block.clone() }, false),
-        (Block { transactions: Vec::new(), ..block.clone() }, false),
-        (Block { transactions: twice, ..block.clone() }, false),
-        (Block { transactions: vec![Box::from([1_u8, 2])], ..block.clone() }, false),
-        (Block { transactions: too_many, ..block.clone() }, false),
-    ] {
-        let answer = watcher.call("block.validate", &params(&block)).await;
-        assert_eq!(answer, Ok(json!({ "valid": is_valid })), "{}", block.transactions.len());
+    let watched = world.start().await;
+    let first = pay(&[(output_of(7_000), Alice)], &[(Bob, 10)]);
+    let second = pay(&[(output_of(8_000), Alice)], &[(Carol, 10)]);
+    let good = world.next_block(vec![first.clone(), second.clone()]);
+    let twice = world.next_block(vec![first.clone(), first.clone()]);
+    let empty = world.next_block(vec![]);
+    let other_root = Block { hash: empty.hash, ..good.clone() };
+    let garbled = Block { transactions: vec![first, Box::from([1, 2, 3])], ..good.clone() };
+    for (block, is_valid) in
+        [(good, true), (twice, false), (empty, false), (other_root, false), (garbled, false)]
+    {
+        let body = json!({
+            "hash": format!("{:?}", block.hash),
+            "number": block.number.get(),
+            "transactions": block.transactions.iter().map(|bytes| hex(bytes)).collect::<Vec<_>>(),
+        });
+        let (status, text) = post(watched.addr, "block.validate", body.to_string()).await;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((status, &answer["data"]), (200, &json!({ "valid": is_valid })), "{body}");
     }
-    let mut wrong = params(&block);
-    wrong["number"] = json!(0);
-    let refused = watcher.call("block.validate", &wrong).await;
-    assert_eq!(refused, Err("operation:bad_request".to_owned()));
-    watcher.stop().await;
+    watched.stop().await;
 }
 
-#[actix::test]
-async fn a_watcher_that_is_starting_serves_what_it_has_and_says_that_it_is_not_ready() {
-    let (world, watcher) = scene().await;
-    watcher.stop().await;
-    world.root_chain.go_away();
-    let watcher = world.watch().await;
-    assert!(watcher.has_alarm("boot_in_progress").await);
-    let payment = world.pay(&[(pos(2000, 0, 0), &alice())], &[(bob().address(), 10)]);
-    let submission = json!({ "transaction": bytes(&payment) });
-    let batch = json!({ "transactions": [bytes(&payment)] });
-    const UNAVAILABLE: &str = "operation:service_unavailable";
-    check(
-        &watcher,
-        &[
-            ("status.get", json!({}), UNAVAILABLE),
-            ("transaction.submit", submission, UNAVAILABLE),
-            ("transaction.batch_submit", batch, UNAVAILABLE),
-            ("utxo.get_exit_data", json!({ "utxo_pos": 2_000_000_000 }), "ok"),
-        ],
-    )
-    .await;
-    assert_eq!(world.operator.submitted(), [] as [Vec<u8>; 0]);
-    world.root_chain.come_back();
-    watcher.status().await;
-    watcher.stop().await;
+fn output_of(blknum: u64) -> plasma_core::wire::UtxoPos {
+    crate::users::at(Blknum::new(blknum), 0, 0)
 }

@@ -1,340 +1,384 @@
-//! The world around a watcher: people with keys, a root chain in memory, an operator who serves what a test tells him to, and the
-//! watcher itself, which can be stopped, started again from its folder, and asked over HTTP.
+//! A watcher for tests: short ticks, port 0, a store in a folder that vanishes. Nothing sleeps for a fixed time; conditions are
+//! awaited.
+//!
+//! [`World`] is what outlives a process: the root chain, the operator, the store's folder. [`Watched`] is one process.
 
-mod operator;
-
-pub(crate) use operator::Operator;
-
-use plasma_core::wire::{
-    Address, Blknum, Block, ETH, ExitId, H256, Output, OutputIndex, PaymentTx, SecretKey, SignedTx,
-    TxIndex, TypedDataDomain, U256, UtxoPos,
-};
+use crate::operator::Operator;
+use crate::users::{Who, root_of};
+use plasma_core::wire::{Address, Blknum, Block, BlockHash, ETH, EthHeight, H256, UtxoPos};
 use plasma_eth::{Deployment, FakeRootChain, RootChain};
-use plasma_node::eth_height_monitor::EthHeightMonitorConfig;
 use plasma_node::startup::store_identity;
 use plasma_node::supervisor::{Published, SupervisorError};
-use plasma_rpc::Endpoint;
-use plasma_rpc::alarm::Alarm;
+use plasma_rpc::child_chain::{SubmitAnswer, SubmitParams};
 use plasma_rpc::client::{ClientConfig, ClientError, HttpRpcClient};
+use plasma_rpc::endpoint::Endpoint;
 use plasma_rpc::params::NoParams;
 use plasma_rpc::watcher::{
     ACCOUNT_GET_EXITABLE_UTXOS, ALARM_GET, AccountParams, ByzantineEvent, ChallengeData, ExitData,
-    STATUS_GET, Status, UTXO_GET_CHALLENGE_DATA, UTXO_GET_EXIT_DATA, UtxoPosParams,
+    ExitableUtxo, STATUS_GET, Status, TRANSACTION_SUBMIT, UTXO_GET_CHALLENGE_DATA,
+    UTXO_GET_EXIT_DATA, UtxoPosParams,
 };
 use plasma_store::{NodeKind, Store, StoreConfig, StoreError};
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use watcher::tree::{Watcher as Tree, WatcherError};
+use watcher::tree::{Watcher, WatcherError};
 use watcher::{Node, Setup, WatcherConfig};
 
-/// Confirmations of deposits.
-pub(crate) const D: u64 = 2;
-/// Confirmations of exits, the longest margin.
-pub(crate) const E: u64 = 3;
-/// Root chain blocks in which an invalid exit has to be challenged.
-pub(crate) const SLA: u64 = 20;
-/// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// What `version` says.
-const VERSION: &str = "0.1.0+1a2b3c4";
+/// How long anything may take.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Longer than any test: nothing is ever withheld.
+pub(crate) const PATIENCE_MS: u64 = 10 * 60 * 1_000;
 
-/// A person, by the number the key is made of.
-pub(crate) fn key(seed: u8) -> SecretKey {
-    SecretKey::from_bytes([seed; 32]).unwrap()
-}
-
-pub(crate) fn alice() -> SecretKey {
-    key(1)
-}
-
-pub(crate) fn bob() -> SecretKey {
-    key(2)
-}
-
-pub(crate) fn pos(blknum: u64, txindex: u32, oindex: u16) -> UtxoPos {
-    UtxoPos::new(Blknum::new(blknum), TxIndex::new(txindex), OutputIndex::new(oindex))
-}
-
-/// Asks until there is an answer.
-pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+/// Looks until there is something to see.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
-        if let Some(answer) = ask().await {
-            return answer;
+        if let Some(seen) = look().await {
+            return seen;
         }
-        assert!(started.elapsed() < PATIENCE, "still waiting for {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert!(started.elapsed() < DEADLINE, "never happened: {what}");
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Everything but the watcher.
+/// Waits for something that has to happen.
+pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
+    let event = tokio::time::timeout(DEADLINE, event).await;
+    event.unwrap_or_else(|_| panic!("never happened: {what}"))
+}
+
+pub(crate) type Ended = Result<(), SupervisorError<WatcherError>>;
+
+/// What outlives a process.
 pub(crate) struct World {
-    pub(crate) root_chain: FakeRootChain,
+    pub(crate) chain: FakeRootChain,
     pub(crate) operator: Operator,
-    pub(crate) deployment: Deployment,
-    pub(crate) domain: TypedDataDomain,
     pub(crate) config: WatcherConfig,
+    pub(crate) deployment: Deployment,
+    next_blknum: Blknum,
     folder: TempDir,
-    newest: Blknum,
-    /// An output of somebody whose payments nobody cares about.
-    filler: Option<UtxoPos>,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let root_chain = FakeRootChain::new(7);
-        let facts = root_chain.contract_facts().await.unwrap();
+        let chain = FakeRootChain::new(7).with_key_of(None);
+        let facts = chain.contract_facts().await.unwrap();
+        let deployment = Deployment {
+            plasma_framework_tx_hash: H256::zero(),
+            addresses: facts.addresses,
+            authority: facts.authority,
+            chain_id: facts.chain_id,
+            eth_height: EthHeight::new(0),
+            min_exit_period_s: facts.min_exit_period_s,
+            contract_semver: facts.contract_semver,
+            erc20_token: None,
+        };
         let operator = Operator::start().await;
-        let config = WatcherConfig {
+        let mut config = WatcherConfig {
             listen: ([127, 0, 0, 1], 0).into(),
-            child_chain_url: operator.url(),
-            deposit_finality_margin_eth_blocks: D,
-            exit_finality_margin_eth_blocks: E,
-            exit_processor_sla_margin_eth_blocks: SLA,
+            child_chain_url: format!("http://{}/", operator.addr),
+            deposit_finality_margin_eth_blocks: 1,
+            exit_finality_margin_eth_blocks: 1,
+            exit_processor_sla_margin_eth_blocks: 1_000,
+            withholding_ms_max: PATIENCE_MS,
+            download_ms_max: 5_000,
             download_retry_ms_min: 10,
             download_retry_ms_max: 40,
             tick_ms: 20,
-            eth_height_monitor: EthHeightMonitorConfig { poll_ms: 5, stalled_ms: 600_000 },
             ..WatcherConfig::default()
         };
-        Self {
-            domain: TypedDataDomain::new(facts.addresses.plasma_framework),
-            deployment: Deployment {
-                plasma_framework_tx_hash: H256::zero(),
-                addresses: facts.addresses,
-                authority: facts.authority,
-                chain_id: facts.chain_id,
-                eth_height: Default::default(),
-                min_exit_period_s: facts.min_exit_period_s,
-                contract_semver: facts.contract_semver,
-                erc20_token: None,
-            },
-            root_chain,
-            operator,
-            config,
-            folder: tempfile::tempdir().unwrap(),
-            newest: Blknum::default(),
-            filler: None,
-        }
+        config.eth_height_monitor.poll_ms = 20;
+        let folder = tempfile::tempdir().unwrap();
+        Self { chain, operator, config, deployment, next_blknum: Blknum::new(1_000), folder }
     }
 
-    /// A deposit of Ether that can be spent.
-    pub(crate) fn deposit(&self, who: &SecretKey, amount: u64) -> UtxoPos {
-        let blknum = self.root_chain.deposit(who.address(), ETH, amount.into());
-        self.root_chain.mine(D);
+    /// A world with this patience for blocks that are not served.
+    pub(crate) async fn with_patience_ms(withholding_ms_max: u64) -> Self {
+        let mut world = Self::new().await;
+        world.config.withholding_ms_max = withholding_ms_max;
+        world
+    }
+
+    /// The next process gets an empty store. Returns the folder of the ones before.
+    pub(crate) fn another_folder(&mut self) -> TempDir {
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
+    // -- what happens on the chains
+
+    /// A deposit, with the confirmations it needs.
+    pub(crate) fn deposit(&self, who: Who, amount: u64) -> UtxoPos {
+        let blknum = self.chain.deposit(who.address(), ETH, amount.into());
+        self.chain.mine(1);
         UtxoPos::deposit(blknum)
     }
 
-    /// Signed bytes of a payment of Ether; each input has its owner.
-    pub(crate) fn pay(
-        &self,
-        inputs: &[(UtxoPos, &SecretKey)],
-        outputs: &[(Address, u64)],
-    ) -> Vec<u8> {
-        let output =
-            |(owner, amount): &(Address, u64)| Output::payment(*owner, ETH, U256::from(*amount));
-        let payment = PaymentTx {
-            inputs: inputs.iter().map(|(position, _)| (*position).into()).collect(),
-            outputs: outputs.iter().map(output).collect(),
-            metadata: H256::zero(),
-        };
-        let keys: Vec<&SecretKey> = inputs.iter().map(|(_, key)| *key).collect();
-        SignedTx::sign_payment(payment, &keys, &self.domain).unwrap().as_bytes().to_vec()
-    }
-
-    /// The next block, as an honest operator would serve it.
-    pub(crate) fn next_block(&self, transactions: &[Vec<u8>]) -> Block {
-        let number = self.newest.next_child_block().unwrap();
-        let transactions = transactions.iter().map(|bytes| bytes.as_slice().into()).collect();
-        let mut block = Block { number, hash: H256::zero(), transactions };
-        block.hash = block.root().unwrap();
+    /// An honest block: served, then submitted.
+    pub(crate) fn block(&mut self, transactions: Vec<Box<[u8]>>) -> Block {
+        let block = self.next_block(transactions);
+        self.operator.serve(block.hash, &block);
+        self.submit(block.hash);
         block
     }
 
-    /// Submits a root; the operator answers for it with `served`, or not at all.
-    pub(crate) fn submit(&mut self, hash: H256, served: Option<Block>) -> Blknum {
-        if let Some(block) = served {
-            self.operator.serve(hash, block);
-        }
-        self.newest = self.root_chain.push_raw_root(hash);
-        self.newest
+    /// The next block, which nobody has heard of yet.
+    pub(crate) fn next_block(&self, transactions: Vec<Box<[u8]>>) -> Block {
+        Block { number: self.next_blknum, hash: root_of(&transactions), transactions }
     }
 
-    /// An honest block.
-    pub(crate) fn block(&mut self, transactions: &[Vec<u8>]) -> Blknum {
-        let block = self.next_block(transactions);
-        self.submit(block.hash, Some(block))
-    }
-
-    /// An honest block that concerns nobody, and like no other.
-    pub(crate) fn any_block(&mut self) -> Blknum {
-        let filler = key(99);
-        let input = self.filler.unwrap_or_else(|| self.deposit(&filler, 1));
-        let payment = self.pay(&[(input, &filler)], &[(filler.address(), 1)]);
-        let blknum = self.block(&[payment]);
-        self.filler = Some(pos(blknum.get(), 0, 0));
+    /// Submits any root as the next block.
+    pub(crate) fn submit(&mut self, root: BlockHash) -> Blknum {
+        let blknum = self.chain.push_raw_root(root);
+        assert_eq!(blknum, self.next_blknum);
+        self.next_blknum = blknum.next_child_block().unwrap();
         blknum
     }
 
-    /// The newest block, for an operator who shows it late.
-    pub(crate) fn late_block(&self, transactions: &[Vec<u8>]) -> Block {
-        Block { number: self.newest, ..self.next_block(transactions) }
+    /// Submissions of blocks from this number on never happened.
+    pub(crate) fn forget_from(&mut self, blknum: Blknum) {
+        self.next_blknum = blknum;
     }
 
-    /// Starts an exit of an output of these signed bytes, by its owner.
-    pub(crate) fn exit(&self, position: UtxoPos, signed_bytes: &[u8]) -> ExitId {
-        let signed = SignedTx::decode(signed_bytes).unwrap();
-        let output = signed.transaction().outputs()[usize::from(position.oindex.get())];
-        self.root_chain.exit_started(output.owner, position, &signed.unsigned_bytes())
-    }
+    // -- processes
 
-    /// Starts an exit of a deposit.
-    pub(crate) fn exit_deposit(&self, position: UtxoPos, who: &SecretKey, amount: u64) -> ExitId {
-        let tx = plasma_core::wire::Transaction::deposit(who.address(), ETH, amount.into());
-        self.root_chain.exit_started(who.address(), position, &tx.encode_unsigned())
-    }
-
-    fn open(&self) -> Result<Store, StoreError> {
+    /// The store; the one of a process that just ended is released soon.
+    async fn open_store(&self) -> Store {
         let identity = store_identity(NodeKind::Watcher, &self.deployment);
-        Store::open(self.folder.path(), &identity, &StoreConfig::default())
+        let path = self.folder.path().join("store");
+        eventually("the store is released", async || {
+            match Store::open(&path, &identity, &StoreConfig::default()) {
+                Ok(store) => Some(store),
+                Err(StoreError::Locked { .. }) => None,
+                Err(error) => panic!("{error}"),
+            }
+        })
+        .await
     }
 
-    /// A watcher on this world's folder.
-    pub(crate) async fn watch(&self) -> Watcher {
-        // The server of a watcher that was stopped may still hold the store for a moment.
-        let store = until("the store", async || match self.open() {
-            Err(StoreError::Locked { .. }) => None,
-            other => Some(other.unwrap()),
-        });
+    /// Starts a process, and does not wait for it.
+    pub(crate) async fn launch(&self) -> Watched {
         let setup = Setup {
             config: self.config.clone(),
             deployment: self.deployment.clone(),
-            root_chain: Arc::new(self.root_chain.with_key_of(None)),
-            store: store.await,
-            version: VERSION.to_owned(),
+            root_chain: Arc::new(self.chain.clone()),
+            store: self.open_store().await,
+            version: "0.1.0+0000000".to_owned(),
         };
         let node = Node::start(setup).await.unwrap();
-        let client = ClientConfig::new(format!("http://{}", node.local_addr()));
-        let tree = node.tree();
+        let (addr, tree) = (node.local_addr(), node.tree());
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::task::spawn_local(node.run(async {
             // A dropped sender is a shutdown as well.
             let _ = stopped.await;
         }));
-        Watcher { client: HttpRpcClient::new(client).unwrap(), tree, stop, ended }
+        let client = HttpRpcClient::new(ClientConfig::new(format!("http://{addr}"))).unwrap();
+        Watched { addr, client, tree, chain: self.chain.clone(), stop, ended }
+    }
+
+    /// Starts a process and waits until it knows what there is to know.
+    pub(crate) async fn start(&self) -> Watched {
+        let watched = self.launch().await;
+        watched.synced().await;
+        watched
+    }
+
+    /// Ends a process in good order and starts the next one on the same store.
+    pub(crate) async fn restart(&self, watched: Watched) -> Watched {
+        watched.stop().await;
+        self.start().await
     }
 }
 
-/// A running watcher.
-pub(crate) struct Watcher {
+/// One process.
+pub(crate) struct Watched {
+    pub(crate) addr: SocketAddr,
     pub(crate) client: HttpRpcClient,
-    pub(crate) tree: Published<Tree>,
+    pub(crate) tree: Published<Watcher>,
+    chain: FakeRootChain,
     stop: oneshot::Sender<()>,
-    ended: JoinHandle<Result<(), SupervisorError<WatcherError>>>,
+    ended: JoinHandle<Ended>,
 }
 
-impl Watcher {
-    pub(crate) async fn stop(self) {
-        drop(self.stop);
-        self.ended.await.unwrap().unwrap();
+impl Watched {
+    pub(crate) async fn call<P: Serialize, A: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint<P, A>,
+        params: &P,
+    ) -> Result<A, ClientError> {
+        soon(endpoint.spec.name, self.client.call(endpoint, params)).await
     }
 
-    /// What it ends with when it cannot go on.
-    pub(crate) async fn failure(self) -> SupervisorError<WatcherError> {
-        let failure = self.ended.await.unwrap().unwrap_err();
-        drop(self.stop);
-        failure
-    }
-
-    /// `status.get`, once it is served.
+    /// The status, once there is one.
     pub(crate) async fn status(&self) -> Status {
-        until("a status", async || self.client.call(&STATUS_GET, &NoParams {}).await.ok()).await
+        eventually("there is a status", async || self.call(&STATUS_GET, &NoParams {}).await.ok())
+            .await
     }
 
-    /// The status, once it is as wanted.
-    pub(crate) async fn status_when(&self, what: &str, wanted: impl Fn(&Status) -> bool) -> Status {
-        let ask = async || Some(self.status().await).filter(&wanted);
-        until(what, ask).await
+    /// Waits until the status is as it should be.
+    pub(crate) async fn until(&self, what: &str, mut holds: impl FnMut(&Status) -> bool) -> Status {
+        let started = Instant::now();
+        loop {
+            let status = self.status().await;
+            if holds(&status) {
+                return status;
+            }
+            assert!(started.elapsed() < DEADLINE, "never happened: {what}; {status:?}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits until every service has read the root chain as far as its margin allows, and the status says so.
+    pub(crate) async fn synced(&self) -> Status {
+        let newest = self.chain.newest_block().eth_height;
+        self.until("everything is read", |status| {
+            let services = &status.services_synced_heights;
+            let is_read = |service: &str, height: EthHeight| match service {
+                "block_getter" | "root_chain_height" => height >= newest,
+                _ => height >= newest.minus(1),
+            };
+            services.iter().all(|at| is_read(&at.service, at.height))
+                && status.last_seen_eth_block_number >= newest
+        })
+        .await
+    }
+
+    /// Mines, waits, and checks that nothing is wrong; twice, so that whatever was read has been judged.
+    pub(crate) async fn assert_quiet(&self) {
+        for _ in 0..2 {
+            self.chain.mine(1);
+            assert_eq!(self.synced().await.byzantine_events, []);
+        }
     }
 
     /// Waits until a block is in the ledger.
-    pub(crate) async fn applied(&self, blknum: Blknum) {
-        let what = format!("block {blknum} to be applied");
-        self.status_when(&what, |status| status.last_validated_child_block_number >= blknum).await;
+    pub(crate) async fn validated(&self, blknum: Blknum) -> Status {
+        self.until(&format!("block {blknum} is valid"), |status| {
+            status.last_validated_child_block_number >= blknum
+        })
+        .await
     }
 
-    /// Waits until every service has read the root chain as far as it may.
-    pub(crate) async fn caught_up(&self, world: &World) {
-        let height = world.root_chain.newest_block().eth_height;
-        let is_done = |status: &Status| {
-            let services = &status.services_synced_heights;
-            services.len() == 6 && services.iter().all(|service| service.height.plus(E) >= height)
-        };
-        self.status_when("the root chain to be read", is_done).await;
+    /// Waits until exactly these events are shown, by name.
+    pub(crate) async fn events(&self, names: &[&str]) -> Vec<ByzantineEvent> {
+        let what = format!("events are {names:?}");
+        let matches =
+            |status: &Status| status.byzantine_events.iter().map(name).eq(names.iter().copied());
+        self.until(&what, matches).await.byzantine_events
     }
 
-    /// Waits until exactly these events are told, each by name and block or output.
-    pub(crate) async fn events(&self, expected: &[(&str, u128)]) -> Vec<ByzantineEvent> {
-        let told = |status: &Status| {
-            let events = status.byzantine_events.iter();
-            events.map(|event| (event.name(), subject(event))).collect::<Vec<_>>() == expected
-        };
-        let what = format!("{expected:?}");
-        self.status_when(&what, told).await.byzantine_events
-    }
-
-    pub(crate) async fn alarms(&self) -> Vec<Alarm> {
-        self.client.call(&ALARM_GET, &NoParams {}).await.unwrap()
-    }
-
-    /// Whether an alarm of this name is raised.
-    pub(crate) async fn has_alarm(&self, name: &str) -> bool {
-        self.alarms().await.iter().any(|alarm| alarm.name == name)
-    }
-
-    pub(crate) async fn exit_data(&self, position: UtxoPos) -> Result<ExitData, String> {
-        let answer = self.client.call(&UTXO_GET_EXIT_DATA, &UtxoPosParams::new(position)).await;
-        answer.map_err(code)
-    }
-
-    pub(crate) async fn challenge_data(&self, position: UtxoPos) -> Result<ChallengeData, String> {
-        let params = UtxoPosParams::new(position);
-        self.client.call(&UTXO_GET_CHALLENGE_DATA, &params).await.map_err(code)
+    pub(crate) async fn exitable(&self, owner: Address) -> Vec<ExitableUtxo> {
+        let params = AccountParams { address: owner };
+        self.call(&ACCOUNT_GET_EXITABLE_UTXOS, &params).await.unwrap()
     }
 
     /// Positions of what somebody can exit.
-    pub(crate) async fn exitable(&self, owner: &SecretKey) -> Vec<UtxoPos> {
-        let params = AccountParams { address: owner.address() };
-        let utxos = self.client.call(&ACCOUNT_GET_EXITABLE_UTXOS, &params).await.unwrap();
-        utxos.into_iter().map(|utxo| utxo.utxo_pos).collect()
+    pub(crate) async fn exitable_positions(&self, who: Who) -> Vec<UtxoPos> {
+        self.exitable(who.address()).await.iter().map(|utxo| utxo.utxo_pos).collect()
     }
 
-    /// Any method with any parameters: the answer, or the code of the error.
-    pub(crate) async fn call(&self, method: &'static str, params: &Value) -> Result<Value, String> {
-        let endpoint = Endpoint::<Value, Value>::post(method, "");
-        self.client.call(&endpoint, params).await.map_err(code)
+    pub(crate) async fn exit_data(&self, position: UtxoPos) -> Result<ExitData, ClientError> {
+        self.call(&UTXO_GET_EXIT_DATA, &UtxoPosParams::new(position)).await
+    }
+
+    pub(crate) async fn challenge_data(
+        &self,
+        position: UtxoPos,
+    ) -> Result<ChallengeData, ClientError> {
+        self.call(&UTXO_GET_CHALLENGE_DATA, &UtxoPosParams::new(position)).await
+    }
+
+    /// Waits until there is something to challenge an exit with.
+    pub(crate) async fn challengeable(&self, position: UtxoPos) -> ChallengeData {
+        eventually("there is challenge data", async || self.challenge_data(position).await.ok())
+            .await
+    }
+
+    pub(crate) async fn submit(&self, transaction: &[u8]) -> Result<SubmitAnswer, ClientError> {
+        self.call(&TRANSACTION_SUBMIT, &SubmitParams { transaction: transaction.to_vec() }).await
+    }
+
+    /// Names of the raised alarms.
+    pub(crate) async fn alarms(&self) -> Vec<String> {
+        let alarms = self.call(&ALARM_GET, &NoParams {}).await.unwrap();
+        alarms.into_iter().map(|alarm| alarm.name.into_owned()).collect()
+    }
+
+    /// Waits until an alarm is raised, or cleared.
+    pub(crate) async fn alarm(&self, name: &str, raised: bool) {
+        eventually(&format!("{name} raised: {raised}"), async || {
+            (self.alarms().await.iter().any(|alarm| alarm == name) == raised).then_some(())
+        })
+        .await;
+    }
+
+    /// A number of the metrics page.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let (_, text) = get(self.addr, "metrics").await;
+        let line = text.lines().find(|line| !line.starts_with('#') && line.contains(name));
+        let line = line.unwrap_or_else(|| panic!("no {name} in {text}"));
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Kills an actor and waits until the next tree is there.
+    pub(crate) async fn crash(&mut self, name: &str) {
+        assert!(self.tree.crash(name), "there is no {name}");
+        soon("the tree is gone", self.tree.wait_down()).await;
+        soon("the tree is back", self.tree.wait()).await.unwrap();
+    }
+
+    /// What a process says that ends by itself.
+    pub(crate) async fn ended(self) -> String {
+        soon("the node gives up", self.ended).await.unwrap().unwrap_err().to_string()
+    }
+
+    /// Ends the process in good order.
+    pub(crate) async fn stop(self) {
+        let Self { client, tree, stop, ended, .. } = self;
+        drop((client, tree, stop));
+        soon("the node stops", ended).await.unwrap().unwrap();
     }
 }
 
-/// The code of a refusal; anything else is a broken test.
-fn code(error: ClientError) -> String {
-    match error {
-        ClientError::Api(refusal) => refusal.code,
-        other => panic!("{other}"),
-    }
-}
-
-/// The block or the output that an event is about.
-fn subject(event: &ByzantineEvent) -> u128 {
+/// The documented name of an event.
+pub(crate) fn name(event: &ByzantineEvent) -> &'static str {
     match event {
-        ByzantineEvent::InvalidBlock(block) => block.blknum.get().into(),
-        ByzantineEvent::BlockWithholding(block) => block.blknum.get().into(),
-        ByzantineEvent::InvalidExit(exit) | ByzantineEvent::UnchallengedExit(exit) => {
-            exit.utxo_pos.encode()
-        }
+        ByzantineEvent::InvalidBlock(_) => "invalid_block",
+        ByzantineEvent::BlockWithholding(_) => "block_withholding",
+        ByzantineEvent::InvalidExit(_) => "invalid_exit",
+        ByzantineEvent::UnchallengedExit(_) => "unchallenged_exit",
     }
+}
+
+/// The code of an error.
+pub(crate) fn code(error: ClientError) -> String {
+    match error {
+        ClientError::Api(body) => body.code,
+        other => panic!("no answer of the node: {other}"),
+    }
+}
+
+/// Status and body of a page.
+pub(crate) async fn get(addr: SocketAddr, path: &str) -> (u16, String) {
+    read(reqwest::Client::new().get(format!("http://{addr}/{path}"))).await
+}
+
+/// The same for a POST.
+pub(crate) async fn post(addr: SocketAddr, path: &str, body: impl Into<String>) -> (u16, String) {
+    read(reqwest::Client::new().post(format!("http://{addr}/{path}")).body(body.into())).await
+}
+
+async fn read(request: reqwest::RequestBuilder) -> (u16, String) {
+    let exchange = async {
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    soon("an answer", exchange).await
 }

@@ -1,14 +1,13 @@
-//! A watcher as its users see it: over HTTP, on a real store, with an operator who may lie and a root chain that may be away.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs
-)]
+//! The watching node as a whole: real HTTP, a real store, a root chain in memory, and an operator who does what the test says.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod api;
+mod crashes;
 mod exits;
-mod faults;
-mod following;
 mod kit;
+mod lies;
+mod operator;
+mod outages;
+mod syncing;
+mod users;
+mod withholding;
