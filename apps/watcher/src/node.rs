@@ -68,7 +68,6 @@ impl Node {
         let Setup { config, deployment, root_chain, store, version } = setup;
         let (publisher, tree) = publisher();
         let (alarms, metrics) = (Alarms::default(), Metrics::new("watcher"));
-        alarms.raise(Alarm::BootInProgress);
         let child_chain = |call_ms_max, answer_len_max| {
             HttpRpcClient::new(ClientConfig {
                 watcher_version: Some(version.clone()),
@@ -94,8 +93,7 @@ impl Node {
             },
             exitable_utxos_max: config.exitable_utxos_max,
         };
-        let (raised, rendered) = (alarms.clone(), metrics.clone());
-        let probes = Probes::new("watcher", move || raised.names(), move || rendered.render());
+        let probes = probes(alarms.clone(), metrics.clone(), tree.clone());
         let server_config = ServerConfig::new(config.listen, version);
         let server = Server::start(server_config, methods(Arc::new(api)), probes).await?;
         let parts = Parts { config, deployment, root_chain, blocks, store, alarms, metrics };
@@ -130,4 +128,13 @@ impl Node {
         self.server.stop().await;
         ended
     }
+}
+
+fn probes(alarms: Alarms, metrics: Metrics, tree: Published<Watcher>) -> Probes {
+    let raised = move || {
+        // As long as nobody could answer, whether the actors start for the first time or again.
+        let boot = tree.get().is_none().then_some(Alarm::BootInProgress.name());
+        boot.into_iter().chain(alarms.names()).collect()
+    };
+    Probes::new("watcher", raised, move || metrics.render())
 }

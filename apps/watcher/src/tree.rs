@@ -18,7 +18,7 @@ use plasma_core::root_chain_coordinator::{ServiceTableError, watcher_services};
 use plasma_core::state::Role;
 use plasma_core::wire::TypedDataDomain;
 use plasma_eth::{Deployment, RootChain};
-use plasma_node::alarms::{Alarm, Alarms};
+use plasma_node::alarms::Alarms;
 use plasma_node::eth_event_listener::{EventSink, Listeners};
 use plasma_node::eth_height_monitor::start_eth_height_monitor;
 use plasma_node::memory_monitor::start_memory_monitor;
@@ -88,7 +88,6 @@ pub(crate) struct Parts {
 impl Parts {
     /// Builds the tree from disk.
     pub(crate) async fn build(&self, nursery: &mut Nursery) -> Result<Watcher, WatcherError> {
-        self.alarms.raise(Alarm::BootInProgress);
         self.metrics.tree_starts.inc();
         self.check_sla_margin()?;
         wait_for_contracts(&*self.root_chain, &self.deployment, &self.alarms).await?;
@@ -123,7 +122,6 @@ impl Parts {
             config.tick_ms,
             nursery,
         );
-        self.alarms.clear(Alarm::BootInProgress);
         Ok(Watcher { guard, findings, coordinator, facts })
     }
 

@@ -1,6 +1,6 @@
 //! Any actor may die at any moment, while payments come in: what was acknowledged is in a block once, at the place that was answered.
 
-use crate::kit::{Operator, World, code, eventually};
+use crate::kit::{Operator, World, code, eventually, get};
 use crate::wallet::{self, alice};
 use futures::stream::{self, StreamExt};
 use plasma_core::wire::{TxHash, UtxoPos};
@@ -55,6 +55,7 @@ async fn whichever_actor_dies_every_acknowledged_payment_is_in_a_block_once() {
             "eth_height_monitor",
             "exiter",
             "fee_server",
+            "memory_monitor",
             "root_chain_coordinator",
             "state"
         ]
@@ -62,6 +63,7 @@ async fn whichever_actor_dies_every_acknowledged_payment_is_in_a_block_once() {
     let deposited = world.deposit(&operator, &[alice().address(); 400], 10).await;
     let answered = Cell::new(0);
     let killed = Cell::new(false);
+    let told = Cell::new(0);
 
     let killing = async {
         for name in &actors {
@@ -73,6 +75,11 @@ async fn whichever_actor_dies_every_acknowledged_payment_is_in_a_block_once() {
             let mut tree = operator.tree.clone();
             assert!(tree.crash(name), "{name}");
             tree.wait_down().await;
+            let (status, _) = get(operator.addr, "health").await;
+            if tree.get().is_none() {
+                told.set(told.get() + 1);
+                assert_eq!(status, 503, "healthy without its actors");
+            }
             eventually(&format!("the tree is back after {name}"), async || tree.get().map(drop))
                 .await;
         }
@@ -93,6 +100,7 @@ async fn whichever_actor_dies_every_acknowledged_payment_is_in_a_block_once() {
     };
     let (known, ()) = tokio::join!(paying, killing);
     operator.healthy().await;
+    assert!(told.get() > 0, "never asked in time");
     assert_eq!(operator.tree_starts().await, 1 + actors.len() as u64);
 
     let last = world.deposit(&operator, &[alice().address()], 10).await;

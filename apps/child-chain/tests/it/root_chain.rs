@@ -1,8 +1,8 @@
 //! A root chain that is away is waited for: nothing dies, nothing is lost, and clients are told.
 
-use crate::kit::{World, code, get};
+use crate::kit::{World, code, eventually, get};
 use crate::wallet::{self, alice};
-use plasma_eth::RootChain;
+use plasma_eth::{ErrorKind, RootChain};
 
 const AWAY: &str = "ethereum_connection_error";
 const UNAVAILABLE: &str = "operation:service_unavailable";
@@ -83,7 +83,8 @@ async fn a_root_chain_that_stands_still_raises_an_alarm() {
 #[actix::test]
 async fn a_cluster_whose_nodes_lag_and_repeat_events_changes_nothing() {
     let world = World::new().await;
-    world.chain.set_cluster(&[0, 2, 1]);
+    // Four of them, so that the three calls of a tick do not always ask the same ones.
+    world.chain.set_cluster(&[0, 2, 1, 1]);
     world.chain.duplicate_events(true);
     let operator = world.start().await;
     let deposited = world.deposit(&operator, &[alice().address(); 3], 10).await;
@@ -98,6 +99,48 @@ async fn a_cluster_whose_nodes_lag_and_repeat_events_changes_nothing() {
             .await;
     }
     world.chain.set_cluster(&[]);
+    world.check(&operator, &answers).await;
+    assert_eq!(operator.tree_starts().await, 1);
+    operator.stop().await;
+}
+
+#[actix::test]
+async fn a_cluster_whose_nodes_lag_does_not_keep_a_process_from_starting() {
+    let world = World::new().await;
+    let operator = world.start().await;
+    let deposited = world.deposit(&operator, &[alice().address()], 10).await;
+    let accepted = operator.submit(&wallet::to_bob(deposited[0], 10)).await.unwrap();
+    world.check(&operator, &[accepted]).await;
+    operator.stop().await;
+    // Of the questions of a start, the third is the one for the root of the newest block.
+    world.chain.set_cluster(&[0, 0, 1, 0]);
+    let operator = world.start().await;
+    world.chain.set_cluster(&[]);
+    world.check(&operator, &[accepted]).await;
+    operator.stop().await;
+}
+
+#[actix::test]
+async fn calls_that_fail_in_passing_are_repeated() {
+    let world = World::new().await;
+    world.chain.fail_next(2, ErrorKind::Transient);
+    let operator = world.start().await;
+    let deposited = world.deposit(&operator, &[alice().address(); 5], 10).await;
+    let mut answers = Vec::new();
+    for (deposit, failures) in deposited.into_iter().zip(1..) {
+        let payment = wallet::to_bob(deposit, 10);
+        world.chain.fail_next(failures, ErrorKind::Transient);
+        let answer =
+            eventually("a payment is accepted", async || match operator.submit(&payment).await {
+                Ok(answer) => Some(answer),
+                Err(error) => {
+                    assert!(error.is_transient(), "{error}");
+                    None
+                }
+            });
+        answers.push(answer.await);
+        world.mined(answers.last().unwrap().blknum).await;
+    }
     world.check(&operator, &answers).await;
     assert_eq!(operator.tree_starts().await, 1);
     operator.stop().await;
