@@ -48,9 +48,14 @@ async fn run(
     sender: watch::Sender<Option<Arc<RootChainFacts>>>,
 ) -> Result<Infallible, Unanswered> {
     loop {
-        let last_applied = findings.borrow_and_update().as_ref().map(|found| found.last_applied);
+        let found = findings.borrow_and_update().clone();
+        let Some(found) = found else {
+            // Nobody may hear of a ledger that is further back than it is.
+            findings.changed().await.map_err(|_| Unanswered::Restarting)?;
+            continue;
+        };
         let newest = coordinator.progress().root_chain_height.unwrap_or_default();
-        match ask(&*root_chain, last_applied.unwrap_or_default()).await {
+        match ask(&*root_chain, found.last_applied).await {
             Ok(facts) => {
                 // One of many nodes may lag behind what another one said.
                 let is_behind = facts.seen.0 < newest;
@@ -62,13 +67,13 @@ async fn run(
                     is_news
                 });
                 if is_behind {
-                    tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MS)).await;
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
                     continue;
                 }
             }
             Err(error) => {
                 tracing::debug!(%error, "the status stays as it is");
-                tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MS)).await;
+                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
                 continue;
             }
         }

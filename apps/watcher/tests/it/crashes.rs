@@ -63,12 +63,15 @@ async fn killing_each_actor_in_turn_changes_nothing_in_the_end() {
         watched.crash(actor).await;
     }
     world.chain.mine(2);
+    let newest = kept.last().unwrap().blknum;
+    watched.validated(newest).await;
     let disturbed = Seen::of(&watched).await;
     assert_eq!(watched.metric("tree_starts_total").await, actors.len() as u64 + 1);
     assert_eq!(watched.exitable_positions(Carol).await, kept);
     assert_eq!(watched.exitable_positions(Bob).await, []);
     let _in_use = world.another_folder();
     let other = world.start().await;
+    other.validated(newest).await;
     assert_eq!(disturbed, Seen::of(&other).await);
     assert_eq!(disturbed.events, []);
     watched.stop().await;

@@ -208,7 +208,7 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    pub(crate) async fn call<P: Serialize, A: DeserializeOwned>(
+    pub(crate) async fn call<P: Serialize, A: DeserializeOwned + Send + 'static>(
         &self,
         endpoint: &Endpoint<P, A>,
         params: &P,

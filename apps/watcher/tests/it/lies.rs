@@ -180,6 +180,18 @@ async fn a_block_without_a_signature_is_a_fault() {
     .await;
 }
 
+#[actix::test]
+async fn a_block_longer_than_blocks_can_be_is_a_fault() {
+    check("transactions_exceed_block_limit", |story| {
+        let honest = story.honest();
+        let mut long = json_of(&honest);
+        let transaction = long["transactions"][0].clone();
+        long["transactions"] = json!(vec![transaction; 65_540]);
+        (honest.hash, Serving::Json(long))
+    })
+    .await;
+}
+
 /// A block whose root is right and whose execution fails.
 fn submitted(story: &Story, transactions: Vec<Box<[u8]>>) -> (H256, Serving) {
     let block = story.world.next_block(transactions);
