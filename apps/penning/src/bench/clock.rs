@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Throughput {
     /// How many in a second.
     pub(super) per_s: f64,
-    /// Processor time for each, on all cores together, in microseconds. Other processes do not add to it.
+    /// Processor time for each, on all cores together, in microseconds. Other processes do not add to it, though they slow it down.
     pub(super) processor_us: f64,
 }
 

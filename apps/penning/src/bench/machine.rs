@@ -16,7 +16,7 @@ pub(super) struct Machine {
     /// Commit the program was built from.
     pub(super) commit: &'static str,
     /// How it was built.
-    pub(super) profile: &'static str,
+    pub(super) build: &'static str,
     /// Model of the processor.
     pub(super) cpu: String,
     /// Cores that were used.
@@ -41,7 +41,7 @@ impl Machine {
             date: date.unwrap_or_default().format("%Y-%m-%d").to_string(),
             command: format!("penning {}", arguments.join(" ")),
             commit: env!("PENNING_GIT_COMMIT"),
-            profile: if cfg!(debug_assertions) { "dev" } else { "release" },
+            build: env!("PENNING_BUILD"),
             cpu: field("/proc/cpuinfo", "model name"),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_len: bytes("/proc/meminfo", "MemTotal"),

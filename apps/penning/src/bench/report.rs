@@ -58,8 +58,14 @@ decoding, hashing, executing, writing to disk and syncing, HTTP, JSON. The bound
 cores; ratios are of the mean of the two, and every value is the median of the rounds. Clients, operator and watcher share the cores.
 Absolute numbers are those of this machine; compare ratios.
 
-*CPU for each* is processor time on all cores together. Unlike the rest it hardly changes when other processes are running: the bound's
+*CPU for each* is processor time on all cores together. Other processes disturb it less than the rest: the bound's
 divided by a part's is the share that the part reaches on a quiet machine that never waits for its disk.
+";
+
+/// Said of numbers that are not those of what operators run.
+const PROVISIONAL: &str = "\
+**Provisional: not measured on a release build.** `make bench` replaces this document.
+
 ";
 
 impl Report {
@@ -79,11 +85,14 @@ impl Report {
     /// `docs/performance.md`.
     pub(super) fn document(&self) -> String {
         let mut text = format!("# Performance\n\n{HEADER}\n");
+        if cfg!(debug_assertions) {
+            text.push_str(PROVISIONAL);
+        }
         let machine = &self.machine;
         let facts = [
             ("command", format!("`{}`", machine.command)),
             ("date", machine.date.clone()),
-            ("commit", format!("{} ({} build)", machine.commit, machine.profile)),
+            ("commit", format!("{} ({})", machine.commit, machine.build)),
             ("processor", format!("{}, {} cores", machine.cpu, machine.cores)),
             ("memory", format!("{} MiB", mib(machine.memory_len))),
             ("kernel", machine.kernel.clone()),
