@@ -11,6 +11,7 @@
 //! ```
 
 mod bound;
+mod clock;
 mod drive;
 mod machine;
 mod network;

@@ -11,8 +11,6 @@ pub(super) struct Driven<A> {
     pub(super) answers: Vec<A>,
     /// How long each call took, shortest first.
     pub(super) latencies: Vec<Duration>,
-    /// From the first call to the last answer.
-    pub(super) elapsed: Duration,
 }
 
 /// Makes all calls, `in_flight` at a time, each as soon as another one is answered.
@@ -30,7 +28,6 @@ where
     F: Future<Output = Result<A>> + Send,
 {
     let queue = Arc::new(Mutex::new(calls.into_iter().enumerate()));
-    let started = Instant::now();
     let mut clients = JoinSet::new();
     for _ in 0..in_flight {
         let (queue, call) = (Arc::clone(&queue), call.clone());
@@ -51,12 +48,11 @@ where
     while let Some(client) = clients.join_next().await {
         answers.extend(client??);
     }
-    let elapsed = started.elapsed();
     answers.sort_unstable_by_key(|(index, _, _)| *index);
     let mut latencies: Vec<_> = answers.iter().map(|(_, _, latency)| *latency).collect();
     latencies.sort_unstable();
     let answers = answers.into_iter().map(|(_, answer, _)| answer).collect();
-    Ok(Driven { answers, latencies, elapsed })
+    Ok(Driven { answers, latencies })
 }
 
 impl<A> Driven<A> {

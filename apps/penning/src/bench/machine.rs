@@ -16,7 +16,7 @@ pub(super) struct Machine {
     /// Commit the program was built from.
     pub(super) commit: &'static str,
     /// How it was built.
-    pub(super) profile: &'static str,
+    pub(super) build: &'static str,
     /// Model of the processor.
     pub(super) cpu: String,
     /// Cores that were used.
@@ -41,7 +41,7 @@ impl Machine {
             date: date.unwrap_or_default().format("%Y-%m-%d").to_string(),
             command: format!("penning {}", arguments.join(" ")),
             commit: env!("PENNING_GIT_COMMIT"),
-            profile: if cfg!(debug_assertions) { "dev" } else { "release" },
+            build: env!("PENNING_BUILD"),
             cpu: field("/proc/cpuinfo", "model name"),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_len: bytes("/proc/meminfo", "MemTotal"),
@@ -75,6 +75,16 @@ impl PeakMemory {
 /// Bytes the process takes now.
 pub(super) fn resident_len() -> u64 {
     bytes("/proc/self/status", "VmRSS")
+}
+
+/// Processor time the process has taken on all cores, in seconds; counted in hundredths.
+pub(super) fn processor_s() -> f64 {
+    /// Ticks a second, on every Linux there is.
+    const TICKS_PER_S: f64 = 100.0;
+    let stat = read("/proc/self/stat");
+    // Fields are counted from behind the name, which may hold anything: 14 and 15 are the time in the program and in the system.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_S
 }
 
 fn read(path: &str) -> String {

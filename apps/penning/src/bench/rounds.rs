@@ -4,10 +4,10 @@
 
 use super::Sizes;
 use super::bound::Bound;
+use super::clock::{Clock, Throughput};
 use super::drive::{Driven, drive};
 use super::machine::PeakMemory;
 use super::network::Network;
-use super::report::per_s;
 use super::workload::{Coin, Order};
 use crate::output::Out;
 use anyhow::{Context, Result};
@@ -29,16 +29,16 @@ const SINGLE_CONNECTIONS: usize = 64;
 /// One measurement of everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Round {
-    /// Recoveries a second around the parts.
-    pub(super) bound: f64,
-    /// Transactions a second.
-    pub(super) in_process: Ratio,
-    /// The same.
-    pub(super) http: Ratio,
-    /// The same.
-    pub(super) sync: Ratio,
-    /// The same, one by one.
-    pub(super) single: Ratio,
+    /// The bound itself.
+    pub(super) bound: Part,
+    /// Calls of the ledger, without the wire.
+    pub(super) in_process: Part,
+    /// `transaction.batch_submit`.
+    pub(super) http: Part,
+    /// The watcher.
+    pub(super) sync: Part,
+    /// `transaction.submit`.
+    pub(super) single: Part,
     /// Latency of half of these calls and of nearly all, in milliseconds.
     pub(super) single_ms: [f64; 2],
     /// Time to form a block, in milliseconds: the longest.
@@ -47,9 +47,9 @@ pub(super) struct Round {
 
 /// A throughput and its share of the bound.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Ratio {
-    /// Transactions a second.
-    pub(super) per_s: f64,
+pub(super) struct Part {
+    /// Of transactions, or of recoveries.
+    pub(super) throughput: Throughput,
     /// Divided by the mean of the bound right before and right after.
     pub(super) of_bound: f64,
 }
@@ -73,7 +73,7 @@ pub(super) async fn run(
         out.progress(format!(
             "round {number} of {}: bound {:.0}/s, in process {:.2}, HTTP {:.2}, one by one {:.2}, watcher {:.2}, form {:.1} ms",
             sizes.rounds,
-            round.bound,
+            round.bound.throughput.per_s,
             round.in_process.of_bound,
             round.http.of_bound,
             round.single.of_bound,
@@ -136,37 +136,39 @@ impl Bench {
         }
         let before_sync = self.bound().await?;
         memory.note("preparation");
-        let synced = self.network.sync(&blocks).await?;
+        let transactions = blocks.iter().map(|block| block.tx_count).sum::<u32>();
+        let clock = Clock::start();
+        self.network.sync(&blocks).await?;
+        let sync = clock.stop(usize::try_from(transactions)?);
         memory.note("watcher");
         let last = self.bound().await?;
-        let transactions = blocks.iter().map(|block| block.tx_count).sum::<u32>();
-        let synced_per_s = per_s(usize::try_from(transactions)?, synced);
         Ok(Round {
-            bound: (before + middle + after + before_sync + last) / 5.0,
-            in_process: Ratio::new(in_process, [before, middle]),
-            http: Ratio::new(http, [middle, after]),
-            single: Ratio::new(single, [after, before_sync]),
-            sync: Ratio::new(synced_per_s, [before_sync, last]),
+            bound: Part::new(middle, [middle, middle]),
+            in_process: Part::new(in_process, [before, middle]),
+            http: Part::new(http, [middle, after]),
+            single: Part::new(single, [after, before_sync]),
+            sync: Part::new(sync, [before_sync, last]),
             single_ms,
             form_block_ms: form_block_ms.max(other_ms),
         })
     }
 
-    async fn bound(&self) -> Result<f64> {
+    async fn bound(&self) -> Result<Throughput> {
         let (bound, count) = (Arc::clone(&self.bound), self.sizes.recoveries);
-        tokio::task::spawn_blocking(move || bound.per_s(count)).await?
+        tokio::task::spawn_blocking(move || bound.measure(count)).await?
     }
 
-    async fn in_process_part(&mut self) -> Result<(f64, BlockHeader, f64)> {
+    async fn in_process_part(&mut self) -> Result<(Throughput, BlockHeader, f64)> {
         let (calls, orders) = batches(self.network.accounts.pay(&self.in_process)?, BATCH);
+        let clock = Clock::start();
         let accepted = in_process(&self.network, calls).await?;
-        let throughput = per_s(self.in_process.len(), accepted.elapsed);
+        let throughput = clock.stop(self.in_process.len());
         self.in_process = coins_of(&orders, &accepted.answers, 1);
         let (block, elapsed) = self.network.form_block().await?;
         Ok((throughput, block, 1_000.0 * elapsed.as_secs_f64()))
     }
 
-    async fn http_part(&mut self) -> Result<(f64, BlockHeader, f64)> {
+    async fn http_part(&mut self) -> Result<(Throughput, BlockHeader, f64)> {
         let (calls, orders) = batches(self.network.accounts.pay(&self.http)?, BATCH);
         let client = self.network.client.clone();
         let accepted = drive(calls, BATCHES_IN_FLIGHT, move |transactions| {
@@ -177,14 +179,15 @@ impl Bench {
                 answers.into_iter().map(accepted).collect::<Result<Vec<At>>>()
             }
         });
+        let clock = Clock::start();
         let accepted = accepted.await?;
-        let throughput = per_s(self.http.len(), accepted.elapsed);
+        let throughput = clock.stop(self.http.len());
         self.http = coins_of(&orders, &accepted.answers, 1);
         let (block, elapsed) = self.network.form_block().await?;
         Ok((throughput, block, 1_000.0 * elapsed.as_secs_f64()))
     }
 
-    async fn single_part(&mut self) -> Result<(f64, [f64; 2], BlockHeader)> {
+    async fn single_part(&mut self) -> Result<(Throughput, [f64; 2], BlockHeader)> {
         let (calls, orders) = batches(self.network.accounts.pay(&self.single)?, 1);
         let client = self.network.client.clone();
         let accepted = drive(calls, SINGLE_CONNECTIONS, move |mut transactions| {
@@ -196,8 +199,9 @@ impl Bench {
                 Ok(vec![(answer.blknum, answer.txindex)])
             }
         });
+        let clock = Clock::start();
         let accepted = accepted.await?;
-        let throughput = per_s(self.single.len(), accepted.elapsed);
+        let throughput = clock.stop(self.single.len());
         let latencies =
             [50, 99].map(|percent| 1_000.0 * accepted.percentile(percent).as_secs_f64());
         self.single = coins_of(&orders, &accepted.answers, 1);
@@ -206,9 +210,10 @@ impl Bench {
     }
 }
 
-impl Ratio {
-    fn new(per_s: f64, bounds: [f64; 2]) -> Self {
-        Self { per_s, of_bound: per_s * 2.0 / bounds.iter().sum::<f64>() }
+impl Part {
+    fn new(throughput: Throughput, bounds: [Throughput; 2]) -> Self {
+        let bound = bounds.iter().map(|bound| bound.per_s).sum::<f64>() / 2.0;
+        Self { throughput, of_bound: throughput.per_s / bound }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A store with millions of unspent outputs: opening it, and looking one up.
 
+use super::clock::per_s;
 use super::machine::resident_len;
-use super::report::per_s;
 use crate::output::Out;
 use anyhow::{Context, Result, ensure};
 use plasma_core::db_update::{DbUpdate, StateUpdate, Utxo, UtxoKey};
