@@ -8,6 +8,7 @@ mod challenge;
 mod credit;
 mod deposit;
 mod exit;
+mod exit_data;
 mod exits;
 mod key;
 mod key_source;

@@ -1,23 +1,18 @@
 //! `wallet exit`: money back to the root chain.
 //!
-//! It must never start the exit of a spent output unless it is forced to: the bond would go to whoever challenges.
+//! It must never start the exit of a spent output unless it is forced to: the bond would go to whoever challenges (`exit_data.rs`).
 
+use super::exit_data::exiting_output;
 use super::exits::{EthClock, ExitView, currency_flag, follow};
 use super::session::Session;
 use super::view::{self, AmountView, PositionView, digits};
-use crate::failure::{Failure, innermost};
+use crate::failure::Failure;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use plasma_core::root_chain::{EventKind, RootChainEvent};
-use plasma_core::wire::{
-    Address, Currency, EthHeight, ExitId, H256, InclusionProof, SecretKey, Transaction, U256,
-    UtxoPos,
-};
+use plasma_core::wire::{Address, Currency, EthHeight, ExitId, H256, SecretKey, U256, UtxoPos};
 use plasma_eth::{Receipt, ReceiptNote, RootChain, StartStandardExit};
-use plasma_rpc::client::ClientError;
-use plasma_rpc::codes;
 use plasma_rpc::json::hex;
-use plasma_rpc::watcher::{UTXO_GET_EXIT_DATA, UtxoPosParams};
 use serde::Serialize;
 use std::fmt;
 
@@ -98,64 +93,13 @@ pub(super) struct Started {
 }
 
 impl Session {
-    /// What it takes to exit an output: from the watcher, or, if forced, from the operator's block and the root chain.
-    pub(super) async fn exit_data(
-        &self,
-        position: UtxoPos,
-        force: bool,
-    ) -> Result<StartStandardExit> {
-        let refusal = match self.watcher_exit_data(position).await {
-            Ok(exit) => return Ok(exit),
-            Err(refusal) => refusal,
-        };
-        if force {
-            self.out
-                .progress(format!("WARNING: exiting against the watcher's advice: {refusal:#}"));
-            return self.exit_without_watcher(position).await;
-        }
-        let is_invalid = matches!(
-            refusal.downcast_ref::<ClientError>(),
-            Some(ClientError::Api(body)) if innermost(body).code == codes::EXIT_INVALID.code
-        );
-        if !is_invalid {
-            return Err(refusal.context("the watcher does not give the proof for this exit"));
-        }
-        let message = format!(
-            "output {position} cannot leave: it was spent, has left already, or is not known to the watcher (yet)"
-        );
-        Err(Failure::new(codes::EXIT_INVALID.code, message)
-            .next("look with `penning wallet utxos` and `penning wallet exit status`; --force exits all the same, at the risk of the bond")
-            .into())
-    }
-
-    async fn watcher_exit_data(&self, position: UtxoPos) -> Result<StartStandardExit> {
-        self.check_deployment().await?;
-        let data = self.watcher.call(&UTXO_GET_EXIT_DATA, &UtxoPosParams::new(position)).await?;
-        let inclusion_proof = InclusionProof::from_bytes(&data.proof);
-        if data.utxo_pos != position {
-            return Err(Failure::new(
-                "watcher:malformed_answer",
-                "the watcher answers about another output",
-            )
-            .into());
-        }
-        Ok(StartStandardExit {
-            position,
-            output_tx: data.txbytes,
-            inclusion_proof: inclusion_proof.context("the watcher's proof is not one")?,
-        })
-    }
-
     /// Starts an exit, after opening the queue of its currency where there is none.
     pub(super) async fn start_exit(
         &self,
         key: &SecretKey,
         exit: &StartStandardExit,
     ) -> Result<Started> {
-        let tx = Transaction::decode_unsigned(&exit.output_tx)
-            .context("the output's transaction is malformed")?;
-        let index = usize::from(exit.position.oindex.get());
-        let output = tx.outputs().get(index).context("the transaction has no such output")?;
+        let output = exiting_output(exit)?;
         let mut queue_added = None;
         if !self.root_chain.has_exit_queue(output.currency).await? {
             self.out

@@ -1,5 +1,6 @@
 //! Runs the built binary with nothing inherited that could choose a key or a network.
 
+use plasma_eth::ANVIL_ENV;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,14 +13,23 @@ pub(crate) struct Penning {
 }
 
 pub(crate) fn penning(folder: &Path, arguments: &[&str]) -> Penning {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_penning"));
+    let mut command = Command::new(binary());
     command.args(arguments).current_dir(folder);
+    clean_env(&mut command);
+    Penning { command, stdin: String::new() }
+}
+
+pub(crate) const fn binary() -> &'static str {
+    env!("CARGO_BIN_EXE_penning")
+}
+
+/// Nothing that the caller of the tests has set chooses a key, a network or a setting. Only where anvil is stays.
+pub(crate) fn clean_env(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PENNING_") {
+        if name.to_string_lossy().starts_with("PENNING_") && name != ANVIL_ENV {
             command.env_remove(name);
         }
     }
-    Penning { command, stdin: String::new() }
 }
 
 impl Penning {

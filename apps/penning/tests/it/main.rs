@@ -1,8 +1,15 @@
 //! The binary as users run it: what it prints, what it stores, how it ends.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod end_to_end;
+mod exits;
 mod keys;
+mod killed_operator;
 mod kit;
+mod load;
+mod nodes;
 mod on_root_chain;
 mod on_small_chain;
+mod process;
 mod small_chain;
+mod test_chain;

@@ -122,6 +122,21 @@ async fn exits_are_started_followed_challenged_and_processed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_spent_output_is_not_exited_even_though_the_watcher_has_its_proof() {
+    let chain = SmallChain::start().await;
+    chain.wallet("0", "deposit 1 --wait").await;
+    let paid = chain.wallet("0", &format!("pay --to {BOB}:0.5 --wait")).await;
+    let position = paid["outputs"][0]["output"]["position"].as_str().unwrap();
+    chain.wallet("1", &format!("pay --to {CAROL}:0.1 --wait")).await;
+    let start = format!("exit start {position}");
+    chain.refused("1", &start, "exit:invalid").await;
+    assert_eq!(chain.wallet("1", "exit status").await["exits"], serde_json::json!([]));
+    let started = chain.wallet("1", &format!("{start} --force")).await;
+    assert_eq!(started["output"]["position"], position);
+    chain.wallet("0", &format!("challenge {position}")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_tour_ends_well_again_and_again_and_notices_a_missing_wei() {
     let chain = SmallChain::start().await;
     let told = chain.wallet("0", "tour").await;

@@ -259,7 +259,9 @@ impl Ledger {
     }
 
     fn exit_data(&self, at: UtxoPos) -> Result<ExitData, RpcError> {
-        let made = self.made.get(&at).filter(|_| self.unspent.contains_key(&at));
+        // As the watcher does (E18), which guards nobody against the exit of a spent output that is no deposit.
+        let is_served = |_: &&_| self.unspent.contains_key(&at) || !at.blknum.is_deposit();
+        let made = self.made.get(&at).filter(is_served);
         let (txbytes, proof) = made.ok_or_else(|| RpcError::reason("utxo_not_found"))?;
         Ok(ExitData { utxo_pos: at, txbytes: txbytes.clone(), proof: proof.to_bytes() })
     }

@@ -10,6 +10,9 @@ use plasma_core::wire::{Address, EthHeight, H256, SecretKey, U256};
 const GAS_MARGIN_PERCENT: u64 = 30;
 /// How often a nonce is read anew when another transaction of the account was faster.
 const NONCE_ATTEMPTS_MAX: usize = 3;
+/// How often in a row a transaction must look replaced. Nodes show a new nonce before the receipts of the same block, and behind a
+/// load balancer one node is ahead of another.
+const REPLACED_LOOKS_MIN: u32 = 5;
 
 /// A transaction a node has taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,7 @@ impl RootChainClient {
         mut on_progress: impl FnMut(Progress) + Send,
     ) -> Result<Receipt, RootChainError> {
         let wanted = confirmations.max(1);
+        let mut looks_replaced: u32 = 0;
         loop {
             let receipt = self.deployed.node.receipt(sent.txhash).await?;
             let eth_height = self.deployed.node.eth_height().await?;
@@ -64,8 +68,15 @@ impl RootChainClient {
                 Some(receipt) if confirmations >= wanted => {
                     return self.read_receipt(receipt).await;
                 }
-                Some(_) => {}
-                None => self.check_not_replaced(sent).await?,
+                Some(_) => looks_replaced = 0,
+                None if self.is_nonce_used(sent).await? => {
+                    looks_replaced = looks_replaced.saturating_add(1);
+                }
+                None => looks_replaced = 0,
+            }
+            if looks_replaced >= REPLACED_LOOKS_MIN {
+                let (txhash, nonce) = (sent.txhash, sent.nonce);
+                return Err(RootChainCause::Replaced { txhash, nonce }.during("confirm", ""));
             }
             tokio::time::sleep(self.deployed.node.receipt_poll()).await;
         }
@@ -118,16 +129,7 @@ impl RootChainClient {
     }
 
     /// A transaction without a receipt is gone when its nonce is used up.
-    async fn check_not_replaced(&self, sent: &SentTransaction) -> Result<(), RootChainError> {
-        let node = &self.deployed.node;
-        if node.nonce(sent.sender, At::Latest).await? <= sent.nonce {
-            return Ok(());
-        }
-        // It may have been mined between the two looks.
-        if node.receipt(sent.txhash).await?.is_some() {
-            return Ok(());
-        }
-        let (txhash, nonce) = (sent.txhash, sent.nonce);
-        Err(RootChainCause::Replaced { txhash, nonce }.during("confirm", ""))
+    async fn is_nonce_used(&self, sent: &SentTransaction) -> Result<bool, RootChainError> {
+        Ok(self.deployed.node.nonce(sent.sender, At::Latest).await? > sent.nonce)
     }
 }
