@@ -16,7 +16,7 @@ use plasma_node::core_actor::Unanswered;
 use plasma_node::eth_height_monitor::EthHeights;
 use plasma_node::startup::retry_transient;
 use plasma_node::state::StateHandle;
-use plasma_node::supervisor::{BuildError, Nursery};
+use plasma_node::supervisor::{BuildError, Guard, Nursery};
 use plasma_node::telemetry::Metrics;
 use plasma_node::worker::Worker;
 use plasma_store::{Store, StoreError};
@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 /// The queue of blocks to submit cannot be rebuilt.
@@ -39,6 +40,17 @@ pub enum BlockQueueError {
     /// The store is not the one that submitted what is on the root chain.
     #[error(transparent)]
     Restore(#[from] RestoreQueueError),
+    /// One node of a cluster is behind another.
+    #[error(
+        "block {mined} is mined, and the root chain's node that was asked for its root does not know it yet"
+    )]
+    RootNotSeen {
+        /// Which block.
+        mined: Blknum,
+    },
+    /// The thread of a write is gone, so nobody knows whether it was made.
+    #[error("a write was not finished: {0}")]
+    Unwritten(#[from] JoinError),
     /// The ledger is gone.
     #[error(transparent)]
     Ledger(#[from] Unanswered),
@@ -46,7 +58,11 @@ pub enum BlockQueueError {
 
 impl BuildError for BlockQueueError {
     fn is_transient(&self) -> bool {
-        matches!(self, Self::RootChain(error) if error.kind() == ErrorKind::Transient)
+        match self {
+            Self::RootChain(error) => error.kind() == ErrorKind::Transient,
+            Self::RootNotSeen { .. } => true,
+            _ => false,
+        }
     }
 }
 
@@ -79,7 +95,10 @@ async fn recovered(parts: &Parts) -> Result<RecoveredQueue, BlockQueueError> {
     let mined = parts.root_chain.submission_state().await?.mined_blknum;
     let mined_hash = match mined == Blknum::default() {
         true => None,
-        false => parts.root_chain.child_block(mined).await?.map(|block| block.root),
+        false => {
+            let block = parts.root_chain.child_block(mined).await?;
+            Some(block.ok_or(BlockQueueError::RootNotSeen { mined })?.root)
+        }
     };
     let first = RecoveredQueue::first_needed(mined);
     let newest = parts.store.newest_block()?.map(|header| header.number.get()).unwrap_or_default();
@@ -95,7 +114,7 @@ pub(crate) fn start_block_queue(
     heights: EthHeights,
     nursery: &mut Nursery,
 ) {
-    Worker::start("block_queue", nursery, shell.run(state, heights));
+    Worker::start_guarded("block_queue", nursery, |guard| shell.run(state, heights, guard));
 }
 
 impl BlockQueueShell {
@@ -103,14 +122,15 @@ impl BlockQueueShell {
         mut self,
         state: StateHandle,
         mut heights: EthHeights,
+        guard: Guard,
     ) -> Result<Infallible, BlockQueueError> {
         let started = Instant::now();
         let mut pending = state.pending();
         loop {
             let now_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            // Not inside the call: the ledger waits for the lock that a borrow holds.
-            let waiting = *pending.borrow_and_update();
-            self.tick(now_ms, &state, waiting).await?;
+            // Held across the tick, the borrow would keep the ledger from publishing what it forms.
+            let status = *pending.borrow_and_update();
+            self.tick(now_ms, &state, status, &guard).await?;
             self.alarms.set(Alarm::BlockSubmitStalled, self.queue.is_stalled());
             self.wait(&mut heights, &mut pending).await?;
         }
@@ -139,12 +159,17 @@ impl BlockQueueShell {
         now_ms: u64,
         state: &StateHandle,
         pending: PendingStatus,
+        guard: &Guard,
     ) -> Result<(), BlockQueueError> {
         let asked = async {
             let snapshot = self.root_chain.submission_state().await?;
-            Ok::<_, RootChainError>((snapshot, self.root_chain.fee_quote().await?))
+            let root = match self.queue.root_needed(snapshot.mined_blknum) {
+                Some(mined) => self.root_chain.child_block(mined).await?.map(|block| block.root),
+                None => None,
+            };
+            Ok::<_, RootChainError>((snapshot, root, self.root_chain.fee_quote().await?))
         };
-        let (snapshot, quote) = match asked.await {
+        let (snapshot, root, quote) = match asked.await {
             Ok(answers) => answers,
             Err(error) => {
                 tracing::warn!(%error, "blocks wait for the root chain");
@@ -152,14 +177,14 @@ impl BlockQueueShell {
             }
         };
         let Plan { form, updates, submissions, halt } =
-            self.queue.on_tick(now_ms, &snapshot, &quote, pending);
+            self.queue.on_tick(now_ms, &snapshot, root, &quote, pending);
         if let Some(halt) = halt {
             tracing::error!(%halt, "no block is submitted");
         }
         if form {
             self.form(state).await?;
         }
-        self.commit(updates).await?;
+        self.commit(updates, guard.clone()).await?;
         for submission in submissions {
             if !self.submit(&submission).await {
                 break;
@@ -184,14 +209,17 @@ impl BlockQueueShell {
         Ok(())
     }
 
-    async fn commit(&self, updates: Vec<DbUpdate>) -> Result<(), StoreError> {
+    async fn commit(&self, updates: Vec<DbUpdate>, guard: Guard) -> Result<(), BlockQueueError> {
         if updates.is_empty() {
             return Ok(());
         }
         let store = self.store.clone();
-        let written = tokio::task::spawn_blocking(move || store.commit(&updates)).await;
-        // A runtime that is shutting down cancels what was not started; then the tree is ending too.
-        written.unwrap_or(Ok(()))
+        let written = tokio::task::spawn_blocking(move || {
+            let written = store.commit(&updates);
+            drop(guard);
+            written
+        });
+        Ok(written.await??)
     }
 
     async fn submit(&mut self, submission: &Submission) -> bool {

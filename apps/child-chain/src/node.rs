@@ -49,7 +49,6 @@ impl Node {
         let Setup { config, deployment, root_chain, store, version } = setup;
         let (publisher, tree) = publisher();
         let (alarms, metrics) = (Alarms::default(), Metrics::new("child_chain"));
-        alarms.raise(Alarm::BootInProgress);
         let blocks =
             Blocks::new(store.clone(), config.fresh_blocks_max, config.fresh_blocks_bytes_max);
         let api = Api {
@@ -63,8 +62,7 @@ impl Node {
             },
             metrics: metrics.clone(),
         };
-        let (raised, rendered) = (alarms.clone(), metrics.clone());
-        let probes = Probes::new("child_chain", move || raised.names(), move || rendered.render());
+        let probes = probes(alarms.clone(), metrics.clone(), tree.clone());
         let server_config = ServerConfig::new(config.listen, version);
         let server = Server::start(server_config, methods(Arc::new(api)), probes).await?;
         let parts = Parts { config, deployment, root_chain, store, alarms, metrics };
@@ -99,4 +97,13 @@ impl Node {
         self.server.stop().await;
         ended
     }
+}
+
+fn probes(alarms: Alarms, metrics: Metrics, tree: Published<ChildChain>) -> Probes {
+    let raised = move || {
+        // As long as nobody could answer, whether the actors start for the first time or again.
+        let boot = tree.get().is_none().then_some(Alarm::BootInProgress.name());
+        boot.into_iter().chain(alarms.names()).collect()
+    };
+    Probes::new("child_chain", raised, move || metrics.render())
 }

@@ -13,7 +13,7 @@ use plasma_core::db_update::Service;
 use plasma_core::root_chain_coordinator::{ServiceTableError, child_chain_services};
 use plasma_core::state::Role;
 use plasma_eth::{Deployment, RootChain};
-use plasma_node::alarms::{Alarm, Alarms};
+use plasma_node::alarms::Alarms;
 use plasma_node::eth_event_listener::Listeners;
 use plasma_node::eth_height_monitor::start_eth_height_monitor;
 use plasma_node::memory_monitor::start_memory_monitor;
@@ -88,7 +88,6 @@ pub(crate) struct Parts {
 impl Parts {
     /// Builds the tree from disk.
     pub(crate) async fn build(&self, nursery: &mut Nursery) -> Result<ChildChain, ChildChainError> {
-        self.alarms.raise(Alarm::BootInProgress);
         self.metrics.tree_starts.inc();
         if self.config.fee_claimer.is_zero() {
             return Err(ChildChainError::NoFeeClaimer);
@@ -126,7 +125,6 @@ impl Parts {
         listeners.start(Service::Depositor, Arc::new(DepositSink(state.clone())), nursery)?;
         listeners.start(Service::Exiter, Arc::new(ExitSink(state.clone())), nursery)?;
         start_block_queue(recovered, state.clone(), heights, nursery);
-        self.alarms.clear(Alarm::BootInProgress);
         Ok(ChildChain { state, fees, coordinator })
     }
 }

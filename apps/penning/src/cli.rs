@@ -1,5 +1,6 @@
 //! The command line: one line per command. `--help` is the documentation.
 
+use crate::bench::BenchArgs;
 use crate::contracts::ContractsCommand;
 use crate::devnet::DevnetArgs;
 use crate::nodes::{ChildChainArgs, WatcherArgs};
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     /// With --json, exactly one JSON document is printed, also when a command fails: {"error": {"code", "message", "next"}}. The exit
     /// code is 0 when it worked, 1 when it failed, and 2 when the command line cannot be understood.
     Wallet(Box<WalletArgs>),
+    Bench(BenchArgs),
     /// Print a completion script for a shell
     ///
     /// For bash: `penning completions bash > ~/.local/share/bash-completion/completions/penning`
@@ -58,6 +60,7 @@ impl Command {
             Self::ChildChain(_) | Self::Watcher(_) => false,
             Self::Contracts(command) => command.is_json(),
             Self::Wallet(args) => args.common.json,
+            Self::Bench(args) => args.json,
             Self::Completions { .. } => false,
         }
     }
@@ -72,6 +75,7 @@ impl Cli {
             Command::Watcher(args) => args.run(),
             Command::Contracts(command) => wait_for(command.run()),
             Command::Wallet(args) => wait_for(args.run()),
+            Command::Bench(args) => args.run(),
             Command::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Self::command(), "penning", &mut script);
@@ -140,6 +144,7 @@ mod tests {
             ("penning wallet key import --out k", true),
             ("penning wallet key show k", true),
             ("penning wallet tour", true),
+            ("penning bench --quick --json --out performance.md", true),
             ("penning", false),
         ] {
             check(line, is_fine);

@@ -1,13 +1,14 @@
 //! The one binary: devnet, child chain, watcher, wallet, contracts, shell completions.
 //!
 //! ```text
-//! main ─► cli (what was typed) ─► devnet │ nodes │ wallet │ …  ─► output (text, or one JSON document)
+//! main ─► cli (what was typed) ─► devnet │ nodes │ wallet │ bench │ …  ─► output (text, or one JSON document)
 //!                                      └─ failure ◄─┘        exit code 0, 1 (failed), 2 (usage)
 //! ```
 //! Options are taken from flags, then the environment (`PENNING_…`), then files, then defaults. Keys and passwords never come from
 //! flags (`secrets`). Nothing here decides a rule of the protocol.
 
 mod amount;
+mod bench;
 mod cli;
 mod contracts;
 mod devnet;

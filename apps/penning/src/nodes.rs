@@ -4,7 +4,8 @@
 //! whatever started it notices.
 
 use crate::contracts::Role;
-use crate::settings::{Sources, list};
+use crate::failure::Failure;
+use crate::settings::{SettingsError, Sources, list, table, typed};
 use anyhow::{Context, Result};
 use clap::Args;
 use plasma_core::wire::SecretKey;
@@ -12,26 +13,27 @@ use plasma_eth::{Deployment, EthConfig, EthersRootChain, RpcUrl};
 use plasma_node::startup::store_identity;
 use plasma_node::telemetry::{LogFormat, init_logging};
 use plasma_store::{NodeKind, Store, StoreConfig};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use toml::Table;
 
 /// What both nodes are told.
 #[derive(Args, Debug)]
 pub(crate) struct NodeArgs {
-    /// Address file of the deployment, or a devnet.json
+    /// Address file of the deployment, or a devnet.json. Setting: address_file
     #[arg(long, env = "PENNING_NETWORK", value_name = "FILE")]
-    network: PathBuf,
-    /// The root chain's node (JSON-RPC over HTTP)
-    #[arg(long, env = "PENNING_RPC_URL", hide_env_values = true, value_name = "URL", default_value = crate::wallet::DEFAULT_RPC_URL)]
-    rpc_url: String,
-    /// Where the node keeps its store. Belongs to one node of one deployment
+    network: Option<String>,
+    /// The root chain's node (JSON-RPC over HTTP). Setting: rpc_url
+    #[arg(long, env = "PENNING_RPC_URL", hide_env_values = true, value_name = "URL")]
+    rpc_url: Option<String>,
+    /// Where the node keeps its store, which belongs to one node of one deployment. Setting: data_dir
     #[arg(long, env = "PENNING_DATA_DIR", value_name = "FOLDER")]
-    data_dir: PathBuf,
+    data_dir: Option<String>,
     /// Settings file (TOML)
     #[arg(long, env = "PENNING_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -85,9 +87,8 @@ pub(crate) fn version() -> String {
 
 impl ChildChainArgs {
     pub(crate) fn run(self) -> Result<()> {
-        let Some(config) =
-            self.node.settings("PENNING_CHILD_CHAIN", &child_chain::ChildChainConfig::default())?
-        else {
+        let defaults = child_chain::ChildChainConfig::default();
+        let Some((place, config)) = self.node.settings("PENNING_CHILD_CHAIN", &defaults)? else {
             return Ok(());
         };
         let role = Role {
@@ -96,10 +97,9 @@ impl ChildChainArgs {
             key_file: self.authority_key_file.as_deref(),
         };
         let key = role.key(self.password_file.as_deref())?;
-        let node = self.node;
         run_system(async move {
-            let (deployment, root_chain) = node.root_chain(Some(key))?;
-            let store = open_store(&node.data_dir, NodeKind::ChildChain, &deployment)?;
+            let (deployment, root_chain) = place.root_chain(Some(key))?;
+            let store = open_store(&place.data_dir, NodeKind::ChildChain, &deployment)?;
             let version = version();
             let setup = child_chain::Setup { config, deployment, root_chain, store, version };
             let node = child_chain::Node::start(setup).await?;
@@ -112,13 +112,12 @@ impl ChildChainArgs {
 impl WatcherArgs {
     pub(crate) fn run(self) -> Result<()> {
         let defaults = watcher::WatcherConfig::default();
-        let Some(config) = self.node.settings("PENNING_WATCHER", &defaults)? else {
+        let Some((place, config)) = self.node.settings("PENNING_WATCHER", &defaults)? else {
             return Ok(());
         };
-        let node = self.node;
         run_system(async move {
-            let (deployment, root_chain) = node.root_chain(None)?;
-            let store = open_store(&node.data_dir, NodeKind::Watcher, &deployment)?;
+            let (deployment, root_chain) = place.root_chain(None)?;
+            let store = open_store(&place.data_dir, NodeKind::Watcher, &deployment)?;
             let version = version();
             let setup = watcher::Setup { config, deployment, root_chain, store, version };
             let node = watcher::Node::start(setup).await?;
@@ -128,32 +127,73 @@ impl WatcherArgs {
     }
 }
 
+/// Where a node belongs: the settings that both kinds have.
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    address_file: PathBuf,
+    rpc_url: String,
+    data_dir: PathBuf,
+}
+
+/// Their names.
+const PLACE: [&str; 3] = ["address_file", "rpc_url", "data_dir"];
+
 impl NodeArgs {
     /// `None` when they were only to be printed.
     fn settings<T: Serialize + DeserializeOwned>(
         &self,
         env_prefix: &'static str,
         defaults: &T,
-    ) -> Result<Option<T>> {
+    ) -> Result<Option<(Place, T)>> {
         let sources = Sources {
             env_prefix,
             env: crate::secrets::environment,
             file: self.config.as_deref(),
             assignments: &self.assignments,
         };
-        let settings = sources.load(defaults)?;
+        let mut settings = sources.load(with_place(table(defaults)?)?)?;
+        for (name, flag) in PLACE.into_iter().zip([&self.network, &self.rpc_url, &self.data_dir]) {
+            if let Some(value) = flag {
+                settings.insert(name.to_owned(), value.as_str().into());
+            }
+        }
         if self.print_settings {
-            crate::output::Out::new(false).tell(list(&settings)?.join("\n"));
+            crate::output::Out::new(false).tell(list(&settings).join("\n"));
             return Ok(None);
         }
+        let (place, settings) = split(settings)?;
+        for (value, flag) in [(&place.address_file, "--network"), (&place.data_dir, "--data-dir")] {
+            if value.as_os_str().is_empty() {
+                let failure = Failure::new("settings:missing", format!("{flag} is not given"));
+                let next = "see --help, and --print-settings for all settings";
+                return Err(failure.next(next).into());
+            }
+        }
         init_logging(self.log_format, &self.log).context("logging cannot be started")?;
-        Ok(Some(settings))
+        Ok(Some((place, settings)))
     }
+}
 
+fn with_place(mut settings: Table) -> Result<Table, SettingsError> {
+    settings.extend(table(&Place {
+        address_file: PathBuf::new(),
+        rpc_url: crate::wallet::DEFAULT_RPC_URL.to_owned(),
+        data_dir: PathBuf::new(),
+    })?);
+    Ok(settings)
+}
+
+fn split<T: DeserializeOwned>(mut settings: Table) -> Result<(Place, T), SettingsError> {
+    let place = PLACE.into_iter().filter_map(|name| settings.remove_entry(name)).collect();
+    Ok((typed(place)?, typed(settings)?))
+}
+
+impl Place {
     fn root_chain(&self, key: Option<SecretKey>) -> Result<(Deployment, Arc<EthersRootChain>)> {
-        let shown = self.network.display();
-        let deployment = Deployment::read(&self.network).with_context(|| format!("{shown}"))?;
-        let rpc_url: RpcUrl = self.rpc_url.parse().context("--rpc-url")?;
+        let shown = self.address_file.display();
+        let deployment =
+            Deployment::read(&self.address_file).with_context(|| format!("{shown}"))?;
+        let rpc_url: RpcUrl = self.rpc_url.parse().context("rpc_url")?;
         let root_chain = EthersRootChain::new(EthConfig::new(rpc_url), &deployment, key)?;
         Ok((deployment, Arc::new(root_chain)))
     }
@@ -198,7 +238,10 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../priv/config").join(file);
         let sources =
             Sources { env_prefix: "TEST", env: |_| None, file: Some(&path), assignments: &[] };
-        sources.load(defaults).unwrap()
+        let defaults = with_place(table(defaults).unwrap()).unwrap();
+        let (place, settings) = split(sources.load(defaults).unwrap()).unwrap();
+        assert!(place.data_dir.is_absolute() && place.address_file.is_absolute());
+        settings
     }
 
     #[test]

@@ -47,11 +47,8 @@ pub(crate) struct Sources<'a> {
 
 impl Sources<'_> {
     /// Lays them over the defaults.
-    pub(crate) fn load<T: Serialize + DeserializeOwned>(
-        &self,
-        defaults: &T,
-    ) -> Result<T, SettingsError> {
-        let mut settings = table(defaults)?;
+    pub(crate) fn load(&self, defaults: Table) -> Result<Table, SettingsError> {
+        let mut settings = defaults;
         if let Some(path) = self.file {
             merge(&mut settings, read(path)?, "", &path.display().to_string())?;
         }
@@ -67,20 +64,24 @@ impl Sources<'_> {
                 .ok_or_else(|| SettingsError::NotAnAssignment(assignment.clone()))?;
             assign(&mut settings, name.trim(), text.trim(), "--set")?;
         }
-        Value::Table(settings)
-            .try_into()
-            .map_err(|error: toml::de::Error| SettingsError::Invalid(error.message().to_owned()))
+        Ok(settings)
     }
 }
 
-/// All settings and their values, as lines of `name = value`.
-pub(crate) fn list<T: Serialize>(settings: &T) -> Result<Vec<String>, SettingsError> {
-    let settings = table(settings)?;
-    let line = |name: String| find(&settings, &name).map(|value| format!("{name} = {value}"));
-    Ok(names(&settings, "").into_iter().filter_map(line).collect())
+/// Settings as what they are for.
+pub(crate) fn typed<T: DeserializeOwned>(settings: Table) -> Result<T, SettingsError> {
+    let wrong = |error: toml::de::Error| SettingsError::Invalid(error.message().to_owned());
+    Value::Table(settings).try_into().map_err(wrong)
 }
 
-fn table<T: Serialize>(settings: &T) -> Result<Table, SettingsError> {
+/// All settings and their values, as lines of `name = value`.
+pub(crate) fn list(settings: &Table) -> Vec<String> {
+    let line = |name: String| find(settings, &name).map(|value| format!("{name} = {value}"));
+    names(settings, "").into_iter().filter_map(line).collect()
+}
+
+/// Defaults as settings.
+pub(crate) fn table<T: Serialize>(settings: &T) -> Result<Table, SettingsError> {
     Table::try_from(settings).map_err(|error| SettingsError::Invalid(error.to_string()))
 }
 
@@ -214,7 +215,7 @@ mod tests {
             assignments: &assignments,
         };
         let error = |error: SettingsError| error.to_string().replace(&*path.to_string_lossy(), "F");
-        sources.load(&defaults()).map_err(error)
+        sources.load(table(&defaults()).unwrap()).and_then(typed).map_err(error)
     }
 
     fn check(file: &str, assignments: &[&str], listen: &str, every_ms: u64) {
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn settings_are_listed_by_the_names_they_are_set_by() {
-        let listed = list(&defaults()).unwrap();
+        let listed = list(&table(&defaults()).unwrap());
         assert_eq!(listed, ["listen = \"a\"", "queue.cors = true", "queue.every_ms = 1"]);
     }
 }

@@ -26,7 +26,7 @@ mod verified;
 
 pub use apply::{AppliedBlock, ApplyError, apply_block};
 pub use quarantine::{MISSING_MAX, QuarantinedBlock};
-pub use submissions::{APPLIED_MAX, SubmissionFacts, WAITING_MAX};
+pub use submissions::{APPLIED_MAX, READ_AHEAD_MAX, SubmissionFacts, WAITING_MAX};
 pub use verified::{BlockFault, BlockId, RefusedBlock, VerifiedBlock, check_block};
 
 use crate::byzantine::ByzantineEvent;
@@ -47,6 +47,8 @@ pub struct BlockGetterConfig {
     /// Most blocks that are being downloaded or wait in memory to be applied. The getter looks no further than this many
     /// blocks ahead of the ledger, so no more than this many can be failing either.
     pub unapplied_max: usize,
+    /// Transactions waiting in memory from which on nothing but the ledger's next block is downloaded: blocks differ much in size.
+    pub unapplied_txs_max: usize,
     /// How long a submitted block may be unavailable before it counts as withheld.
     pub withholding_ms_max: u64,
     /// Pause after the first failure of a download; it doubles with each further one.
@@ -112,6 +114,15 @@ enum Fetched {
     Part(Vec<RecoveredTx>),
 }
 
+impl Fetched {
+    fn tx_count(&self) -> usize {
+        match self {
+            Self::Whole(block) => block.transactions().len(),
+            Self::Part(transactions) => transactions.len(),
+        }
+    }
+}
+
 /// See the module for the order of calls.
 ///
 /// # After a restart
@@ -155,7 +166,7 @@ impl BlockGetter {
     }
 
     /// Which `BlockSubmitted` events to read to know all of them up to `to`: the new heights and a margin of old ones. `None`
-    /// when `to` brings nothing new. Reading ahead of the height up to which blocks may be applied is allowed.
+    /// when `to` brings nothing new, or enough submissions wait already. Reading ahead of the height up to which blocks may be applied is allowed.
     pub fn scan_range(&self, to: EthHeight) -> Option<RangeInclusive<EthHeight>> {
         self.submissions.range(to, self.config.reorg_margin_eth_blocks)
     }
@@ -194,19 +205,23 @@ impl BlockGetter {
         let room = self.config.unapplied_max.saturating_sub(held);
         let free = slots.min(room);
         let for_ledger = |blknum: Blknum| self.limit().is_none_or(|limit| blknum < limit);
+        let txs: usize = self.fetched.values().map(Fetched::tx_count).sum();
+        let is_full = txs >= self.config.unapplied_txs_max;
+        let next = self.last_applied.next_child_block();
+        let has_room = |blknum: &Blknum| !is_full || Some(*blknum) == next;
 
-        let due = self.attempts.due(now_ms);
+        let due = self.attempts.due(now_ms).filter(has_room);
         let due = due.filter(|blknum| !self.fetched.contains_key(blknum));
         let (retries, quarantined_retries): (Vec<_>, Vec<_>) =
             due.partition(|blknum| for_ledger(*blknum));
         let fresh = self.submissions.waiting_up_to(self.window_end());
-        let fresh = fresh.map(|(blknum, _)| blknum).filter(|blknum| {
+        let fresh = fresh.map(|(blknum, _)| blknum).filter(has_room).filter(|blknum| {
             !self.attempts.contains(*blknum)
                 && !self.fetched.contains_key(blknum)
                 && self.applying != Some(*blknum)
         });
         let mut picked: Vec<Blknum> = retries.into_iter().chain(fresh).take(free).collect();
-        if self.fault.is_some() {
+        if self.fault.is_some() && !is_full {
             let left = free.saturating_sub(picked.len());
             picked.extend(self.fresh_quarantined(left));
             let left = free.saturating_sub(picked.len());

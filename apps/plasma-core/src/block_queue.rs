@@ -128,6 +128,8 @@ pub struct BlockQueue {
     config: BlockQueueConfig,
     nonce_offset: Option<i64>,
     mined: Blknum,
+    /// The newest mined block whose root is known to be ours.
+    compared: Blknum,
     blocks: BTreeMap<Blknum, Queued>,
     forming: bool,
     formed_at: Option<EthHeight>,
@@ -138,16 +140,28 @@ pub struct BlockQueue {
 }
 
 impl BlockQueue {
-    /// Looks at the root chain and the pending block.
+    /// The block whose root is to be read from the contract before the next tick with this newest mined block: `None` when it was
+    /// compared before.
+    pub fn root_needed(&self, mined: Blknum) -> Option<Blknum> {
+        (mined > Blknum::default() && mined != self.compared).then_some(mined)
+    }
+
+    /// Looks at the root chain and the pending block. `mined_root` is the contract's root of the block that
+    /// [`Self::root_needed`] names.
     pub fn on_tick(
         &mut self,
         now_ms: u64,
         state: &SubmissionState,
+        mined_root: Option<BlockHash>,
         quote: &FeeQuote,
         pending: PendingStatus,
     ) -> Plan {
         self.eth_height = state.eth_height;
         self.on_mined(state.mined_blknum);
+        if let Err(halt) = self.compare(mined_root) {
+            self.halt = Some(halt);
+            return Plan { halt: Some(halt), ..Plan::default() };
+        }
         let mut plan = Plan { form: self.should_form(now_ms, pending), ..Plan::default() };
         self.forming = plan.form;
         match nonce::offset(self.nonce_offset, state, self.unmined()) {
@@ -244,6 +258,20 @@ impl BlockQueue {
         let kept = MINED_BLOCKS_KEPT.saturating_mul(CHILD_BLOCK_INTERVAL);
         let oldest = Blknum::new(mined.get().saturating_sub(kept));
         self.blocks = self.blocks.split_off(&oldest);
+    }
+
+    /// Whether what is mined is what was formed. It is not when somebody else submits with the authority's key. (`Q4`)
+    fn compare(&mut self, mined_root: Option<BlockHash>) -> Result<(), QueueHalt> {
+        let mined = self.mined;
+        let Some(on_chain) = self.root_needed(mined).and(mined_root) else {
+            return Ok(());
+        };
+        let stored = self.blocks.get(&mined).map(|queued| queued.hash);
+        if stored != Some(on_chain) {
+            return Err(QueueHalt::ForeignRoot { blknum: mined, on_chain, stored });
+        }
+        self.compared = mined;
+        Ok(())
     }
 
     fn should_form(&mut self, now_ms: u64, pending: PendingStatus) -> bool {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// What can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Alarm {
-    /// The actors are being started.
+    /// The actors are being started. Nobody raises it: it holds while no tree is published.
     BootInProgress,
     /// The root chain's node does not answer.
     EthereumConnectionError,
@@ -47,12 +47,8 @@ pub struct Alarms(Arc<Mutex<BTreeSet<Alarm>>>);
 impl Alarms {
     /// Says that something is wrong.
     pub fn raise(&self, alarm: Alarm) {
-        let is_new = self.with(|raised| raised.insert(alarm));
-        match alarm {
-            // Every start goes through it, so it is no news.
-            Alarm::BootInProgress if is_new => tracing::info!(alarm = alarm.name(), "alarm raised"),
-            _ if is_new => tracing::warn!(alarm = alarm.name(), "alarm raised"),
-            _ => {}
+        if self.with(|raised| raised.insert(alarm)) {
+            tracing::warn!(alarm = alarm.name(), "alarm raised");
         }
     }
 

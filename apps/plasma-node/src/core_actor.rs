@@ -39,7 +39,25 @@ struct Decision {
 }
 
 type Tell = Box<dyn FnOnce() + Send>;
-type Decide<C> = Box<dyn FnOnce(&mut C, &Store) -> Result<Decision, StoreError> + Send>;
+type Decide<C> = Box<dyn FnOnce(&mut C, &Store) -> Result<Decision, Fatal> + Send>;
+
+/// Why a core cannot go on: the disk is gone, or memory is not what is on it. The tree is rebuilt from disk then.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct Fatal(String);
+
+impl Fatal {
+    /// Says what is wrong.
+    pub fn new(cause: impl std::fmt::Display) -> Self {
+        Self(cause.to_string())
+    }
+}
+
+impl From<StoreError> for Fatal {
+    fn from(error: StoreError) -> Self {
+        Self::new(error)
+    }
+}
 
 /// When a decision may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +166,7 @@ impl<C: Core> CoreActor<C> {
         self.load.set(self.updates.len(), self.waiting.len());
     }
 
-    fn decide_all(&mut self) -> Result<(), StoreError> {
+    fn decide_all(&mut self) -> Result<(), Fatal> {
         while let Some(ask) = self.waiting.front() {
             if ask.order == Order::AfterAll && !self.is_idle() {
                 break;
@@ -251,7 +269,7 @@ impl<C: Core> CoreHandle<C> {
     pub async fn decide<R: Send + 'static>(
         &self,
         order: Order,
-        decide: impl FnOnce(&mut C, &Store) -> Result<(R, Vec<DbUpdate>), StoreError> + Send + 'static,
+        decide: impl FnOnce(&mut C, &Store) -> Result<(R, Vec<DbUpdate>), Fatal> + Send + 'static,
     ) -> Result<R, Unanswered> {
         if self.load.is_too_high() {
             return Err(Unanswered::Overloaded);

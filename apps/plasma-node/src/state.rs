@@ -2,7 +2,7 @@
 //!
 //! It contains no rule. Facts the ledger asks for are read from the store on the actor's own thread.
 
-use crate::core_actor::{Core, CoreActor, CoreHandle, Order, Unanswered};
+use crate::core_actor::{Core, CoreActor, CoreHandle, Fatal, Order, Unanswered};
 use crate::supervisor::Nursery;
 use plasma_core::block_queue::PendingStatus;
 use plasma_core::db_update::{BlockHeader, DbUpdate, PendingRecord, Service, StateUpdate, UtxoKey};
@@ -108,9 +108,7 @@ impl StateHandle {
     pub async fn decide<R: Send + 'static>(
         &self,
         order: Order,
-        decide: impl FnOnce(&mut State, &Store) -> Result<(R, Vec<DbUpdate>), StoreError>
-        + Send
-        + 'static,
+        decide: impl FnOnce(&mut State, &Store) -> Result<(R, Vec<DbUpdate>), Fatal> + Send + 'static,
     ) -> Result<R, Unanswered> {
         let decide = move |ledger: &mut Ledger, store: &Store| {
             let decided = decide(&mut ledger.state, store)?;

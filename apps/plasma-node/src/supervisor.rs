@@ -101,7 +101,7 @@ pub struct RestartBudget {
 
 impl Default for RestartBudget {
     fn default() -> Self {
-        Self { restarts_max: 10, window_s: 60 }
+        Self { restarts_max: 15, window_s: 60 }
     }
 }
 

@@ -7,6 +7,7 @@
 use crate::codes;
 use crate::endpoint::{Endpoint, Verb};
 use crate::error::{ErrorBody, RpcError};
+use crate::json::INLINE_PARSE_LEN_MAX;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode, redirect};
 use serde::de::DeserializeOwned;
@@ -165,7 +166,7 @@ impl HttpRpcClient {
     /// # Errors
     /// [`ClientError`]. After [`ClientError::Unreachable`] a submitted transaction may or may not have been accepted; submitting
     /// it again is safe, because a transaction that was accepted cannot be accepted twice.
-    pub async fn call<P: Serialize, A: DeserializeOwned>(
+    pub async fn call<P: Serialize, A: DeserializeOwned + Send + 'static>(
         &self,
         endpoint: &Endpoint<P, A>,
         params: &P,
@@ -184,7 +185,13 @@ impl HttpRpcClient {
             return Err(ClientError::Http { status: response.status().as_u16(), url });
         }
         let body = self.read(&url, response).await?;
-        open(&body).map_err(|error| match error {
+        let opened = if body.len() <= INLINE_PARSE_LEN_MAX {
+            open(&body)
+        } else {
+            let opening = tokio::task::spawn_blocking(move || open(&body)).await;
+            opening.map_err(|error| malformed(&url, error))?
+        };
+        opened.map_err(|error| match error {
             Unopened::Malformed(error) => malformed(&url, error),
             Unopened::Refused(refusal) => ClientError::Api(refusal),
         })

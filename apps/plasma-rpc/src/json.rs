@@ -9,3 +9,6 @@ mod rendered;
 pub mod uint;
 
 pub use rendered::Rendered;
+
+/// Longest JSON that is parsed where it arrived; a longer one goes to a thread that may block.
+pub(crate) const INLINE_PARSE_LEN_MAX: usize = 256 * 1024;

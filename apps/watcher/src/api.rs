@@ -8,7 +8,7 @@ use crate::exit_facts::{exit_data_facts, exit_fact};
 use crate::status::status;
 use crate::tree::Watcher;
 use plasma_core::block_validator::{check_size, validate_block};
-use plasma_core::db_update::Utxo;
+use plasma_core::db_update::{Utxo, UtxoKey};
 use plasma_core::exit_processor::{ChallengeError, challenge_data, exit_data, exitable_utxos};
 use plasma_core::submission::check_submittable;
 use plasma_core::wire::{Address, Blknum, Block, TypedDataDomain, UtxoPos};
@@ -28,6 +28,9 @@ use plasma_rpc::{RpcError, Service};
 use plasma_store::{Store, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Outputs that are looked at in one go.
+const EXITABLE_PAGE_LEN: usize = 1_000;
 
 /// What the methods need.
 pub(crate) struct Api {
@@ -103,17 +106,37 @@ impl Api {
     }
 
     fn exitable(&self, owner: Address) -> Result<Vec<ExitableUtxo>, StoreError> {
-        let unspent = self.store.utxos_of(owner, None, self.exitable_utxos_max)?;
-        let (Some((first, _)), Some((last, _))) = (unspent.first(), unspent.last()) else {
-            return Ok(Vec::new());
-        };
-        let quarantined =
-            self.store.quarantined_spends_of(owner, *first, *last, self.exitable_utxos_max)?;
-        let mut exiting = BTreeSet::new();
-        for (position, _) in &unspent {
-            let exit = self.store.standard_exit(*position)?;
+        let has_quarantine = self.store.fault()?.is_some();
+        let mut found = Vec::new();
+        let mut after = None;
+        while found.len() < self.exitable_utxos_max {
+            let page = self.store.utxos_of(owner, after, EXITABLE_PAGE_LEN)?;
+            let Some((last, _)) = page.last() else {
+                break;
+            };
+            after = Some(*last);
+            found.extend(self.exitable_of(owner, page, has_quarantine)?);
+        }
+        found.truncate(self.exitable_utxos_max);
+        Ok(found)
+    }
+
+    /// Those of a page of unspent outputs that can leave. What cannot makes room for others in the answer.
+    fn exitable_of(
+        &self,
+        owner: Address,
+        unspent: Vec<(UtxoPos, Utxo)>,
+        has_quarantine: bool,
+    ) -> Result<Vec<ExitableUtxo>, StoreError> {
+        let (mut exiting, mut quarantined) = (BTreeSet::new(), BTreeSet::new());
+        for position in unspent.iter().map(|(position, _)| *position) {
+            let exit = self.store.standard_exit(position)?;
             if exit.is_some_and(|exit| exit.phase.is_active()) {
-                exiting.insert(*position);
+                exiting.insert(position);
+            }
+            let key = UtxoKey { owner, position };
+            if has_quarantine && self.store.quarantined_spend(key)?.is_some() {
+                quarantined.insert(position);
             }
         }
         let exitable =

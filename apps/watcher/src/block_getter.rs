@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Most root chain blocks whose submissions are read at once.
+/// Most new root chain blocks whose submissions are read at once.
 const SCAN_ETH_BLOCKS_MAX: u64 = 10_000;
 /// Most roots that are asked for at one time.
 const ROOTS_IN_FLIGHT_MAX: usize = 8;
@@ -37,6 +37,9 @@ pub(crate) struct Following {
     pub(crate) downloader: Downloader,
     pub(crate) metrics: Metrics,
     pub(crate) tick_ms: u64,
+    pub(crate) reorg_margin_eth_blocks: u64,
+    /// Whether the quarantine knows how far it reaches.
+    pub(crate) is_top_raised: bool,
 }
 
 /// Starts following.
@@ -141,15 +144,19 @@ impl Following {
         Ok(())
     }
 
-    /// Reads which blocks were submitted up to a height. What cannot be read now is read in the next tick.
-    async fn scan(&self, to: EthHeight) -> Result<(), Unanswered> {
+    /// Reads which blocks were submitted up to a height. What cannot be read now is read in the next round: reading goes no further
+    /// when it gets nowhere, since then a block has to be applied first, or the root chain has to make up its mind.
+    async fn scan(&mut self, to: EthHeight) -> Result<(), Unanswered> {
+        let mut from = None;
         loop {
             let range = self.guard.ask(move |guard| guard.getter.scan_range(to)).await?;
-            let Some(range) = range else {
+            let Some(range) = range.filter(|range| from.is_none_or(|from| from < *range.start()))
+            else {
                 break;
             };
-            let last = range.start().plus(SCAN_ETH_BLOCKS_MAX);
-            let range = *range.start()..=(*range.end()).min(last);
+            from = Some(*range.start());
+            let last = range.start().plus(self.reorg_margin_eth_blocks).plus(SCAN_ETH_BLOCKS_MAX);
+            let range = *range.start()..=last.min(*range.end());
             if let Err(error) = self.scan_range(range).await? {
                 tracing::warn!(%error, "submissions are not read");
                 break;
@@ -213,9 +220,10 @@ impl Following {
         self.guard.decide(decide).await
     }
 
-    /// In quarantine, blocks may be older than the events that are read; the contract knows the newest.
-    async fn raise_top(&self) -> Result<(), Unanswered> {
-        if self.guard.ask(|guard| guard.getter.fault().is_none()).await? {
+    /// In quarantine, blocks may be older than the events that are read; the contract knows the newest. Asked once: whatever is
+    /// submitted later is among the events.
+    async fn raise_top(&mut self) -> Result<(), Unanswered> {
+        if self.is_top_raised || self.guard.ask(|guard| guard.getter.fault().is_none()).await? {
             return Ok(());
         }
         match self.root_chain.submission_state().await {
@@ -223,6 +231,7 @@ impl Following {
                 if let Some(next) = state.mined_blknum.next_child_block() {
                     self.guard.ask(move |guard| guard.getter.on_next_child_block(next)).await?;
                 }
+                self.is_top_raised = true;
             }
             Err(error) => tracing::warn!(%error, "the newest submitted block is not known"),
         }

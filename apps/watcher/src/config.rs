@@ -33,8 +33,12 @@ pub struct WatcherConfig {
     pub downloads_max: usize,
     /// Most blocks in memory that are not applied yet.
     pub unapplied_blocks_max: usize,
+    /// Transactions in such blocks from which on nothing but the next block is downloaded. Each takes up to 1.5 KiB.
+    pub unapplied_txs_max: usize,
     /// Longest time for one attempt to download a block.
     pub download_ms_max: u64,
+    /// Longest time for the operator to answer a submission that is forwarded.
+    pub submit_ms_max: u64,
     /// Pause after the first failed download of a block; it doubles.
     pub download_retry_ms_min: u64,
     /// Longest such pause.
@@ -63,9 +67,11 @@ impl Default for WatcherConfig {
             exit_processor_sla_margin_forced: false,
             eth_block_time_ms: 12_000,
             withholding_ms_max: 15 * 60 * 60 * 1_000,
-            downloads_max: 8,
+            downloads_max: 4,
             unapplied_blocks_max: 50,
+            unapplied_txs_max: 400_000,
             download_ms_max: 120_000,
+            submit_ms_max: 30_000,
             download_retry_ms_min: 500,
             download_retry_ms_max: 30_000,
             reorg_margin_eth_blocks: 200,
@@ -82,6 +88,7 @@ impl WatcherConfig {
         BlockGetterConfig {
             downloads_max: self.downloads_max,
             unapplied_max: self.unapplied_blocks_max,
+            unapplied_txs_max: self.unapplied_txs_max,
             withholding_ms_max: self.withholding_ms_max,
             retry_pause_ms_min: self.download_retry_ms_min,
             retry_pause_ms_max: self.download_retry_ms_max,

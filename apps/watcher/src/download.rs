@@ -32,7 +32,12 @@ impl Downloader {
         let enough = usize::try_from(MAX_BLOCK_TRANSACTIONS).unwrap_or(usize::MAX);
         let mut transactions = block.transactions;
         transactions.truncate(enough.saturating_add(1));
+        let count = transactions.len();
         let recovered = recover_all(transactions, self.domain.clone()).await;
+        if recovered.len() != count {
+            // It gave up for a reason of ours. Nobody is to be blamed for that, for a fault is for ever.
+            return DownloadOutcome::Unavailable;
+        }
         let checked =
             tokio::task::spawn_blocking(move || check_block(requested, returned, recovered));
         checked.await.map_or(DownloadOutcome::Unavailable, DownloadOutcome::Answered)

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 const BUSY_PAUSE_MS: u64 = 50;
 
 /// What is known to be wrong, `None` before it was ever looked at.
-pub type FindingsWatch = watch::Receiver<Option<Arc<Findings>>>;
+pub(crate) type FindingsWatch = watch::Receiver<Option<Arc<Findings>>>;
 
 /// Starts watching.
 pub(crate) fn start_eventer(

@@ -14,7 +14,7 @@ use plasma_core::eth_event_listener::EventBatch;
 use plasma_core::exit_processor::{ExitHeights, ExitProcessor, ExitProcessorConfig};
 use plasma_core::state::{Deposit, State};
 use plasma_core::wire::{Blknum, EthHeight, TypedDataDomain, UtxoPos};
-use plasma_node::core_actor::{Core, CoreActor, CoreHandle, Order, Unanswered};
+use plasma_node::core_actor::{Core, CoreActor, CoreHandle, Fatal, Order, Unanswered};
 use plasma_node::supervisor::Nursery;
 use plasma_store::{Store, StoreError};
 use std::sync::Arc;
@@ -37,13 +37,13 @@ impl Core for Guard {
 
 /// What is wrong, and how far the ledger is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
+pub(crate) struct Findings {
     /// Everything that is wrong now, in order of urgency.
-    pub events: Vec<ByzantineEvent>,
+    pub(crate) events: Vec<ByzantineEvent>,
     /// Whether nobody should receive or spend on the chain.
-    pub is_unsafe: bool,
+    pub(crate) is_unsafe: bool,
     /// The newest block of the ledger, zero when there is none.
-    pub last_applied: Blknum,
+    pub(crate) last_applied: Blknum,
 }
 
 /// What became of an attempt to apply the next block.
@@ -57,14 +57,9 @@ pub(crate) enum Applied {
     Nothing,
 }
 
-/// The ledger closed another block than was verified: memory is wrong.
-fn inconsistent(error: ApplyError) -> StoreError {
-    StoreError::Io { action: "apply a block to", cause: error.to_string() }
-}
-
 /// Talks to the guard.
 #[derive(Clone, Debug)]
-pub struct GuardHandle {
+pub(crate) struct GuardHandle {
     core: CoreHandle<Guard>,
     news: Arc<Notify>,
 }
@@ -114,9 +109,7 @@ impl GuardHandle {
     /// Lets the cores decide, when everything before is on disk.
     pub(crate) async fn decide<R: Send + 'static>(
         &self,
-        decide: impl FnOnce(&mut Guard, &Store, &mut Vec<DbUpdate>) -> Result<R, StoreError>
-        + Send
-        + 'static,
+        decide: impl FnOnce(&mut Guard, &Store, &mut Vec<DbUpdate>) -> Result<R, Fatal> + Send + 'static,
     ) -> Result<R, Unanswered> {
         let decide = move |guard: &mut Guard, store: &Store| {
             let mut updates = Vec::new();
@@ -228,7 +221,8 @@ impl GuardHandle {
                 Err(ApplyError::Invalid { fault, .. }) => {
                     Ok(Applied::Refused(guard.getter.on_invalid(block, fault, updates)))
                 }
-                Err(error) => Err(inconsistent(error)),
+                // The ledger closed another block than was verified: memory is wrong.
+                Err(error) => Err(Fatal::new(error)),
             }
         })
         .await

@@ -20,6 +20,4 @@ mod status;
 pub mod tree;
 
 pub use config::WatcherConfig;
-pub use eventer::FindingsWatch;
-pub use guard::{Findings, GuardHandle};
 pub use node::{Node, Setup, SetupError};

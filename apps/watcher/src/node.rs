@@ -10,6 +10,7 @@ use plasma_node::supervisor::{
     Published, Publisher, RestartBudget, SupervisorError, publisher, supervise,
 };
 use plasma_node::telemetry::Metrics;
+use plasma_rpc::child_chain::BLOCK_JSON_LEN_MAX;
 use plasma_rpc::client::{ClientConfig, ClientConfigError, HttpRpcClient};
 use plasma_rpc::server::{Probes, Server, ServerConfig, StartError};
 use plasma_rpc::watcher::ContractAddresses;
@@ -17,7 +18,13 @@ use plasma_store::Store;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
+
+/// Longest answer of `block.get` that is read: a full block and its envelope. A hostile operator sends no more than this.
+const BLOCK_ANSWER_LEN_MAX: usize = BLOCK_JSON_LEN_MAX + (4 << 10);
+/// Longest answer to submissions that is read: there are at most 10,000 places or reasons in it.
+const SUBMIT_ANSWER_LEN_MAX: usize = 4 << 20;
 
 /// What a node needs from outside.
 pub struct Setup {
@@ -61,16 +68,21 @@ impl Node {
         let Setup { config, deployment, root_chain, store, version } = setup;
         let (publisher, tree) = publisher();
         let (alarms, metrics) = (Alarms::default(), Metrics::new("watcher"));
-        alarms.raise(Alarm::BootInProgress);
-        let child_chain = HttpRpcClient::new(ClientConfig {
-            watcher_version: Some(version.clone()),
-            ..ClientConfig::new(config.child_chain_url.clone())
-        })?;
+        let child_chain = |call_ms_max, answer_len_max| {
+            HttpRpcClient::new(ClientConfig {
+                watcher_version: Some(version.clone()),
+                call_timeout: Duration::from_millis(call_ms_max),
+                answer_len_max,
+                ..ClientConfig::new(config.child_chain_url.clone())
+            })
+        };
+        let blocks = child_chain(config.download_ms_max, BLOCK_ANSWER_LEN_MAX)?;
+        let submissions = child_chain(config.submit_ms_max, SUBMIT_ANSWER_LEN_MAX)?;
         let addresses = deployment.addresses;
         let api = Api {
             tree: tree.clone(),
             store: store.clone(),
-            child_chain: child_chain.clone(),
+            child_chain: submissions,
             domain: Arc::new(TypedDataDomain::new(addresses.plasma_framework)),
             configuration: configuration(&config, &deployment.contract_semver),
             contract_addr: ContractAddresses {
@@ -81,11 +93,10 @@ impl Node {
             },
             exitable_utxos_max: config.exitable_utxos_max,
         };
-        let (raised, rendered) = (alarms.clone(), metrics.clone());
-        let probes = Probes::new("watcher", move || raised.names(), move || rendered.render());
+        let probes = probes(alarms.clone(), metrics.clone(), tree.clone());
         let server_config = ServerConfig::new(config.listen, version);
         let server = Server::start(server_config, methods(Arc::new(api)), probes).await?;
-        let parts = Parts { config, deployment, root_chain, child_chain, store, alarms, metrics };
+        let parts = Parts { config, deployment, root_chain, blocks, store, alarms, metrics };
         Ok(Self { parts, server, publisher, tree })
     }
 
@@ -117,4 +128,13 @@ impl Node {
         self.server.stop().await;
         ended
     }
+}
+
+fn probes(alarms: Alarms, metrics: Metrics, tree: Published<Watcher>) -> Probes {
+    let raised = move || {
+        // As long as nobody could answer, whether the actors start for the first time or again.
+        let boot = tree.get().is_none().then_some(Alarm::BootInProgress.name());
+        boot.into_iter().chain(alarms.names()).collect()
+    };
+    Probes::new("watcher", raised, move || metrics.render())
 }

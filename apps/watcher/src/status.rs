@@ -15,9 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Pause before a root chain that did not answer is asked again.
-const RETRY_PAUSE_MS: u64 = 500;
-
 /// What the root chain said, for the status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RootChainFacts {
@@ -35,10 +32,11 @@ pub(crate) fn start_status(
     root_chain: Arc<dyn RootChain>,
     coordinator: CoordinatorHandle,
     findings: FindingsWatch,
+    pause_ms: u64,
     nursery: &mut Nursery,
 ) -> FactsWatch {
     let (sender, facts) = watch::channel(None);
-    Worker::start("status", nursery, run(root_chain, coordinator, findings, sender));
+    Worker::start("status", nursery, run(root_chain, coordinator, findings, pause_ms, sender));
     facts
 }
 
@@ -46,19 +44,41 @@ async fn run(
     root_chain: Arc<dyn RootChain>,
     mut coordinator: CoordinatorHandle,
     mut findings: FindingsWatch,
+    pause_ms: u64,
     sender: watch::Sender<Option<Arc<RootChainFacts>>>,
 ) -> Result<Infallible, Unanswered> {
     loop {
-        let last_applied = findings.borrow_and_update().as_ref().map(|found| found.last_applied);
-        match ask(&*root_chain, last_applied.unwrap_or_default()).await {
+        let found = findings.borrow_and_update().clone();
+        let Some(found) = found else {
+            // Nobody may hear of a ledger that is further back than it is.
+            findings.changed().await.map_err(|_| Unanswered::Restarting)?;
+            continue;
+        };
+        let newest = coordinator.progress().root_chain_height.unwrap_or_default();
+        match ask(&*root_chain, found.last_applied).await {
             Ok(facts) => {
-                sender.send_replace(Some(Arc::new(facts)));
+                // One of many nodes may lag behind what another one said.
+                let is_behind = facts.seen.0 < newest;
+                sender.send_if_modified(|known| {
+                    let is_news = known.as_ref().is_none_or(|known| known.seen.0 <= facts.seen.0);
+                    if is_news {
+                        *known = Some(Arc::new(facts));
+                    }
+                    is_news
+                });
+                if is_behind {
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                    continue;
+                }
             }
             Err(error) => {
                 tracing::debug!(%error, "the status stays as it is");
-                tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MS)).await;
+                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                continue;
             }
         }
+        // While a node catches up, something changes all the time: the root chain's node has better things to do than this.
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
         tokio::select! {
             changed = findings.changed() => changed.map_err(|_| Unanswered::Restarting)?,
             changed = coordinator.changed() => changed?,

@@ -18,7 +18,7 @@ use plasma_core::root_chain_coordinator::{ServiceTableError, watcher_services};
 use plasma_core::state::Role;
 use plasma_core::wire::TypedDataDomain;
 use plasma_eth::{Deployment, RootChain};
-use plasma_node::alarms::{Alarm, Alarms};
+use plasma_node::alarms::Alarms;
 use plasma_node::eth_event_listener::{EventSink, Listeners};
 use plasma_node::eth_height_monitor::start_eth_height_monitor;
 use plasma_node::memory_monitor::start_memory_monitor;
@@ -35,12 +35,8 @@ use thiserror::Error;
 /// Handles to the running actors.
 #[derive(Clone, Debug)]
 pub struct Watcher {
-    /// The state machines.
-    pub guard: GuardHandle,
-    /// What is wrong with the chain.
-    pub findings: FindingsWatch,
-    /// How far the root chain was read.
-    pub coordinator: CoordinatorHandle,
+    pub(crate) findings: FindingsWatch,
+    pub(crate) coordinator: CoordinatorHandle,
     pub(crate) facts: FactsWatch,
 }
 
@@ -78,7 +74,8 @@ pub(crate) struct Parts {
     pub(crate) config: WatcherConfig,
     pub(crate) deployment: Deployment,
     pub(crate) root_chain: Arc<dyn RootChain>,
-    pub(crate) child_chain: HttpRpcClient,
+    /// Calls the operator for blocks.
+    pub(crate) blocks: HttpRpcClient,
     pub(crate) store: Store,
     pub(crate) alarms: Alarms,
     pub(crate) metrics: Metrics,
@@ -87,7 +84,6 @@ pub(crate) struct Parts {
 impl Parts {
     /// Builds the tree from disk.
     pub(crate) async fn build(&self, nursery: &mut Nursery) -> Result<Watcher, WatcherError> {
-        self.alarms.raise(Alarm::BootInProgress);
         self.metrics.tree_starts.inc();
         self.check_sla_margin()?;
         wait_for_contracts(&*self.root_chain, &self.deployment, &self.alarms).await?;
@@ -113,12 +109,15 @@ impl Parts {
             start_root_chain_coordinator(table, heights, self.metrics.clone(), nursery)?;
         self.start_listeners(&guard, &coordinator, nursery)?;
         start_block_getter(self.following(&guard, &coordinator), nursery);
-        let findings =
-            start_eventer(guard.clone(), coordinator.clone(), self.metrics.clone(), nursery);
-        let facts =
-            start_status(self.root_chain.clone(), coordinator.clone(), findings.clone(), nursery);
-        self.alarms.clear(Alarm::BootInProgress);
-        Ok(Watcher { guard, findings, coordinator, facts })
+        let findings = start_eventer(guard, coordinator.clone(), self.metrics.clone(), nursery);
+        let facts = start_status(
+            self.root_chain.clone(),
+            coordinator.clone(),
+            findings.clone(),
+            config.tick_ms,
+            nursery,
+        );
+        Ok(Watcher { findings, coordinator, facts })
     }
 
     fn domain(&self) -> TypedDataDomain {
@@ -147,13 +146,15 @@ impl Parts {
             root_chain: self.root_chain.clone(),
             coordinator: coordinator.clone(),
             downloader: Downloader {
-                child_chain: self.child_chain.clone(),
+                child_chain: self.blocks.clone(),
                 root_chain: self.root_chain.clone(),
                 domain: Arc::new(self.domain()),
                 download_ms_max: self.config.download_ms_max,
             },
             metrics: self.metrics.clone(),
             tick_ms: self.config.tick_ms,
+            reorg_margin_eth_blocks: self.config.reorg_margin_eth_blocks,
+            is_top_raised: false,
         }
     }
 

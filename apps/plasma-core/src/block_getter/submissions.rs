@@ -14,6 +14,8 @@ use std::ops::RangeInclusive;
 /// Most submissions remembered ahead of the ledger. Beyond it the highest are forgotten and read again later, and the height
 /// waits for them.
 pub const WAITING_MAX: usize = 10_000;
+/// Submissions ahead of the ledger from which on no more are read: what does not fit would be read again for each applied block.
+pub const READ_AHEAD_MAX: usize = WAITING_MAX / 2;
 /// Most submissions of ledger blocks remembered. Of a forgotten one the root is read again when it is next seen.
 pub const APPLIED_MAX: usize = 10_000;
 
@@ -53,13 +55,15 @@ impl Submissions {
         Self { scanned_to: synced_height, ..Self::default() }
     }
 
-    /// What to read to know everything up to `to`.
+    /// What to read to know everything up to `to`, unless enough is known to go on with.
     pub(super) fn range(
         &self,
         to: EthHeight,
         reorg_margin_eth_blocks: u64,
     ) -> Option<RangeInclusive<EthHeight>> {
-        (to > self.scanned_to).then(|| self.scanned_to.minus(reorg_margin_eth_blocks)..=to)
+        let has_room = self.waiting.len() < READ_AHEAD_MAX;
+        let from = self.scanned_to.minus(reorg_margin_eth_blocks);
+        (has_room && to > self.scanned_to).then_some(from..=to)
     }
 
     /// Numbers below `limit` whose root is not known for certain after these events.
@@ -232,6 +236,12 @@ mod tests {
         scan(&mut submissions, fit + 100, Blknum::default());
         assert_eq!(submissions.waiting.len(), WAITING_MAX);
         assert_eq!(submissions.done_up_to(eth(fit + 100)), eth(0));
+        let enough = u64::try_from(READ_AHEAD_MAX).unwrap();
+        for height in 1..=fit - enough {
+            assert_eq!(submissions.range(eth(fit + 100), 20), None, "there is enough to do");
+            submissions.on_applied(Blknum::new(height * 1000), 20);
+        }
+        submissions.on_applied(Blknum::new((fit - enough + 1) * 1000), 20);
         assert_eq!(submissions.range(eth(fit + 100), 20), Some(eth(fit - 20)..=eth(fit + 100)));
         for height in 1..=fit {
             submissions.on_applied(Blknum::new(height * 1000), 20);

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 const CONFIG: BlockGetterConfig = BlockGetterConfig {
     downloads_max: 3,
     unapplied_max: 5,
+    unapplied_txs_max: 1_000,
     withholding_ms_max: 10_000,
     retry_pause_ms_min: 1_000,
     retry_pause_ms_max: 4_000,

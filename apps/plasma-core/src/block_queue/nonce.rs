@@ -4,7 +4,7 @@
 //! arrive, so the root of one block would become the other's.
 
 use crate::root_chain::SubmissionState;
-use crate::wire::{Blknum, CHILD_BLOCK_INTERVAL};
+use crate::wire::{Blknum, BlockHash, CHILD_BLOCK_INTERVAL};
 use thiserror::Error;
 
 /// Why nothing is submitted.
@@ -21,6 +21,18 @@ pub enum QueueHalt {
         found: u64,
         /// Blocks that wait.
         unmined: usize,
+    },
+    /// Somebody else submits blocks.
+    #[error(
+        "block {blknum} is {on_chain:?} on the root chain, and {stored:?} here: somebody else submits with the authority's key. Stop the other operator; if its blocks are on the root chain, this store is lost"
+    )]
+    ForeignRoot {
+        /// Which block.
+        blknum: Blknum,
+        /// The contract's root.
+        on_chain: BlockHash,
+        /// Ours, `None` when no such block was formed.
+        stored: Option<BlockHash>,
     },
     /// The first submission waits until nothing of the authority's is in the pool.
     #[error(

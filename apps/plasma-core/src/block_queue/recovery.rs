@@ -91,6 +91,7 @@ impl BlockQueue {
             config,
             nonce_offset,
             mined,
+            compared: mined,
             blocks: BTreeMap::new(),
             forming: false,
             formed_at: None,

@@ -75,7 +75,7 @@ fn a_block_is_formed_when_it_is_time_and_worth_it() {
         let mut queue = restored(config, &[], 0, Some(0));
         let mut formed = false;
         for (now_ms, height, pending) in ticks {
-            formed = queue.on_tick(now_ms, &at(height, 0, 1), &QUOTE, pending).form;
+            formed = queue.on_tick(now_ms, &at(height, 0, 1), None, &QUOTE, pending).form;
         }
         assert_eq!(formed, expected, "{name}");
     }
@@ -84,21 +84,21 @@ fn a_block_is_formed_when_it_is_time_and_worth_it() {
 #[test]
 fn one_block_at_a_time_some_root_chain_blocks_apart_and_not_too_many() {
     let mut queue = restored(CONFIG, &[], 0, Some(0));
-    let mut tick = |height| queue.on_tick(0, &at(height, 0, 1), &QUOTE, pending(10)).form;
+    let mut tick = |height| queue.on_tick(0, &at(height, 0, 1), None, &QUOTE, pending(10)).form;
     assert!(tick(9));
     assert!(!tick(12), "the last one is not here yet");
     queue.on_formed(Some(header(1)));
     let mut formed = Vec::new();
     for height in 13..30 {
-        if queue.on_tick(0, &at(height, 0, 1), &QUOTE, pending(10)).form {
+        if queue.on_tick(0, &at(height, 0, 1), None, &QUOTE, pending(10)).form {
             formed.push(height);
             queue.on_formed(Some(header(formed.len() as u64 + 1)));
         }
     }
     assert_eq!(formed, [14, 16], "three blocks wait then");
-    assert!(queue.on_tick(0, &at(30, 1, 2), &QUOTE, pending(10)).form);
+    assert!(queue.on_tick(0, &at(30, 1, 2), None, &QUOTE, pending(10)).form);
     queue.on_formed(None);
-    assert!(queue.on_tick(0, &at(31, 1, 2), &QUOTE, pending(10)).form, "nothing was formed");
+    assert!(queue.on_tick(0, &at(31, 1, 2), None, &QUOTE, pending(10)).form, "nothing was formed");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_submission_is_repeated_with_each_root_chain_block_and_bumped_when_late() {
     let mut queue = restored(CONFIG, &[1, 2], 0, Some(3));
     let mut offers = Vec::new();
     for height in [9, 9, 10, 11, 12] {
-        let plan = queue.on_tick(0, &at(height, 0, 4), &QUOTE, pending(0));
+        let plan = queue.on_tick(0, &at(height, 0, 4), None, &QUOTE, pending(0));
         for submission in &plan.submissions {
             let accepted = SubmitOutcome::Accepted { txhash: H256::zero() };
             assert!(queue.on_outcome(submission, &accepted));
@@ -120,19 +120,36 @@ fn a_submission_is_repeated_with_each_root_chain_block_and_bumped_when_late() {
     let second = vec![(1_000, 4, 228), (2_000, 5, 228)];
     assert_eq!(offers, [first.clone(), vec![], first, second.clone(), second]);
     assert!(!queue.is_stalled());
-    queue.on_tick(0, &at(13, 0, 4), &QUOTE, pending(0));
+    queue.on_tick(0, &at(13, 0, 4), None, &QUOTE, pending(0));
     assert!(queue.is_stalled());
-    queue.on_tick(0, &at(13, 2, 6), &QUOTE, pending(0));
+    queue.on_tick(0, &at(13, 2, 6), None, &QUOTE, pending(0));
     assert!(!queue.is_stalled());
 }
 
 #[test]
 fn blocks_that_the_root_chain_forgets_are_submitted_again_with_their_nonces() {
     let mut queue = restored(CONFIG, &[1, 2, 3], 0, Some(0));
-    assert_eq!(queue.on_tick(0, &at(9, 3, 4), &QUOTE, pending(0)).submissions, []);
-    let plan = queue.on_tick(0, &at(9, 1, 2), &QUOTE, pending(0));
+    assert_eq!(queue.on_tick(0, &at(9, 3, 4), None, &QUOTE, pending(0)).submissions, []);
+    let plan = queue.on_tick(0, &at(9, 1, 2), None, &QUOTE, pending(0));
     let nonces: Vec<u64> = plan.submissions.iter().map(|submission| submission.nonce).collect();
     assert_eq!(nonces, [2, 3]);
+}
+
+#[test]
+fn roots_of_somebody_else_halt_everything() {
+    let mut queue = restored(CONFIG, &[1, 2], 0, Some(0));
+    assert_eq!(queue.root_needed(Blknum::new(1_000)), Some(Blknum::new(1_000)));
+    let own = Some(header(1).hash);
+    assert_eq!(queue.on_tick(0, &at(9, 1, 2), own, &QUOTE, pending(10)).halt, None);
+    assert_eq!(queue.root_needed(Blknum::new(1_000)), None, "it was compared");
+    let (blknum, on_chain) = (Blknum::new(2_000), H256([9; 32]));
+    let plan = queue.on_tick(0, &at(10, 2, 3), Some(on_chain), &QUOTE, pending(10));
+    let stored = Some(header(2).hash);
+    let halt = Some(QueueHalt::ForeignRoot { blknum, on_chain, stored });
+    assert_eq!(plan, Plan { halt, ..Plan::default() });
+    assert!(queue.is_stalled());
+    let plan = queue.on_tick(0, &at(10, 7, 8), Some(on_chain), &QUOTE, pending(10));
+    assert!(matches!(plan.halt, Some(QueueHalt::ForeignRoot { stored: None, .. })));
 }
 
 #[test]
@@ -269,7 +286,9 @@ fn run(steps: &[Step], first_nonce: u64) -> (u64, BlockQueue, RootChain) {
     for step in steps {
         match *step {
             Step::Tick { txs } => {
-                let plan = queue.on_tick(0, &chain.state(), &QUOTE, pending(txs));
+                let state = chain.state();
+                let root = queue.root_needed(state.mined_blknum).and(chain.tip().0.last().copied());
+                let plan = queue.on_tick(0, &state, root, &QUOTE, pending(txs));
                 if plan.form {
                     formed += 1;
                     queue.on_formed(Some(header(formed)));

@@ -6,13 +6,13 @@ use plasma_core::wire::{
     Address, Blknum, ETH, EthHeight, Output, OutputIndex, PaymentTx, RecoveredTx, SecretKey,
     SignedTx, TxIndex, TypedDataDomain, U256, UtxoPos,
 };
-use plasma_node::core_actor::{Order, Unanswered};
+use plasma_node::core_actor::{Fatal, Order, Unanswered};
 use plasma_node::recover::recover_all;
 use plasma_node::state::{RestoreStateError, StateHandle, start_state};
 use plasma_node::supervisor::{
     BuildError, Nursery, Published, RestartBudget, publisher, supervise,
 };
-use plasma_store::{NodeKind, Store, StoreConfig, StoreError, StoreIdentity};
+use plasma_store::{NodeKind, Store, StoreConfig, StoreIdentity};
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -197,11 +197,8 @@ async fn outputs_of_an_unformed_block_are_spendable_at_once() {
 async fn a_store_that_fails_ends_the_tree_and_answers_nobody() {
     with_ledger(async |mut tree, _| {
         let state = tree.wait().await.unwrap();
-        let answer = state
-            .decide::<()>(Order::AfterAll, |_, _| {
-                Err(StoreError::Io { action: "read", cause: "the disk is gone".to_owned() })
-            })
-            .await;
+        let answer =
+            state.decide::<()>(Order::AfterAll, |_, _| Err(Fatal::new("the disk is gone"))).await;
         assert_eq!(answer, Err(Unanswered::Restarting));
         tree.wait_down().await;
         assert!(tree.wait().await.is_some());

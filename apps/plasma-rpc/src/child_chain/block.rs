@@ -3,7 +3,7 @@
 use super::{BLOCK_TRANSACTIONS_MAX, TX_JSON_LEN_MAX};
 use crate::json::{Rendered, hex};
 use plasma_core::wire::{Blknum, Block, BlockHash};
-use serde::de::{Error, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 
@@ -56,7 +56,8 @@ impl<'de> Deserialize<'de> for BlockAnswer {
     }
 }
 
-/// Hex strings into bytes, and no more of them than a block can hold.
+/// Hex strings into bytes. Of more than a block can hold, one is kept and the others are skipped: the block is invalid all the same,
+/// and whoever judges it has to see that.
 fn transactions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Box<[u8]>>, D::Error> {
     struct Transactions;
     impl<'de> Visitor<'de> for Transactions {
@@ -68,12 +69,13 @@ fn transactions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Box<[u
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
             let mut transactions = Vec::new();
-            while let Some(hex::Hex(transaction)) = seq.next_element()? {
-                if transactions.len() == BLOCK_TRANSACTIONS_MAX {
-                    return Err(A::Error::custom("more transactions than a block can hold"));
-                }
+            while transactions.len() <= BLOCK_TRANSACTIONS_MAX {
+                let Some(hex::Hex(transaction)) = seq.next_element()? else {
+                    return Ok(transactions);
+                };
                 transactions.push(transaction);
             }
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
             Ok(transactions)
         }
     }
@@ -87,14 +89,13 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn more_transactions_than_a_block_can_hold_are_not_read() {
-        for (count, is_read) in
-            [(BLOCK_TRANSACTIONS_MAX, true), (BLOCK_TRANSACTIONS_MAX + 1, false)]
-        {
+    fn one_transaction_more_than_a_block_can_hold_stands_for_all_further_ones() {
+        const MAX: usize = BLOCK_TRANSACTIONS_MAX;
+        for (count, kept) in [(MAX, MAX), (MAX + 1, MAX + 1), (MAX + 5, MAX + 1)] {
             let transactions = vec![[1_u8]; count];
             let json = BlockAnswer::render(Blknum::new(1_000), H256::zero(), &transactions);
             let block = serde_json::from_str::<BlockAnswer>(json.unwrap().get());
-            assert_eq!(block.is_ok(), is_read, "{count}");
+            assert_eq!(block.unwrap().0.transactions.len(), kept, "{count}");
         }
     }
 

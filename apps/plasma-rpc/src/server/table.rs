@@ -4,7 +4,7 @@ use super::config::Probes;
 use crate::codes;
 use crate::endpoint::{Endpoint, MethodSpec, Service};
 use crate::error::{Refusal, RpcError};
-use crate::json::Rendered;
+use crate::json::{INLINE_PARSE_LEN_MAX, Rendered};
 use crate::params::{RawParams, RequestParams};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -19,9 +19,6 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-
-/// Longest request that is parsed where it arrived; longer ones go to a thread that may block.
-const INLINE_PARSE_LEN_MAX: usize = 256 * 1024;
 
 /// What a handler may answer for an endpoint that answers an `A`: the value, or its JSON, rendered before.
 pub trait IntoAnswer<A> {

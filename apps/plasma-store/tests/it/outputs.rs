@@ -131,3 +131,31 @@ fn readers_see_whole_batches_while_another_thread_commits() {
     });
     assert_eq!(store.utxos_of(primitive(ALICE), None, usize::MAX).unwrap().len(), 200);
 }
+
+/// A commit writes outputs in the order of their keys, not of the updates: what happened last must win all the same.
+#[test]
+fn of_several_updates_of_an_output_in_one_commit_the_last_one_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let by = |blknum| Spender::Transaction(tx_pos(pos(blknum, 0, 0)));
+    // Made and spent in one commit, in either order; the neighbours show that no other key is touched.
+    let (spent, remade, before, behind) =
+        (pos(2000, 0, 0), pos(3000, 0, 0), pos(1000, 0, 0), pos(4000, 0, 0));
+    commit(
+        &store,
+        [
+            creation(primitive(ALICE), behind, 1),
+            creation(primitive(ALICE), spent, 2),
+            spend(ALICE, spent, by(5000)),
+            spend(ALICE, spent, by(6000)),
+            spend(ALICE, remade, by(5000)),
+            creation(primitive(ALICE), remade, 3),
+            creation(primitive(ALICE), before, 4),
+            creation(primitive(ALICE), before, 5),
+        ],
+    );
+    let found = store.utxos_of(primitive(ALICE), None, 10).unwrap();
+    assert_eq!(found, [(before, utxo(5)), (remade, utxo(3)), (behind, utxo(1))]);
+    assert_eq!(store.spender(spent).unwrap(), Some(by(6000)));
+    assert_eq!(store.spender(before).unwrap(), None);
+}

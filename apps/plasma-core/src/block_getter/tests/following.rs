@@ -22,6 +22,27 @@ fn downloads_are_limited_by_slots_and_by_blocks_in_memory() {
 }
 
 #[test]
+fn when_enough_transactions_wait_only_the_next_block_is_downloaded() {
+    let mut universe = Universe::with_blocks(6);
+    let config = BlockGetterConfig { unapplied_txs_max: 2, ..CONFIG };
+    universe.getter = BlockGetter::restore(config, BlockGetterRecord::default());
+    universe.scan(6);
+    assert_eq!(universe.start(0), [1000, 2000, 3000]);
+    assert_eq!(universe.deliver(2000), Downloaded::Kept);
+    assert_eq!(universe.start(0), [4000], "one waits");
+    assert_eq!(universe.deliver(3000), Downloaded::Kept);
+    assert_eq!(universe.start(0), NOTHING, "two wait");
+    let failed = universe.answer(1000, DownloadOutcome::Unavailable, 0);
+    assert_eq!(failed, Downloaded::RetryAtMs(1_000));
+    assert_eq!(universe.answer(4000, DownloadOutcome::Unavailable, 0), failed);
+    assert_eq!(universe.start(1_000), [1000], "it makes room for all others");
+    assert_eq!(universe.deliver(1000), Downloaded::Kept);
+    assert_eq!(universe.start(1_000), NOTHING);
+    assert_eq!(universe.apply(6), [1000, 2000, 3000]);
+    assert_eq!(universe.start(1_000), [4000, 5000, 6000]);
+}
+
+#[test]
 fn each_download_names_the_root_that_was_submitted() {
     let mut universe = Universe::with_blocks(1);
     universe.scan(1);

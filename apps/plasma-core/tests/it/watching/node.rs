@@ -24,6 +24,7 @@ pub(super) const WITHHOLDING_MS: u64 = 1_000_000;
 const GETTER: BlockGetterConfig = BlockGetterConfig {
     downloads_max: 3,
     unapplied_max: 6,
+    unapplied_txs_max: 5,
     withholding_ms_max: WITHHOLDING_MS,
     retry_pause_ms_min: 1_000,
     retry_pause_ms_max: 4_000,

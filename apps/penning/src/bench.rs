@@ -1,0 +1,121 @@
+//! `penning bench`: how fast this program is on this machine, as a share of what its processors allow (docs/performance.md).
+//!
+//! Every transaction costs a signature recovery, and nothing makes that cheaper, so the recoveries that all cores manage together
+//! are the bound. Nothing may be measured that users do not get: real nodes, real stores on disk, real sockets, and an answer only
+//! counts when it is durable. Signing is the users' work and never part of a time.
+//!
+//! ```text
+//! operator + watcher in this process ─► rounds ┐
+//! a store with millions of outputs ─► store    ├─► report ─► table │ JSON │ docs/performance.md
+//! /proc ─► machine                             ┘
+//! ```
+
+mod bound;
+mod clock;
+mod drive;
+mod machine;
+mod network;
+mod report;
+mod rounds;
+mod store;
+#[cfg(test)]
+mod tests;
+mod workload;
+
+use crate::nodes::run_system;
+use crate::output::Out;
+use anyhow::{Context, Result};
+use clap::Args;
+use machine::{Machine, PeakMemory};
+use plasma_node::telemetry::{LogFormat, init_logging};
+use report::Report;
+use std::path::{Path, PathBuf};
+
+/// Measure this program on this machine
+///
+/// Throughput is compared with the signature recoveries that all cores manage in the same run. Takes some minutes and some gigabytes
+/// on disk. Nothing else should be running.
+#[derive(Args, Debug)]
+pub(crate) struct BenchArgs {
+    /// Write the results as a document (Markdown)
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Smaller numbers everywhere: for a first look, not for comparisons
+    #[arg(long)]
+    quick: bool,
+    /// Print the results as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the stores are made; they are removed afterwards [default: the folder for temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+}
+
+/// How much of everything.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    /// How often each part is measured.
+    rounds: usize,
+    /// Recoveries in one measurement of the bound.
+    recoveries: usize,
+    /// Payments in one measurement of a throughput, and so in a block.
+    payments: usize,
+    /// Payments that are submitted one by one.
+    single_payments: usize,
+    /// Unspent outputs in the big store.
+    utxos: u64,
+}
+
+/// One short of a full block, which the node would form by itself.
+const BLOCK_PAYMENTS: usize = 65_530;
+
+impl Sizes {
+    const FULL: Self = Self {
+        rounds: 5,
+        recoveries: 65_536,
+        payments: BLOCK_PAYMENTS,
+        single_payments: 8_192,
+        utxos: 10_000_000,
+    };
+    const QUICK: Self = Self { rounds: 2, single_payments: 2_048, utxos: 1_000_000, ..Self::FULL };
+}
+
+impl BenchArgs {
+    pub(crate) fn run(self) -> Result<()> {
+        init_logging(LogFormat::Text, "error").context("logging cannot be started")?;
+        let out = Out::new(self.json);
+        let sizes = if self.quick { Sizes::QUICK } else { Sizes::FULL };
+        let parent = self.data_dir.unwrap_or_else(std::env::temp_dir);
+        let report = measure(sizes, &parent, out)?;
+        if let Some(path) = self.out {
+            std::fs::write(&path, report.document())
+                .with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+        out.finish(&report)
+    }
+}
+
+/// Measures everything, with stores in folders below `parent`.
+fn measure(sizes: Sizes, parent: &Path, out: Out) -> Result<Report> {
+    let machine = Machine::look(parent);
+    let mut memory = PeakMemory::default();
+    let folder = tempfile::Builder::new().prefix("penning-bench-").tempdir_in(parent);
+    let folder = folder.with_context(|| format!("no folder in {}", parent.display()))?;
+    let nodes = folder.path().to_owned();
+    let (rounds, mut memory) = {
+        let (send, receive) = std::sync::mpsc::channel();
+        run_system(async move {
+            let rounds = network::with_network(&nodes, async |network| {
+                rounds::run(sizes, network, &mut memory, out).await
+            });
+            let rounds = rounds.await?;
+            // The receiver is in the caller's frame.
+            let _ = send.send((rounds, memory));
+            Ok(())
+        })?;
+        receive.recv().context("nothing was measured")?
+    };
+    let store = store::measure(folder.path(), sizes.utxos, out)?;
+    memory.note("store");
+    Ok(Report::new(machine, sizes, &rounds, &store, memory))
+}

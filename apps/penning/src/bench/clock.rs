@@ -1,0 +1,41 @@
+//! Time on the wall and on the processors.
+
+use super::machine::processor_s;
+use std::time::{Duration, Instant};
+
+/// How fast something went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Throughput {
+    /// How many in a second.
+    pub(super) per_s: f64,
+    /// Processor time for each, on all cores together, in microseconds. Other processes do not add to it, though they slow it down.
+    pub(super) processor_us: f64,
+}
+
+/// Runs while something is measured.
+pub(super) struct Clock {
+    started: Instant,
+    processor_s: f64,
+}
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Self { processor_s: processor_s(), started: Instant::now() }
+    }
+
+    /// So many were done.
+    pub(super) fn stop(self, count: usize) -> Throughput {
+        let elapsed = self.started.elapsed();
+        let taken_us = 1_000_000.0 * (processor_s() - self.processor_s);
+        Throughput { per_s: per_s(count, elapsed), processor_us: taken_us / number(count).max(1.0) }
+    }
+}
+
+/// How many in a second.
+pub(super) fn per_s(count: usize, elapsed: Duration) -> f64 {
+    number(count) / elapsed.as_secs_f64().max(f64::MIN_POSITIVE)
+}
+
+fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,302 @@
+//! The results: a table for people, JSON for scripts, and the document with the machine they belong to.
+
+use super::Sizes;
+use super::machine::{Machine, PeakMemory};
+use super::rounds::{Part, Round};
+use super::store::StoreFigures;
+use serde::Serialize;
+use std::fmt::{self, Display, Formatter, Write};
+
+/// Everything that was measured.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Report {
+    /// Where and when.
+    pub(super) machine: Machine,
+    /// How often each throughput was measured.
+    pub(super) rounds: usize,
+    /// The results.
+    pub(super) rows: Vec<Row>,
+    /// The most memory each part took.
+    pub(super) memory: PeakMemory,
+}
+
+/// One result.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Row {
+    /// What it is about.
+    pub(super) what: String,
+    /// The number.
+    pub(super) value: f64,
+    /// What it is counted in.
+    pub(super) unit: &'static str,
+    /// Its share of the bound.
+    pub(super) of_bound: Option<f64>,
+    /// Processor time for each, in microseconds.
+    pub(super) processor_us: Option<f64>,
+    /// What it should be.
+    pub(super) aim: Option<Aim>,
+    /// Whether it is.
+    pub(super) is_met: Option<bool>,
+    /// What exactly was measured.
+    pub(super) measured: &'static str,
+}
+
+/// What a result should be.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Aim {
+    /// At least this share of the bound.
+    OfBoundMin(f64),
+    /// Less than this value.
+    ValueBelow(f64),
+}
+
+const HEADER: &str = "\
+Every transaction costs one signature recovery (of one-input payments), and libsecp256k1 recovers as fast as anything does. So the
+first row is the bound, and the column *of bound* says which share of it a part reaches while it does everything else as well:
+decoding, hashing, executing, writing to disk and syncing, HTTP, JSON. The bound is measured before and after each part, on the same
+cores; ratios are of the mean of the two, and every value is the median of the rounds. Clients, operator and watcher share the cores.
+Absolute numbers are those of this machine; compare ratios.
+
+*CPU for each* is processor time on all cores together. Other processes disturb it less than the rest: the bound's
+divided by a part's is the share that the part reaches on a quiet machine that never waits for its disk.
+";
+
+/// Said of numbers that are not those of what operators run.
+const PROVISIONAL: &str = "\
+**Provisional: not measured on a release build.** `make bench` replaces this document.
+
+";
+
+impl Report {
+    pub(super) fn new(
+        machine: Machine,
+        sizes: Sizes,
+        rounds: &[Round],
+        store: &StoreFigures,
+        memory: PeakMemory,
+    ) -> Self {
+        let mut rows = throughput(rounds);
+        rows.extend(latency(rounds, sizes));
+        rows.extend(big_store(store));
+        Self { machine, rounds: sizes.rounds, rows, memory }
+    }
+
+    /// `docs/performance.md`.
+    pub(super) fn document(&self) -> String {
+        let mut text = format!("# Performance\n\n{HEADER}\n");
+        if cfg!(debug_assertions) {
+            text.push_str(PROVISIONAL);
+        }
+        let machine = &self.machine;
+        let facts = [
+            ("command", format!("`{}`", machine.command)),
+            ("date", machine.date.clone()),
+            ("commit", format!("{} ({})", machine.commit, machine.build)),
+            ("processor", format!("{}, {} cores", machine.cpu, machine.cores)),
+            ("memory", format!("{} MiB", mib(machine.memory_len))),
+            ("kernel", machine.kernel.clone()),
+            ("file system", machine.file_system.clone()),
+            ("load before", machine.load.clone()),
+            ("rounds", self.rounds.to_string()),
+        ];
+        text.push_str("| | |\n|---|---|\n");
+        // Writing to a string cannot fail.
+        for (name, value) in facts {
+            let _ = writeln!(text, "| {name} | {value} |");
+        }
+        text.push_str(
+            "\n| part | value | of bound | CPU for each | aim | what is measured |\n|---|---|---|---|---|---|\n",
+        );
+        for row in &self.rows {
+            let [value, of_bound, processor, aim] = row.cells();
+            let _ = writeln!(
+                text,
+                "| {} | {value} | {of_bound} | {processor} | {aim} | {} |",
+                row.what, row.measured
+            );
+        }
+        text.push_str("\n| part | peak memory of the process |\n|---|---|\n");
+        for (part, peak) in &self.memory.parts {
+            let _ = writeln!(text, "| {part} | {} MiB |", mib(*peak));
+        }
+        text
+    }
+}
+
+impl Row {
+    fn new(
+        what: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+        measured: &'static str,
+    ) -> Self {
+        let what = what.into();
+        Self {
+            what,
+            value,
+            unit,
+            of_bound: None,
+            processor_us: None,
+            aim: None,
+            is_met: None,
+            measured,
+        }
+    }
+
+    fn of_bound(mut self, share: f64, aim: Option<f64>) -> Self {
+        self.of_bound = Some(share);
+        self.aim = aim.map(Aim::OfBoundMin);
+        self.is_met = aim.map(|aim| share >= aim);
+        self
+    }
+
+    fn below(mut self, limit: f64) -> Self {
+        self.aim = Some(Aim::ValueBelow(limit));
+        self.is_met = Some(self.value < limit);
+        self
+    }
+
+    /// Value, share, processor time and aim as text.
+    fn cells(&self) -> [String; 4] {
+        let decimals = if self.value < 1_000.0 { 1 } else { 0 };
+        let aim = match self.aim {
+            None => "-".to_owned(),
+            Some(Aim::OfBoundMin(share)) => format!("≥ {share}"),
+            Some(Aim::ValueBelow(limit)) => format!("< {limit} {}", self.unit),
+        };
+        let met = match self.is_met {
+            None => "",
+            Some(true) => ", met",
+            Some(false) => ", missed",
+        };
+        [
+            format!("{:.decimals$} {}", self.value, self.unit),
+            self.of_bound.map_or_else(|| "-".to_owned(), |share| format!("{share:.2}")),
+            self.processor_us.map_or_else(|| "-".to_owned(), |us| format!("{us:.1} µs")),
+            format!("{aim}{met}"),
+        ]
+    }
+}
+
+fn throughput(rounds: &[Round]) -> Vec<Row> {
+    let row = |what: &str, unit, part: fn(&Round) -> Part, aim, measured| {
+        let share = median(rounds, |round| part(round).of_bound);
+        Row {
+            processor_us: Some(median(rounds, |round| part(round).throughput.processor_us)),
+            ..Row::new(what, median(rounds, |round| part(round).throughput.per_s), unit, measured)
+        }
+        .of_bound(share, aim)
+    };
+    vec![
+        row(
+            "signature recoveries: the bound",
+            "/s",
+            |round| round.bound,
+            None,
+            "libsecp256k1 on all cores: one signature to an address, nothing else",
+        ),
+        row(
+            "in process",
+            "tx/s",
+            |round| round.in_process,
+            Some(0.8),
+            "signed bytes to durable acknowledgement: 8 batches of 1,000 in flight, decoded, recovered, executed, on disk and synced",
+        ),
+        row(
+            "over HTTP, in batches",
+            "tx/s",
+            |round| round.http,
+            Some(0.6),
+            "`transaction.batch_submit` from 8 keep-alive connections of this process, 1,000 transactions a call",
+        ),
+        row(
+            "over HTTP, one by one",
+            "tx/s",
+            |round| round.single,
+            None,
+            "`transaction.submit` from 64 keep-alive connections of this process",
+        ),
+        row(
+            "watcher",
+            "tx/s",
+            |round| round.sync,
+            Some(0.8),
+            "following the operator: download, JSON, recovery, root, execution, on disk and synced; the operator has the blocks ready",
+        ),
+    ]
+}
+
+fn latency(rounds: &[Round], sizes: Sizes) -> Vec<Row> {
+    let [half, most] = [0, 1].map(|index| {
+        median(rounds, |round| round.single_ms.get(index).copied().unwrap_or_default())
+    });
+    vec![
+        Row::new(
+            "one by one, p50",
+            half,
+            "ms",
+            "latency of these calls: half are answered within it",
+        ),
+        Row::new("one by one, p99", most, "ms", "the same for 99 of 100"),
+        Row::new(
+            format!("forming a block of {}", sizes.payments + 1),
+            median(rounds, |round| round.form_block_ms),
+            "ms",
+            "fee claim, Merkle root, on disk and synced; the longer of two in each round",
+        )
+        .below(50.0),
+    ]
+}
+
+fn big_store(store: &StoreFigures) -> Vec<Row> {
+    let size = format!("store of {} outputs", store.utxos);
+    let row = |what: &str, value, unit, measured| {
+        Row::new(format!("{size}: {what}"), value, unit, measured)
+    };
+    let [before, opened, used] = store.resident_len.map(mib);
+    vec![
+        row("write", store.written_per_s, "/s", "durable commits of 100,000"),
+        row("on disk", mib(store.files_len), "MiB", "all files, without the log"),
+        row("open", store.open_ms, "ms", "from its folder to the first possible question"),
+        row("memory before", before, "MiB", "resident memory of the process before it is opened"),
+        row("memory opened", opened, "MiB", "the same right after"),
+        row("memory used", used, "MiB", "the same after the look-ups"),
+        row(
+            "look up",
+            store.looked_up_per_s,
+            "/s",
+            "100,000 random outputs in batches of 1,000, one thread",
+        ),
+    ]
+}
+
+/// The middle value of all rounds, or the mean of the middle two.
+fn median(rounds: &[Round], value: impl Fn(&Round) -> f64) -> f64 {
+    let mut values: Vec<f64> = rounds.iter().map(value).collect();
+    values.sort_by(f64::total_cmp);
+    let middle = [values.len().saturating_sub(1) / 2, values.len() / 2];
+    middle.iter().filter_map(|index| values.get(*index)).sum::<f64>() / 2.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size for people")]
+fn mib(bytes: u64) -> f64 {
+    (bytes >> 20) as f64
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let rows: Vec<(&str, [String; 4])> =
+            self.rows.iter().map(|row| (row.what.as_str(), row.cells())).collect();
+        let width = rows.iter().map(|(what, _)| what.len()).max().unwrap_or_default();
+        writeln!(f, "{:width$}  {:>16}  {:>8}  {:>8}  aim", "", "", "of bound", "CPU each")?;
+        for (what, [value, of_bound, processor, aim]) in rows {
+            writeln!(f, "{what:width$}  {value:>16}  {of_bound:>8}  {processor:>8}  {aim}")?;
+        }
+        writeln!(f)?;
+        for (part, peak) in &self.memory.parts {
+            writeln!(f, "{:width$}  {:>12} MiB", format!("peak memory, {part}"), mib(*peak))?;
+        }
+        Ok(())
+    }
+}

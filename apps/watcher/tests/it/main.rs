@@ -1,0 +1,13 @@
+//! The watching node as a whole: real HTTP, a real store, a root chain in memory, and an operator who does what the test says.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod api;
+mod crashes;
+mod exits;
+mod kit;
+mod lies;
+mod operator;
+mod outages;
+mod syncing;
+mod users;
+mod withholding;
