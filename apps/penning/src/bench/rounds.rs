@@ -31,6 +31,8 @@ const SINGLE_CONNECTIONS: usize = 64;
 pub(super) struct Round {
     /// The bound itself.
     pub(super) bound: Part,
+    /// Its slowest and its fastest measurement, in recoveries a second.
+    pub(super) bound_range: [f64; 2],
     /// Calls of the ledger, without the wire.
     pub(super) in_process: Part,
     /// `transaction.batch_submit`.
@@ -142,8 +144,11 @@ impl Bench {
         let sync = clock.stop(usize::try_from(transactions)?);
         memory.note("watcher");
         let last = self.bound().await?;
+        let bounds =
+            [before, middle, after, before_sync, last].into_iter().map(|bound| bound.per_s);
         Ok(Round {
             bound: Part::new(middle, [middle, middle]),
+            bound_range: [bounds.clone().fold(f64::INFINITY, f64::min), bounds.fold(0.0, f64::max)],
             in_process: Part::new(in_process, [before, middle]),
             http: Part::new(http, [middle, after]),
             single: Part::new(single, [after, before_sync]),

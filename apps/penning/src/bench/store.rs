@@ -33,6 +33,8 @@ pub(super) struct StoreFigures {
     pub(super) open_ms: f64,
     /// Memory of the process before it was opened, right after, and after the look-ups, in bytes.
     pub(super) resident_len: [u64; 3],
+    /// What RocksDB says it holds right after opening, and after the look-ups, in bytes.
+    pub(super) held_len: [u64; 2],
     /// Look-ups a second of outputs all over the store, from one thread.
     pub(super) looked_up_per_s: f64,
     /// Bytes of all its files.
@@ -63,10 +65,17 @@ pub(super) fn measure(folder: &Path, utxos: u64, out: Out) -> Result<StoreFigure
     let store = open(&path)?;
     figures.open_ms = 1_000.0 * started.elapsed().as_secs_f64();
     let opened = resident_len();
+    let held = held_len(&store)?;
     figures.looked_up_per_s = look_up(&store, utxos)?;
+    figures.held_len = [held, held_len(&store)?];
     figures.resident_len = [before, opened, resident_len()];
     figures.files_len = store.size()?.files_len;
     Ok(figures)
+}
+
+fn held_len(store: &Store) -> Result<u64> {
+    let size = store.size()?;
+    Ok(size.cache_len + size.write_buffers_len)
 }
 
 fn open(path: &Path) -> Result<Store> {

@@ -1,14 +1,18 @@
 //! Money out on a real network, with every wei accounted for: payouts, bonds, challenges, the order of the queue, and credits.
 
+use crate::process::wait_for;
 use crate::test_chain::{TestChain, amount, milli};
 use plasma_core::wire::{Address, ETH, ExitId, U256};
 use plasma_eth::Receipt;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The time unit of exits here.
 const PERIOD_S: u64 = 600;
 /// Who processes exits and has none.
 const DAVE: usize = 4;
+/// How long the watcher may take to read of what happened.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 impl TestChain {
     /// Starts an exit, and checks what it cost: the bond and gas.
@@ -86,8 +90,10 @@ async fn payments_and_deposits_are_paid_out_exactly_and_bonds_come_back() {
         [deposit.amount, ether.amount, tokens.amount],
         [milli(300), milli(250), milli(20_000)]
     );
-    // What leaves is no longer there, and nothing is paid before its time.
-    assert_eq!(chain.on_child_chain(bob, ETH), U256::zero());
+    // What leaves is no longer there once the watcher has read of it, and nothing is paid before its time.
+    wait_for("what leaves is gone", DEADLINE, || {
+        (chain.on_child_chain(bob, ETH) == U256::zero()).then_some(())
+    });
     assert_eq!(chain.process("eth", 0).await.len(), 0);
     assert_eq!(chain.phase(&of_ether), "waiting");
 
