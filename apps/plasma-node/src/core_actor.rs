@@ -185,10 +185,10 @@ impl<C: Core> CoreActor<C> {
         let mut updates = std::mem::take(&mut self.updates);
         self.core.complete_batch(&mut updates);
         self.committing = true;
-        let (store, guard) = (self.store.clone(), self.link.guard());
+        let (store, lease) = (self.store.clone(), self.link.lease());
         let written = tokio::task::spawn_blocking(move || {
             let result = store.commit(&updates);
-            drop(guard);
+            drop(lease);
             result
         });
         ctx.spawn(written.into_actor(self).map(move |written, actor, ctx| {
