@@ -175,7 +175,11 @@ impl<C: Core> CoreActor<C> {
                 break;
             };
             let decision = (ask.decide)(&mut self.core, &self.store)?;
-            self.updates.extend(decision.updates);
+            if self.updates.is_empty() {
+                self.updates = decision.updates; // a whole block, sometimes: not to be copied
+            } else {
+                self.updates.extend(decision.updates);
+            }
             self.tells.push(decision.tell);
         }
         Ok(())
