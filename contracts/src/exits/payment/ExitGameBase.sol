@@ -79,7 +79,7 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
     }
 
     modifier onlyMaintainer() {
-        if (msg.sender != framework.getMaintainer()) revert NotMaintainer(msg.sender);
+        _requireMaintainer();
         _;
     }
 
@@ -90,7 +90,7 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
 
     /// @dev A challenge pays whoever sends it. Naming the sender inside its call data makes a copy by another worthless.
     modifier onlyNamedSender(bytes32 senderData) {
-        if (senderData != keccak256(abi.encodePacked(msg.sender))) revert SenderDataMismatch(senderData, msg.sender);
+        _requireNamedSender(senderData);
         _;
     }
 
@@ -127,7 +127,7 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
         bytes calldata inclusionProof
     ) internal view returns (uint256 blockTimestamp) {
         bytes32 root;
-        (root, blockTimestamp) = framework.blocks(blknum);
+        (root, blockTimestamp) = _blockOf(blknum);
         if (root == 0) revert BlockNotFound(blknum);
         _requireMoreVp(txType);
         if (!Merkle.isMember(rawTx, txindex, root, inclusionProof)) revert TransactionNotIncluded(blknum, txindex);
@@ -183,8 +183,29 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
         return blknum % CHILD_BLOCK_INTERVAL != 0;
     }
 
-    function _vaultIdOf(address token) internal view returns (uint256) {
-        return token == address(0) ? ETH_VAULT_ID : ERC20_VAULT_ID;
+    function _requireBond(uint96 bondSize) internal view {
+        if (msg.value != bondSize) revert BondNotExact(msg.value, bondSize);
+    }
+
+    /// @dev Reverts unless the incarnation of the exit is more than one minimum exit period old.
+    function _requireDue(uint160 exitId, uint64 startedAt) internal view {
+        uint256 dueAfter = uint256(startedAt) + MIN_EXIT_PERIOD;
+        if (block.timestamp <= dueAfter) revert ExitNotDue(exitId, dueAfter);
+    }
+
+    /// @param utxoPos Orders exits of equal time, by its transaction.
+    function _enqueue(address token, uint64 exitableAt, uint256 utxoPos, uint160 exitId, uint256 startedAt) internal {
+        uint256 vaultId = token == address(0) ? ETH_VAULT_ID : ERC20_VAULT_ID;
+        framework.enqueue(vaultId, token, exitableAt, Position.txPos(utxoPos), exitId, uint64(startedAt));
+    }
+
+    /// @return flagged False when the output left before, by whatever exit.
+    function _flag(bytes32 outputId, uint160 exitId) internal returns (bool flagged) {
+        return framework.flagOutputFinalized(outputId, exitId);
+    }
+
+    function _blockOf(uint256 blknum) internal view returns (bytes32 root, uint256 timestamp) {
+        return framework.blocks(blknum);
     }
 
     /// @dev Pays an exit from its vault. Never reverts for anything a receiver or a token does.
@@ -202,6 +223,14 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
             emit BondReturnFailed(receiver, amount);
             _addCredit(receiver, amount);
         }
+    }
+
+    function _requireNamedSender(bytes32 senderData) private view {
+        if (senderData != keccak256(abi.encodePacked(msg.sender))) revert SenderDataMismatch(senderData, msg.sender);
+    }
+
+    function _requireMaintainer() private view {
+        if (msg.sender != framework.getMaintainer()) revert NotMaintainer(msg.sender);
     }
 
     function _enter() private {

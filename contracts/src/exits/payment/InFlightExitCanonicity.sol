@@ -82,7 +82,7 @@ abstract contract InFlightExitCanonicity is InFlightExitSpends {
         record.claim.bondOwner = msg.sender;
         record.claim.oldestCompetitor = uint72(inFlightTxPos);
         record.head.isCanonical = true;
-        emit InFlightExitChallengeResponded(msg.sender, keccak256(inFlightTx), inFlightTxPos, exitId);
+        emit InFlightExitChallengeResponded(msg.sender, _hashOf(inFlightTx), inFlightTxPos, exitId);
     }
 
     function _requireCompetes(InFlightRecord storage record, ChallengeCanonicityArgs calldata args)
@@ -101,7 +101,7 @@ abstract contract InFlightExitCanonicity is InFlightExitSpends {
     function _announce(uint160 exitId, ChallengeCanonicityArgs calldata args) private {
         emit InFlightExitChallenged(
             msg.sender,
-            keccak256(args.inFlightTx),
+            _hashOf(args.inFlightTx),
             args.competingTxPos == 0 ? type(uint256).max : args.competingTxPos,
             exitId,
             args.inFlightTxInputIndex,

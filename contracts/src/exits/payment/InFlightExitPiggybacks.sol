@@ -44,7 +44,7 @@ abstract contract InFlightExitPiggybacks is InFlightExits {
         if (args.inputIndex >= INPUTS_MAX) revert InputIndexOutOfRange(args.inputIndex);
         (uint160 exitId, uint64 exitableAt) = _piggyback(args.inFlightTx, args.inputIndex);
         emit InFlightExitInputPiggybacked(
-            msg.sender, keccak256(args.inFlightTx), args.inputIndex, exitId, exitableAt
+            msg.sender, _hashOf(args.inFlightTx), args.inputIndex, exitId, exitableAt
         );
     }
 
@@ -60,7 +60,7 @@ abstract contract InFlightExitPiggybacks is InFlightExits {
         if (args.outputIndex >= OUTPUTS_MAX) revert OutputIndexOutOfRange(args.outputIndex);
         (uint160 exitId, uint64 exitableAt) = _piggyback(args.inFlightTx, FIRST_OUTPUT + args.outputIndex);
         emit InFlightExitOutputPiggybacked(
-            msg.sender, keccak256(args.inFlightTx), args.outputIndex, exitId, exitableAt
+            msg.sender, _hashOf(args.inFlightTx), args.outputIndex, exitId, exitableAt
         );
     }
 
@@ -69,11 +69,11 @@ abstract contract InFlightExitPiggybacks is InFlightExits {
         returns (uint160 exitId, uint64 exitableAt)
     {
         uint96 bondSize = _piggybackBondSize.current();
-        if (msg.value != bondSize) revert BondNotExact(msg.value, bondSize);
+        _requireBond(bondSize);
         InFlightRecord storage record;
         (exitId, record) = _requireInFlightExit(inFlightTx);
         _requireFirstPhase(record);
-        Head memory head = record.head;
+        Head memory head = _headOf(record);
         if (head.exitMap >> index & 1 == 1) revert PiggybackedBefore(index);
         Share storage share = record.shares[index];
         // No share, no owner: an index beyond the transaction's inputs or outputs ends here, too.
@@ -83,27 +83,24 @@ abstract contract InFlightExitPiggybacks is InFlightExits {
         if (head.waiting >> group & 1 == 1) {
             exitableAt = _exitableAtOf(record, head, group);
         } else {
-            exitableAt = _enqueue(exitId, record, head, group);
+            exitableAt = _enqueueGroup(exitId, record, head, group);
             head.waiting |= uint8(1 << group);
         }
         head.exitMap |= uint8(1 << index);
-        record.head = head;
+        _setHead(record, head);
         share.bondSize = bondSize;
         share.exitableAt = uint40(exitableAt);
     }
 
     /// @dev Queues the exit for a token, which happens once: the record remembers it, whatever becomes of the piggyback.
-    function _enqueue(uint160 exitId, InFlightRecord storage record, Head memory head, uint256 group)
+    function _enqueueGroup(uint160 exitId, InFlightRecord storage record, Head memory head, uint256 group)
         private
         returns (uint64 exitableAt)
     {
         (uint256 blknum,,) = Position.decode(head.position);
-        (, uint256 blockTimestamp) = framework.blocks(blknum);
+        (, uint256 blockTimestamp) = _blockOf(blknum);
         exitableAt = ExitableTime.ofOutput(block.timestamp, blockTimestamp, MIN_EXIT_PERIOD);
-        address token = record.tokens[group];
-        framework.enqueue(
-            _vaultIdOf(token), token, exitableAt, Position.txPos(head.position), exitId, head.startedAt
-        );
+        _enqueue(record.tokens[group], exitableAt, head.position, exitId, head.startedAt);
     }
 
     /// @dev When the waiting entry of a group can leave. Whoever was piggybacked once knows, challenged or not.

@@ -27,7 +27,7 @@ abstract contract InFlightExitProcessing is InFlightExits {
     ///      it when the bond is not taken.
     function deleteNonPiggybackedInFlightExit(uint160 exitId) external nonReentrant {
         InFlightRecord storage record = _inFlightExits[exitId];
-        Head memory head = record.head;
+        Head memory head = _headOf(record);
         if (head.startedAt == 0) revert InFlightExitNotFound(exitId);
         uint256 end = _firstPhaseEnd(record);
         if (block.timestamp < end) revert FirstPhaseNotOver(end);
@@ -40,19 +40,18 @@ abstract contract InFlightExitProcessing is InFlightExits {
     ///      incarnation as the entry and at least one minimum exit period old, whatever the queue says.
     function _processInFlightExit(uint160 exitId, address token, uint64 startedAt) internal {
         InFlightRecord storage record = _inFlightExits[exitId];
-        Head memory head = record.head;
+        Head memory head = _headOf(record);
         uint256 group = _waitingGroupOf(record, head, token);
         if (head.startedAt != startedAt || group == INPUTS_MAX) {
             emit InFlightExitOmitted(exitId, token);
             return;
         }
-        uint256 dueAfter = uint256(startedAt) + MIN_EXIT_PERIOD;
-        if (block.timestamp <= dueAfter) revert ExitNotDue(exitId, dueAfter);
+        _requireDue(exitId, startedAt);
 
         uint256 piggybacked = _membersOf(head.groups, head.exitMap, group);
         head.exitMap ^= uint8(piggybacked);
         head.waiting ^= uint8(1 << group);
-        record.head = head;
+        _setHead(record, head);
         uint256 leaving = _finalize(exitId, record, head, piggybacked);
         uint256 largeAmounts = record.claim.largeAmounts;
         for (uint256 i = 0; piggybacked >> i != 0; ++i) {
@@ -80,10 +79,10 @@ abstract contract InFlightExitProcessing is InFlightExits {
         returns (uint256 leaving)
     {
         if (head.isCanonical && !_isAnyInputGone(exitId, record, head.present)) {
-            _flag(exitId, record, head.present & INPUTS_MASK);
-            return _flag(exitId, record, piggybacked & OUTPUTS_MASK);
+            _flagAll(exitId, record, head.present & INPUTS_MASK);
+            return _flagAll(exitId, record, piggybacked & OUTPUTS_MASK);
         }
-        leaving = _flag(exitId | LEFT_AS_INPUT, record, piggybacked & INPUTS_MASK);
+        leaving = _flagAll(exitId | LEFT_AS_INPUT, record, piggybacked & INPUTS_MASK);
         if (leaving != 0) record.claim.paidInputs |= uint8(leaving);
     }
 
@@ -99,9 +98,9 @@ abstract contract InFlightExitProcessing is InFlightExits {
     }
 
     /// @return flagged Those of the shares that were not marked before.
-    function _flag(uint160 exitId, InFlightRecord storage record, uint256 shares) private returns (uint256 flagged) {
+    function _flagAll(uint160 exitId, InFlightRecord storage record, uint256 shares) private returns (uint256 flagged) {
         for (uint256 i = 0; shares >> i != 0; ++i) {
-            if (shares >> i & 1 == 1 && framework.flagOutputFinalized(record.shares[i].outputId, exitId)) {
+            if (shares >> i & 1 == 1 && _flag(record.shares[i].outputId, exitId)) {
                 flagged |= 1 << i;
             }
         }
@@ -129,8 +128,10 @@ abstract contract InFlightExitProcessing is InFlightExits {
             if (claim.largeAmounts >> i & 1 == 1) share.amountHigh = 0;
             if (i < INPUTS_MAX && _groupOf(head.groups, i) == i) record.tokens[i] = address(0);
         }
-        delete record.head;
+        (address bondOwner, uint256 bondSize) = (claim.bondOwner, head.bondSize);
+        Head memory none;
+        _setHead(record, none);
         delete record.claim;
-        _payInFlightBond(claim.bondOwner, head.bondSize);
+        _payInFlightBond(bondOwner, bondSize);
     }
 }

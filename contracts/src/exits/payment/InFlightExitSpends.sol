@@ -60,7 +60,7 @@ abstract contract InFlightExitSpends is InFlightExits {
             args.inputTx, args.inputUtxoPos, args.challengingTx, args.challengingTxInputIndex, args.challengingTxWitness
         );
         _block(record, index);
-        emit InFlightExitInputBlocked(msg.sender, keccak256(args.inFlightTx), index, exitId);
+        emit InFlightExitInputBlocked(msg.sender, _hashOf(args.inFlightTx), index, exitId);
     }
 
     /// @notice Blocks a piggybacked output that was spent. The exiting transaction must be in a block: an output has no
@@ -88,7 +88,7 @@ abstract contract InFlightExitSpends is InFlightExits {
             args.challengingTxWitness
         );
         _block(record, FIRST_OUTPUT + oindex);
-        emit InFlightExitOutputBlocked(msg.sender, keccak256(args.inFlightTx), uint16(oindex), exitId);
+        emit InFlightExitOutputBlocked(msg.sender, _hashOf(args.inFlightTx), uint16(oindex), exitId);
     }
 
     /// @dev Checks that `inputTx` made input `index` of the exiting transaction, and that this is its position. The
@@ -111,7 +111,7 @@ abstract contract InFlightExitSpends is InFlightExits {
 
     /// @dev The exiting transaction does not compete with itself. A transaction has one encoding.
     function _requireOther(bytes calldata inFlightTx, bytes calldata spendingTx) internal pure {
-        if (keccak256(inFlightTx) == keccak256(spendingTx)) revert SpendIsInFlightTx();
+        if (_hashOf(inFlightTx) == _hashOf(spendingTx)) revert SpendIsInFlightTx();
     }
 
     /// @dev Splits the position of a transaction, which has no output index.

@@ -55,7 +55,7 @@ abstract contract InFlightExitStart is InFlightExits {
     ///      first piggyback.
     function startInFlightExit(StartInFlightExitArgs calldata args) external payable nonReentrant {
         uint96 bondSize = _inFlightBondSize.current();
-        if (msg.value != bondSize) revert BondNotExact(msg.value, bondSize);
+        _requireBond(bondSize);
         uint160 exitId = ExitId.ofInFlightExit(args.inFlightTx);
         InFlightRecord storage record = _inFlightExits[exitId];
         if (record.head.startedAt != 0) revert ExitStartedBefore(exitId);
@@ -76,7 +76,7 @@ abstract contract InFlightExitStart is InFlightExits {
             bytes32 outputId = ExitId.ofOutput(args.inFlightTx, i);
             _addShare(record, draft, FIRST_OUTPUT + i, outputId, outputs[i], group);
         }
-        record.head = draft.head;
+        _setHead(record, draft.head);
         record.claim.bondOwner = msg.sender;
         record.claim.largeAmounts = uint8(draft.largeAmounts);
         _announce(exitId, args);
@@ -189,7 +189,7 @@ abstract contract InFlightExitStart is InFlightExits {
     function _announce(uint160 exitId, StartInFlightExitArgs calldata args) private {
         emit InFlightExitStarted(
             msg.sender,
-            keccak256(args.inFlightTx),
+            _hashOf(args.inFlightTx),
             exitId,
             uint64(block.timestamp),
             args.inFlightTx,

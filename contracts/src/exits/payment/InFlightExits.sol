@@ -174,6 +174,18 @@ abstract contract InFlightExits is ExitGameBase {
         }
     }
 
+    function _hashOf(bytes calldata rawTx) internal pure returns (bytes32) {
+        return keccak256(rawTx);
+    }
+
+    function _headOf(InFlightRecord storage record) internal view returns (Head memory) {
+        return record.head;
+    }
+
+    function _setHead(InFlightRecord storage record, Head memory head) internal {
+        record.head = head;
+    }
+
     /// @dev When the first phase ends, in seconds; its last second is the one before.
     function _firstPhaseEnd(InFlightRecord storage record) internal view returns (uint256) {
         return uint256(record.head.startedAt) + MIN_EXIT_PERIOD / 2;
@@ -213,7 +225,7 @@ abstract contract InFlightExits is ExitGameBase {
     }
 
     function _show(InFlightRecord storage record, InFlightExit memory exit) private view {
-        Head memory head = record.head;
+        Head memory head = _headOf(record);
         if (head.startedAt == 0) return;
         Claim memory claim = record.claim;
         exit.isCanonical = head.isCanonical;

@@ -83,7 +83,7 @@ abstract contract StandardExits is ExitGameBase {
     ///      NotASafeExitGame, Reentrant, ExitQueueNotFound. Emits ExitQueued (framework), then ExitStarted.
     function startStandardExit(StartStandardExitArgs calldata args) external payable nonReentrant {
         uint96 bondSize = _bondSize.current();
-        if (msg.value != bondSize) revert BondNotExact(msg.value, bondSize);
+        _requireBond(bondSize);
         (WireTransaction.Output memory output, bool isDeposit, uint64 exitableAt) = _requireExitable(args);
         uint160 exitId = _standardExitIdOf(isDeposit, args.rlpOutputTx, args.utxoPos);
         bytes32 outputId = _outputIdOf(args.rlpOutputTx, args.utxoPos);
@@ -103,14 +103,7 @@ abstract contract StandardExits is ExitGameBase {
             record.amountHigh = uint128(output.amount >> 128);
         }
 
-        framework.enqueue(
-            _vaultIdOf(output.token),
-            output.token,
-            exitableAt,
-            Position.txPos(args.utxoPos),
-            exitId,
-            uint64(block.timestamp)
-        );
+        _enqueue(output.token, exitableAt, args.utxoPos, exitId, block.timestamp);
         emit ExitStarted(msg.sender, exitId, args.utxoPos, args.rlpOutputTx, exitableAt);
     }
 
@@ -167,8 +160,7 @@ abstract contract StandardExits is ExitGameBase {
             emit ExitOmitted(exitId);
             return;
         }
-        uint256 dueAfter = uint256(startedAt) + MIN_EXIT_PERIOD;
-        if (block.timestamp <= dueAfter) revert ExitNotDue(exitId, dueAfter);
+        _requireDue(exitId, startedAt);
         if (!record.exitable) {
             _deleteRecord(record);
             emit ExitOmitted(exitId);
@@ -176,7 +168,7 @@ abstract contract StandardExits is ExitGameBase {
         }
 
         (address target, uint256 bondSize, uint256 amount) = (record.exitTarget, record.bondSize, _amountOf(record));
-        bool flagged = framework.flagOutputFinalized(record.outputId, exitId);
+        bool flagged = _flag(record.outputId, exitId);
         _deleteRecord(record);
         _payBond(target, bondSize);
         if (flagged) {
