@@ -131,11 +131,11 @@ abstract contract InFlightChain is TestChain {
         }
     }
 
-    function startIfe(Payment memory payment, address initiator) internal returns (uint160) {
+    function startIfe(Payment memory payment, address initiator) internal returns (uint160 exitId) {
+        exitId = idOf(payment);
         InFlightExitStart.StartInFlightExitArgs memory args = startArgs(payment);
         vm.prank(initiator);
         game.startInFlightExit{value: IFE_BOND}(args);
-        return idOf(payment);
     }
 
     function piggybackInput(Payment memory payment, uint16 index) internal {
