@@ -95,9 +95,7 @@ contract InFlightCanonicityTest is InFlightChain {
             (args.competingTxPos, args.competingTxInclusionProof) = (positions[second], proofs[second]);
             refuses(
                 args,
-                abi.encodeWithSelector(
-                    InFlightExitCanonicity.CompetitorNotOlder.selector, ages[second], ages[first]
-                )
+                abi.encodeWithSelector(InFlightExitCanonicity.CompetitorNotOlder.selector, ages[second], ages[first])
             );
         } else {
             challengeCanonicity(payment, competitor, positions[second], proofs[second], carol);
@@ -108,8 +106,7 @@ contract InFlightCanonicityTest is InFlightChain {
 
     function test_challenges_end_with_the_first_phase() public {
         Payment memory payment = started();
-        InFlightExitCanonicity.ChallengeCanonicityArgs memory args =
-            canonicityArgs(payment, 0, competitorOf(payment));
+        InFlightExitCanonicity.ChallengeCanonicityArgs memory args = canonicityArgs(payment, 0, competitorOf(payment));
         uint256 end = ifeOf(payment).exitStartTimestamp + FIRST_PHASE;
         vm.warp(end);
         refuses(args, abi.encodeWithSelector(InFlightExits.FirstPhaseOver.selector, end));
@@ -127,15 +124,12 @@ contract InFlightCanonicityTest is InFlightChain {
 
     function test_a_transaction_does_not_compete_with_itself() public {
         Payment memory payment = started();
-        refuses(
-            canonicityArgs(payment, 0, payment), abi.encodePacked(InFlightExits.SpendIsInFlightTx.selector)
-        );
+        refuses(canonicityArgs(payment, 0, payment), abi.encodePacked(InFlightExits.SpendIsInFlightTx.selector));
     }
 
     function test_there_must_be_such_an_input() public {
         Payment memory payment = started();
-        InFlightExitCanonicity.ChallengeCanonicityArgs memory args =
-            canonicityArgs(payment, 0, competitorOf(payment));
+        InFlightExitCanonicity.ChallengeCanonicityArgs memory args = canonicityArgs(payment, 0, competitorOf(payment));
         for (uint16 index = 2; index < 6; ++index) {
             args.inFlightTxInputIndex = index;
             refuses(args, abi.encodeWithSelector(InFlightExits.InputIndexOutOfRange.selector, index));
@@ -144,12 +138,9 @@ contract InFlightCanonicityTest is InFlightChain {
 
     function test_the_contested_input_is_the_exits_own() public {
         Payment memory payment = started();
-        InFlightExitCanonicity.ChallengeCanonicityArgs memory args =
-            canonicityArgs(payment, 0, competitorOf(payment));
+        InFlightExitCanonicity.ChallengeCanonicityArgs memory args = canonicityArgs(payment, 0, competitorOf(payment));
         args.inFlightTxInputIndex = 1;
-        refuses(
-            args, abi.encodeWithSelector(InFlightExitSpends.InputPositionIsAnother.selector, utxo.pos, other.pos)
-        );
+        refuses(args, abi.encodeWithSelector(InFlightExitSpends.InputPositionIsAnother.selector, utxo.pos, other.pos));
         args.inFlightTxInputIndex = 0;
         args.inputTx = other.rawTx;
         bytes32 given = keccak256(abi.encodePacked(other.rawTx, uint256(0), utxo.pos));
@@ -187,8 +178,7 @@ contract InFlightCanonicityTest is InFlightChain {
 
     function test_a_competitor_is_of_a_type_with_a_game_and_a_condition() public {
         Payment memory payment = started();
-        InFlightExitCanonicity.ChallengeCanonicityArgs memory args =
-            canonicityArgs(payment, 0, competitorOf(payment));
+        InFlightExitCanonicity.ChallengeCanonicityArgs memory args = canonicityArgs(payment, 0, competitorOf(payment));
         args.competingTx = Encode.payment(2, Encode.one(utxo.pos), payment.outs, Encode.NO_METADATA);
         refuses(args, abi.encodeWithSelector(ExitGameBase.ProtocolNotMoreVp.selector, 2, 0));
         args.competingTx = Encode.payment(3, Encode.one(utxo.pos), payment.outs, Encode.NO_METADATA);
@@ -217,9 +207,7 @@ contract InFlightCanonicityTest is InFlightChain {
         challengeCanonicity(payment, competitorOf(payment), mallory);
         (uint256 pos, bytes memory proof) = include(payment);
         vm.expectEmit(address(game));
-        emit InFlightExitCanonicity.InFlightExitChallengeResponded(
-            carol, keccak256(payment.rawTx), pos, idOf(payment)
-        );
+        emit InFlightExitCanonicity.InFlightExitChallengeResponded(carol, keccak256(payment.rawTx), pos, idOf(payment));
         respond(payment, pos, proof, carol);
         InFlightExits.InFlightExit memory exit = ifeOf(payment);
         vm.assertTrue(exit.isCanonical);

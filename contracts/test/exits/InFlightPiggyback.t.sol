@@ -155,9 +155,7 @@ contract InFlightPiggybackTest is InFlightChain {
         utxo = Utxo(includeAll(txs(utxo.rawTx)) * 1e9, utxo.rawTx, utxo.proof, alice, unknown, 5);
         Payment memory payment = pay(list(utxo), to(bob, unknown, 5));
         startIfe(payment, bob);
-        vm.expectRevert(
-            abi.encodeWithSelector(ExitGameController.ExitQueueNotFound.selector, ERC20_VAULT_ID, unknown)
-        );
+        vm.expectRevert(abi.encodeWithSelector(ExitGameController.ExitQueueNotFound.selector, ERC20_VAULT_ID, unknown));
         vm.prank(bob);
         game.piggybackInFlightExitOnOutput{value: PIGGYBACK_BOND}(
             InFlightExitPiggybacks.PiggybackInFlightExitOnOutputArgs(payment.rawTx, 0)

@@ -221,9 +221,8 @@ contract InFlightProcessTest is InFlightChain {
 
     function testFuzz_every_wei_is_accounted_for(uint8 joined, bool contested, uint128 a, uint128 b) public {
         (a, b) = (uint128(bound(a, 1, 1000 ether)), uint128(bound(b, 1, 1000 ether)));
-        Payment memory payment = pay(
-            list(depositEth(alice, a), depositEth(bob, b)), and(to(carol, ETH, a), to(mallory, ETH, b))
-        );
+        Payment memory payment =
+            pay(list(depositEth(alice, a), depositEth(bob, b)), and(to(carol, ETH, a), to(mallory, ETH, b)));
         startIfe(payment, mallory);
         if (joined & 1 != 0) piggybackInput(payment, 0);
         if (joined & 2 != 0) piggybackInput(payment, 1);

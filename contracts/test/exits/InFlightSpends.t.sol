@@ -64,8 +64,7 @@ contract InFlightSpendsTest is InFlightChain {
         Payment memory payment = started();
         piggybackInput(payment, 0);
         refuses(
-            inputSpentArgs(payment, 0, payment, mallory),
-            abi.encodePacked(InFlightExits.SpendIsInFlightTx.selector)
+            inputSpentArgs(payment, 0, payment, mallory), abi.encodePacked(InFlightExits.SpendIsInFlightTx.selector)
         );
     }
 
@@ -91,9 +90,7 @@ contract InFlightSpendsTest is InFlightChain {
         InFlightExitSpends.ChallengeInputSpentArgs memory args =
             inputSpentArgs(payment, 0, competitorOf(payment), mallory);
         args.inFlightTxInputIndex = 1;
-        refuses(
-            args, abi.encodeWithSelector(InFlightExitSpends.InputPositionIsAnother.selector, utxo.pos, other.pos)
-        );
+        refuses(args, abi.encodeWithSelector(InFlightExitSpends.InputPositionIsAnother.selector, utxo.pos, other.pos));
         args.inFlightTxInputIndex = 4;
         refuses(args, abi.encodeWithSelector(InFlightExits.InputIndexOutOfRange.selector, 4));
         args.inFlightTxInputIndex = 0;
@@ -170,8 +167,7 @@ contract InFlightSpendsTest is InFlightChain {
         piggybackOutput(payment, 0);
         (uint256 pos, bytes memory proof) = include(payment);
         Payment memory spend = spendOf(payment, 1, pos, proof);
-        InFlightExitSpends.ChallengeOutputSpentArgs memory args =
-            outputSpentArgs(payment, pos, proof, spend, mallory);
+        InFlightExitSpends.ChallengeOutputSpentArgs memory args = outputSpentArgs(payment, pos, proof, spend, mallory);
         refuses(args, abi.encodeWithSelector(PaymentSpend.InputPointsElsewhere.selector, pos + 1, pos));
         args = outputSpentArgs(payment, pos, proof, spendOf(payment, 0, pos, proof), mallory);
         args.challengingTxWitness = spend.witnesses[0];

@@ -85,8 +85,11 @@ contract InFlightStartTest is InFlightChain {
         InFlightExits.InFlightExit memory exit = ifeOf(payment);
         vm.assertEq(exit.position, inputs[ins - 1].pos);
         for (uint256 i = 0; i < 4; ++i) {
-            if (i < ins) same(exit.inputs[i], outputIdOf(inputs[i]), inputs[i].owner, inputs[i].token, inputs[i].amount);
-            else same(exit.inputs[i], 0, address(0), address(0), 0);
+            if (i < ins) {
+                same(exit.inputs[i], outputIdOf(inputs[i]), inputs[i].owner, inputs[i].token, inputs[i].amount);
+            } else {
+                same(exit.inputs[i], 0, address(0), address(0), 0);
+            }
             if (i < outs) {
                 bytes32 outputId = keccak256(abi.encodePacked(payment.rawTx, i));
                 same(exit.outputs[i], outputId, outputs[i].owner, outputs[i].token, outputs[i].amount);
@@ -153,9 +156,7 @@ contract InFlightStartTest is InFlightChain {
         for (uint256 i = 0; i < 5; ++i) {
             inputs[i] = depositEth(alice, 1);
         }
-        refuses(
-            startArgs(pay(inputs, to(bob, ETH, 1))), abi.encodePacked(PaymentTransaction.TooManyInputs.selector)
-        );
+        refuses(startArgs(pay(inputs, to(bob, ETH, 1))), abi.encodePacked(PaymentTransaction.TooManyInputs.selector));
     }
 
     function test_there_is_one_of_everything_for_each_input() public {
@@ -228,8 +229,7 @@ contract InFlightStartTest is InFlightChain {
     }
 
     function test_a_transaction_of_a_type_without_a_game_makes_no_inputs() public {
-        bytes memory rawTx =
-            Encode.payment(4, Encode.one(utxo.pos), to(bob, ETH, 2 ether), Encode.NO_METADATA);
+        bytes memory rawTx = Encode.payment(4, Encode.one(utxo.pos), to(bob, ETH, 2 ether), Encode.NO_METADATA);
         (bytes32 root, bytes memory proof) = Tree.rootAndProof(txs(rawTx), 16, 0);
         Payment memory payment =
             pay(list(Utxo(submit(root) * 1e9, rawTx, proof, bob, ETH, 2 ether)), to(bob, ETH, 2 ether));
@@ -250,8 +250,7 @@ contract InFlightStartTest is InFlightChain {
         Payment memory payment = pay(list(utxo, other), to(bob, ETH, 1 ether));
         payment.inputs = list(other, utxo);
         refuses(
-            startArgs(payment),
-            abi.encodeWithSelector(PaymentSpend.InputPointsElsewhere.selector, utxo.pos, other.pos)
+            startArgs(payment), abi.encodeWithSelector(PaymentSpend.InputPointsElsewhere.selector, utxo.pos, other.pos)
         );
     }
 

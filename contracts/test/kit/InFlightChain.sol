@@ -127,7 +127,7 @@ abstract contract InFlightChain is TestChain {
         for (uint256 i = 0; i < count; ++i) {
             Utxo memory input = payment.inputs[i];
             (args.inputTxs[i], args.inputUtxosPos[i], args.inputTxsInclusionProofs[i]) =
-                (input.rawTx, input.pos, input.proof);
+            (input.rawTx, input.pos, input.proof);
         }
     }
 
@@ -238,13 +238,9 @@ abstract contract InFlightChain is TestChain {
         });
     }
 
-    function challengeOutput(
-        Payment memory payment,
-        uint256 pos,
-        bytes memory proof,
-        Payment memory spend,
-        address who
-    ) internal {
+    function challengeOutput(Payment memory payment, uint256 pos, bytes memory proof, Payment memory spend, address who)
+        internal
+    {
         InFlightExitSpends.ChallengeOutputSpentArgs memory args = outputSpentArgs(payment, pos, proof, spend, who);
         vm.prank(who);
         game.challengeInFlightExitOutputSpent(args);
@@ -285,8 +281,7 @@ abstract contract InFlightChain is TestChain {
         }
         for (uint256 i = 0; i < 4; ++i) {
             Encode.Output memory out = i < outs.length ? outs[i] : Encode.Output(0, address(0), address(0), 0);
-            bytes memory encoded =
-                abi.encode(outputType, out.outputType, bytes20(out.owner), out.token, out.amount);
+            bytes memory encoded = abi.encode(outputType, out.outputType, bytes20(out.owner), out.token, out.amount);
             fields = bytes.concat(fields, keccak256(encoded));
         }
         bytes32 structHash = keccak256(bytes.concat(fields, abi.encode(0, metadata)));

@@ -161,7 +161,9 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
         uint16 inputIndex,
         bytes calldata witness
     ) internal view {
-        if (!condition.verify(inputTx, utxoPos, spendingTx, inputIndex, witness)) revert SpendingConditionNotMet();
+        if (!condition.verify(inputTx, utxoPos, spendingTx, inputIndex, witness)) {
+            revert SpendingConditionNotMet();
+        }
     }
 
     function _conditionFor(uint256 outputType, uint256 spendingTxType)

@@ -43,9 +43,7 @@ abstract contract InFlightExitPiggybacks is InFlightExits {
     {
         if (args.inputIndex >= INPUTS_MAX) revert InputIndexOutOfRange(args.inputIndex);
         (uint160 exitId, uint64 exitableAt) = _piggyback(args.inFlightTx, args.inputIndex);
-        emit InFlightExitInputPiggybacked(
-            msg.sender, _hashOf(args.inFlightTx), args.inputIndex, exitId, exitableAt
-        );
+        emit InFlightExitInputPiggybacked(msg.sender, _hashOf(args.inFlightTx), args.inputIndex, exitId, exitableAt);
     }
 
     /// @notice Joins with an output. Its owner sends exactly the piggyback bond, in wei, and gets it back unless somebody
@@ -59,15 +57,10 @@ abstract contract InFlightExitPiggybacks is InFlightExits {
     {
         if (args.outputIndex >= OUTPUTS_MAX) revert OutputIndexOutOfRange(args.outputIndex);
         (uint160 exitId, uint64 exitableAt) = _piggyback(args.inFlightTx, FIRST_OUTPUT + args.outputIndex);
-        emit InFlightExitOutputPiggybacked(
-            msg.sender, _hashOf(args.inFlightTx), args.outputIndex, exitId, exitableAt
-        );
+        emit InFlightExitOutputPiggybacked(msg.sender, _hashOf(args.inFlightTx), args.outputIndex, exitId, exitableAt);
     }
 
-    function _piggyback(bytes calldata inFlightTx, uint256 index)
-        private
-        returns (uint160 exitId, uint64 exitableAt)
-    {
+    function _piggyback(bytes calldata inFlightTx, uint256 index) private returns (uint160 exitId, uint64 exitableAt) {
         uint96 bondSize = _piggybackBondSize.current();
         _requireBond(bondSize);
         InFlightRecord storage record;

@@ -88,7 +88,11 @@ abstract contract InFlightExitProcessing is InFlightExits {
 
     /// @dev Whether an input left through another exit, or as an input in an earlier incarnation of this one. An input
     ///      that left as an input in this incarnation does not count: a response may come between two tokens.
-    function _isAnyInputGone(uint160 exitId, InFlightRecord storage record, uint256 present) private view returns (bool) {
+    function _isAnyInputGone(uint160 exitId, InFlightRecord storage record, uint256 present)
+        private
+        view
+        returns (bool)
+    {
         for (uint256 i = 0; i < INPUTS_MAX && present >> i & 1 == 1; ++i) {
             uint160 by = framework.outputsFinalizations(record.shares[i].outputId);
             if (by == 0 || by == exitId) continue;

@@ -31,12 +31,8 @@ abstract contract InFlightExitSpends is InFlightExits {
         bytes32 senderData;
     }
 
-    event InFlightExitInputBlocked(
-        address indexed challenger, bytes32 indexed txHash, uint16 index, uint160 exitId
-    );
-    event InFlightExitOutputBlocked(
-        address indexed challenger, bytes32 indexed txHash, uint16 index, uint160 exitId
-    );
+    event InFlightExitInputBlocked(address indexed challenger, bytes32 indexed txHash, uint16 index, uint160 exitId);
+    event InFlightExitOutputBlocked(address indexed challenger, bytes32 indexed txHash, uint16 index, uint160 exitId);
 
     error InputPositionIsAnother(uint256 utxoPos, uint256 wanted);
 
@@ -101,7 +97,9 @@ abstract contract InFlightExitSpends is InFlightExits {
         bytes calldata inputTx,
         uint256 inputUtxoPos
     ) internal view {
-        if (index >= INPUTS_MAX || record.head.present >> index & 1 == 0) revert InputIndexOutOfRange(index);
+        if (index >= INPUTS_MAX || record.head.present >> index & 1 == 0) {
+            revert InputIndexOutOfRange(index);
+        }
         uint256 wanted = PaymentTransaction.inputAt(inFlightTx, index);
         if (wanted != inputUtxoPos) revert InputPositionIsAnother(inputUtxoPos, wanted);
         bytes32 outputId = _outputIdOf(inputTx, inputUtxoPos);

@@ -114,9 +114,12 @@ abstract contract InFlightExitStart is InFlightExits {
     }
 
     /// @dev Checks that input `i` is included, that the transaction spends it, and that no input before is the same.
-    function _addInput(InFlightRecord storage record, Draft memory draft, StartInFlightExitArgs calldata args, uint256 i)
-        private
-    {
+    function _addInput(
+        InFlightRecord storage record,
+        Draft memory draft,
+        StartInFlightExitArgs calldata args,
+        uint256 i
+    ) private {
         uint256 utxoPos = args.inputUtxosPos[i];
         WireTransaction.Output memory output = _requireInput(args, i);
         bytes32 outputId = _outputIdOf(args.inputTxs[i], utxoPos);
