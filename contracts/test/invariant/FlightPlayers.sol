@@ -46,8 +46,7 @@ contract FlightPlayers is Players {
         if (!found || _flights.length == FLIGHTS_MAX || !canSign(i)) return;
         (, uint256 k) = find(otherSeed);
         isPair = isPair && k != i && canSign(k) && !_coins[i].isSpent && !_coins[k].isSpent;
-        Utxo[] memory inputs =
-            isPair ? list(_coins[i].utxo, _coins[k].utxo) : list(_coins[i].utxo);
+        Utxo[] memory inputs = isPair ? list(_coins[i].utxo, _coins[k].utxo) : list(_coins[i].utxo);
         Encode.Output[] memory outs = passedOn(i, whom);
         if (isPair) outs = and(outs, passedOn(k, whom / 7));
         uint256 index = addFlight(pay(inputs, outs, bytes32(++_signed)), i, k);
@@ -150,9 +149,7 @@ contract FlightPlayers is Players {
                 );
             }
             refused(
-                mallory,
-                0,
-                abi.encodeCall(game.challengeInFlightExitNotCanonical, canonicityArgs(payment, 0, payment))
+                mallory, 0, abi.encodeCall(game.challengeInFlightExitNotCanonical, canonicityArgs(payment, 0, payment))
             );
         } else if (kind == 4) {
             uint256 wrong = pos == 0 ? _coins[0].utxo.pos : pos + 1e4;

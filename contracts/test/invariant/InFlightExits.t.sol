@@ -7,6 +7,7 @@ import {FlightPlayers} from "./FlightPlayers.sol";
 /// @title Whatever is played, in whatever order, the books balance
 /// @notice Beside what is checked here after every move, the players check at each payout that it comes in queue order,
 ///         once, to an unspent output, and not before its time.
+/// forge-config: default.invariant.depth = 160
 contract InFlightExitsInvariantTest {
     struct FuzzSelector {
         address addr;
@@ -42,7 +43,10 @@ contract InFlightExitsInvariantTest {
         targets[0].selectors = moves;
     }
 
-    function invariant_vaults_cover_owners_and_bonds_are_all_there_and_every_exit_is_queued_once_per_token() public view {
+    function invariant_vaults_cover_owners_and_bonds_are_all_there_and_every_exit_is_queued_once_per_token()
+        public
+        view
+    {
         players.checkVaults();
         players.checkBonds();
         players.checkQueues();

@@ -98,7 +98,9 @@ contract Players is InFlightChain {
         processQueue(isToken, bound(max, 0, 5));
     }
 
+    /// @dev Time passes only after the watcher has done what has a deadline.
     function wait(uint256 time) external {
+        watch();
         skip(bound(time, 1, MIN_EXIT_PERIOD));
     }
 
