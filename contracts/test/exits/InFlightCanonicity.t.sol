@@ -122,6 +122,27 @@ contract InFlightCanonicityTest is InFlightChain {
         );
     }
 
+    /// @dev Ids hold 151 bits of a hash. Whoever finds two payments with one id must not answer for one with the other:
+    ///      the inclusion of something harmless would let something spent leave.
+    function test_another_transaction_with_the_same_id_is_not_the_exits() public {
+        Payment memory payment = started();
+        challengeCanonicity(payment, competitorOf(payment), mallory);
+        Payment memory twin = pay(list(other), to(bob, ETH, 1 ether));
+        (uint256 pos, bytes memory proof) = include(twin);
+        // As if the twin's id were the same: its place in the mapping holds the exit's record.
+        for (uint256 slot = 0; slot < 40; ++slot) {
+            vm.store(
+                address(game),
+                bytes32(uint256(recordSlot(idOf(twin))) + slot),
+                vm.load(address(game), bytes32(uint256(recordSlot(idOf(payment))) + slot))
+            );
+        }
+        vm.assertEq(ifeOf(twin).exitStartTimestamp, ifeOf(payment).exitStartTimestamp);
+        refusesResponse(
+            twin, pos, proof, abi.encodeWithSelector(InFlightExits.InFlightExitNotFound.selector, idOf(twin))
+        );
+    }
+
     function test_a_transaction_does_not_compete_with_itself() public {
         Payment memory payment = started();
         refuses(canonicityArgs(payment, 0, payment), abi.encodePacked(InFlightExits.SpendIsInFlightTx.selector));
@@ -294,6 +315,16 @@ contract InFlightCanonicityTest is InFlightChain {
     function started() private returns (Payment memory payment) {
         payment = pay(list(utxo, other), to(carol, ETH, 3 ether));
         startIfe(payment, alice);
+    }
+
+    /// @dev Where the record lies: the slot that the view reads first.
+    function recordSlot(uint160 exitId) private returns (bytes32) {
+        uint160[] memory ids = new uint160[](1);
+        ids[0] = exitId;
+        vm.record();
+        game.inFlightExits(ids);
+        (bytes32[] memory reads,) = vm.accesses(address(game));
+        return reads[0];
     }
 
     function refuses(InFlightExitCanonicity.ChallengeCanonicityArgs memory args, bytes memory reason) private {

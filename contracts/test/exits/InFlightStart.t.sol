@@ -115,6 +115,29 @@ contract InFlightStartTest is InFlightChain {
         same(ifeOf(payment).inputs[0], outputIdOf(fee), carol, ETH, 5);
     }
 
+    /// @dev Whoever reads events must be able to. A fee claim decodes with any number of outputs behind its first.
+    function test_a_fee_claim_made_long_by_its_operator_is_no_input() public {
+        uint256 length;
+        for (uint256 outs = 20; outs < 24; ++outs) {
+            Encode.Output[] memory outputs = new Encode.Output[](outs);
+            for (uint256 i = 0; i < outs; ++i) {
+                outputs[i] = Encode.Output(2, carol, ETH, 5);
+            }
+            bytes memory feeTx = Encode.payment(3, new uint256[](0), outputs, Encode.NO_METADATA);
+            (bytes32 root, bytes memory proof) = Tree.rootAndProof(txs(feeTx), 16, 0);
+            Payment memory payment = pay(list(Utxo(submit(root) * 1e9, feeTx, proof, carol, ETH, 5)), to(bob, ETH, 5));
+            length = feeTx.length;
+            if (length <= 1024) {
+                startIfe(payment, carol);
+            } else {
+                refuses(
+                    startArgs(payment), abi.encodeWithSelector(InFlightExitStart.InputTxTooLong.selector, length, 1024)
+                );
+            }
+        }
+        vm.assertGt(length, 1024);
+    }
+
     function test_an_included_payment_exits_in_flight_alike() public {
         Payment memory payment = pay(list(utxo), to(bob, ETH, 2 ether));
         include(payment);

@@ -105,7 +105,7 @@ abstract contract InFlightExitPiggybacks is InFlightExits {
         uint256 members = _membersOf(head.groups, head.present, group);
         uint256 joined = members & head.exitMap;
         if (joined != 0) members = joined;
-        for (uint256 i = 0; exitableAt == 0; ++i) {
+        for (uint256 i = 0; i < SHARES && exitableAt == 0; ++i) {
             if (members >> i & 1 == 1) exitableAt = record.shares[i].exitableAt;
         }
     }

@@ -29,6 +29,10 @@ abstract contract InFlightExitStart is InFlightExits {
         uint16[] outputIndexes;
     }
 
+    /// @dev Payments take some 620 bytes at most, fee claims less. Nothing else bounds a fee claim, and what an input's
+    ///      transaction says too much would be repeated in the event, for every watcher to swallow.
+    uint256 private constant INPUT_TX_BYTES_MAX = 1024;
+
     event InFlightExitStarted(
         address indexed initiator,
         bytes32 indexed txHash,
@@ -42,13 +46,14 @@ abstract contract InFlightExitStart is InFlightExits {
 
     error NoInputs();
     error InputCountMismatch(uint256 inputs, uint256 inputTxs, uint256 positions, uint256 proofs, uint256 witnesses);
+    error InputTxTooLong(uint256 length, uint256 max);
     error InputUsedTwice(uint256 index);
     error StateTransitionIncorrect();
 
     /// @notice Starts the exit of a payment, included or not, whose inputs are included. Anyone may. The sender sends
     ///         exactly the bond, in wei, and gets it back unless somebody proves a competitor that nobody answers.
     /// @dev Reverts with BondNotExact, ExitStartedBefore, an error of the decoder or of Position, TxTypeNotSupported,
-    ///      OutputTypeNotSupported, NoInputs, InputCountMismatch, and for each input OutputNotFound, BlockNotFound,
+    ///      OutputTypeNotSupported, NoInputs, InputCountMismatch, and for each input InputTxTooLong, OutputNotFound, BlockNotFound,
     ///      ProtocolNotMoreVp, an error of Merkle, TransactionNotIncluded, SpendingConditionNotFound,
     ///      SpendingConditionNotMet or an error of the condition, InputUsedTwice; then StateTransitionIncorrect; or with
     ///      an error of the framework: NotASafeExitGame, Reentrant. Emits InFlightExitStarted. The exit is queued by its
@@ -121,6 +126,7 @@ abstract contract InFlightExitStart is InFlightExits {
         uint256 i
     ) private {
         uint256 utxoPos = args.inputUtxosPos[i];
+        _requireShort(args.inputTxs[i]);
         WireTransaction.Output memory output = _requireInput(args, i);
         bytes32 outputId = _outputIdOf(args.inputTxs[i], utxoPos);
         for (uint256 j = 0; j < i; ++j) {
@@ -134,6 +140,10 @@ abstract contract InFlightExitStart is InFlightExits {
         uint256 group = _groupOfInputs(draft, output.token, i);
         if (group == i && output.token != address(0)) record.tokens[i] = output.token;
         _addShare(record, draft, i, outputId, output, group);
+    }
+
+    function _requireShort(bytes calldata inputTx) private pure {
+        if (inputTx.length > INPUT_TX_BYTES_MAX) revert InputTxTooLong(inputTx.length, INPUT_TX_BYTES_MAX);
     }
 
     function _requireInput(StartInFlightExitArgs calldata args, uint256 i)
