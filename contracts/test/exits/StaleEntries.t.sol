@@ -121,7 +121,7 @@ contract StaleEntriesTest is TestChain {
     }
 
     function test_each_entry_brings_back_its_own_start_time() public {
-        // Two tokens and two starts of one exit, as an in-flight exit will have them.
+        // Two tokens and two starts of one exit, as an in-flight exit has them.
         ForgetfulGame forgetful = new ForgetfulGame(framework);
         vm.prank(maintainer);
         framework.registerExitGame(7, address(forgetful), 2);

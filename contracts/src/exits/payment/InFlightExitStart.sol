@@ -53,8 +53,8 @@ abstract contract InFlightExitStart is InFlightExits {
     /// @notice Starts the exit of a payment, included or not, whose inputs are included. Anyone may. The sender sends
     ///         exactly the bond, in wei, and gets it back unless somebody proves a competitor that nobody answers.
     /// @dev Reverts with BondNotExact, ExitStartedBefore, an error of the decoder or of Position, TxTypeNotSupported,
-    ///      OutputTypeNotSupported, NoInputs, InputCountMismatch, and for each input InputTxTooLong, OutputNotFound, BlockNotFound,
-    ///      ProtocolNotMoreVp, an error of Merkle, TransactionNotIncluded, SpendingConditionNotFound,
+    ///      OutputTypeNotSupported, NoInputs, InputCountMismatch, and for each input InputTxTooLong, OutputNotFound,
+    ///      BlockNotFound, ProtocolNotMoreVp, an error of Merkle, TransactionNotIncluded, SpendingConditionNotFound,
     ///      SpendingConditionNotMet or an error of the condition, InputUsedTwice; then StateTransitionIncorrect; or with
     ///      an error of the framework: NotASafeExitGame, Reentrant. Emits InFlightExitStarted. The exit is queued by its
     ///      first piggyback.

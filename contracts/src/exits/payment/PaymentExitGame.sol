@@ -31,7 +31,7 @@ contract PaymentExitGame is
     ///        (AddressZero).
     constructor(PaymentExitGameArgs memory args) ExitGameBase(args) {}
 
-    /// @notice Ends the exit of a queue entry: pays it, or omits it when it was challenged or its output already left.
+    /// @notice Processes a queue entry: ends a standard exit, or one token of an in-flight exit, and pays what may leave.
     /// @dev Framework only (NotFramework). The vault follows from the token.
     function processExit(uint160 exitId, uint256, address token, uint64 startedAt) external override onlyFramework {
         if (exitId & ExitId.IN_FLIGHT_FLAG == 0) _processStandardExit(exitId, token, startedAt);
