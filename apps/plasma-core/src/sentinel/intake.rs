@@ -227,13 +227,14 @@ impl Wanted {
 /// Finds out what became of a nonce. (`S5`)
 fn follow(slot: &mut Slot, now: &Now, receipts: &BTreeMap<H256, super::Receipt>) -> Option<Notice> {
     let nonce = slot.record.nonce;
+    slot.raised.get_or_insert(now.eth_height);
     if nonce >= now.account_nonce {
         let was_open = slot.is_open();
         slot.missing_since = None;
         slot.record.fate = Fate::Open;
         if !was_open {
             slot.handed_out = None;
-            slot.raised = now.eth_height;
+            slot.raised = Some(now.eth_height);
         }
         return (!was_open).then_some(Notice::Unmined { nonce });
     }

@@ -86,10 +86,8 @@ impl Sentinel {
             is_open && !self.is_done(id) && !self.is_given_up(id)
         });
         for id in due.take(CHECKS_MAX).collect::<Vec<_>>() {
-            let is_in_flight = self.home(&id).is_some();
             if let Some(wanted) = self.wanted.get_mut(&id)
                 && wanted.asked != Some(height)
-                && (is_in_flight || !wanted.is_checked(now))
             {
                 wanted.asked = Some(height);
                 let call = wanted.duty.call.clone();
@@ -142,10 +140,10 @@ impl Sentinel {
         let open = self.open_slots().filter(|slot| slot.missing_since.is_none());
         let open: Vec<u64> = open.map(|slot| slot.record.nonce).collect();
         let first = open.first().copied();
-        if let Some(slot) = first.and_then(|nonce| self.slots.get_mut(&nonce))
-            && self.first_open != first
+        if self.first_open.is_some_and(|before| Some(before) < first)
+            && let Some(slot) = first.and_then(|nonce| self.slots.get_mut(&nonce))
         {
-            slot.raised = slot.raised.max(now.eth_height); // It waited for others, not for its price.
+            slot.raised = slot.raised.max(Some(now.eth_height)); // It waited for others, not for its price.
         }
         self.first_open = first;
         // A nonce hurries as much as anything that waits for it.
@@ -211,7 +209,9 @@ impl Sentinel {
             Urgency::Calm => self.config.bump_after_eth_blocks.max(1),
             Urgency::Pressing | Urgency::Critical => 1,
         };
-        let after = |eth_blocks| now.eth_height >= slot.raised.plus(eth_blocks);
+        let after = |eth_blocks| {
+            slot.raised.is_some_and(|raised| now.eth_height >= raised.plus(eth_blocks))
+        };
         (slot.underpriced || slot.refusals >= REFUSALS_MAX) && after(1)
             || is_waiting && after(patience)
     }

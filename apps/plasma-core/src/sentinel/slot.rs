@@ -94,8 +94,8 @@ pub(super) struct Slot {
     pub(super) record: NonceRecord,
     /// Height at which the newest offer was last handed out.
     pub(super) handed_out: Option<EthHeight>,
-    /// Height at which the newest offer was made, or became the first in line.
-    pub(super) raised: EthHeight,
+    /// Height at which the newest offer was made or became the first in line; `None` after a restart, which starts the wait anew.
+    pub(super) raised: Option<EthHeight>,
     /// Whether the node wants more.
     pub(super) underpriced: bool,
     /// Refusals in a row.
@@ -106,11 +106,10 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) const fn new(record: NonceRecord) -> Self {
-        let raised = EthHeight::new(0);
         Self {
             record,
             handed_out: None,
-            raised,
+            raised: None,
             underpriced: false,
             refusals: 0,
             missing_since: None,
@@ -162,7 +161,7 @@ impl Slot {
         self.record.offers.push(offer);
         self.record.call = call;
         self.handed_out = None;
-        self.raised = at;
+        self.raised = Some(at);
         self.underpriced = false;
         self.refusals = 0;
     }

@@ -105,12 +105,14 @@ pub(super) struct World {
     pub(super) balance_wei: U256,
     /// What the node answers instead of the truth.
     pub(super) refusal: Option<SubmitOutcome>,
+    /// Exits whose calls fail although the simulation went well.
+    pub(super) traps: BTreeSet<ExitId>,
+    /// Exits whose calls were simulated, and at which height.
+    pub(super) checked: Vec<(ExitId, u64)>,
     /// Every transaction that was handed out.
     pub(super) sent: Vec<Transaction>,
     pub(super) notices: Vec<Notice>,
     pub(super) halt: Option<SentinelHalt>,
-    /// Whether anything but mining happened to our transactions.
-    pub(super) is_disturbed: bool,
 }
 
 impl World {
@@ -126,10 +128,11 @@ impl World {
             quote: FeeQuote { base_fee_per_gas_wei: 100, priority_fee_per_gas_wei: TIP },
             balance_wei: U256::from(1_000_000_000_000_000_u64),
             refusal: None,
+            traps: BTreeSet::new(),
+            checked: Vec::new(),
             sent: Vec::new(),
             notices: Vec::new(),
             halt: None,
-            is_disturbed: false,
         }
     }
 
@@ -208,6 +211,7 @@ impl World {
                 Action::Check(check) => {
                     if !matches!(fault, Fault::Away | Fault::Silent) && is_heard {
                         let result = self.simulate(&check.call);
+                        self.checked.push((exit_of(&check.call), self.blocks.len() as u64));
                         let plan = self.sentinel.on_checked(&check, result);
                         if !self.execute(plan, Fault::None) {
                             return false;
@@ -315,7 +319,9 @@ impl World {
             };
             let price = (base_fee + transaction.fees.max_priority_fee_per_gas_wei).min(pooled.fee);
             let exit_id = transaction.call.as_ref().map(exit_of);
-            let succeeded = exit_id.is_none_or(|exit_id| self.would_succeed(exit_id, &block));
+            let succeeded = exit_id.is_none_or(|exit_id| {
+                !self.traps.contains(&exit_id) && self.would_succeed(exit_id, &block)
+            });
             let gas_used = match exit_id {
                 None => FILL_GAS,
                 Some(_) if succeeded => CALL_GAS,
@@ -362,7 +368,6 @@ impl World {
             block.time_s += BLOCK_TIME_S;
             self.blocks.push(block.clone());
         }
-        self.is_disturbed = true;
     }
 
     pub(super) fn outcome(&self, n: u8) -> Option<DutyOutcome> {
