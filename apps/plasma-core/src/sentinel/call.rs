@@ -336,6 +336,24 @@ mod tests {
         any::<u8>().prop_map(|byte| InclusionProof::from_bytes(&[byte; 512]).unwrap())
     }
 
+    fn short_call() -> impl Strategy<Value = Call> {
+        prop_oneof![
+            (bytes(), position(), proof()).prop_map(|(in_flight_tx, position, proof)| {
+                let proof = CanonicityProof { in_flight_tx, position, proof };
+                Call::RespondToNonCanonicalChallenge(Box::new(proof))
+            }),
+            exit_id().prop_map(|exit_id| Call::DeleteNonPiggybackedInFlightExit { exit_id }),
+            (any::<(u64, u64)>(), any::<[u8; 20]>(), prop::option::of(exit_id())).prop_map(
+                |((vault_id, exits_max), token, top_exit_id)| Call::ProcessExits {
+                    vault_id,
+                    token: token.into(),
+                    top_exit_id,
+                    exits_max,
+                }
+            ),
+        ]
+    }
+
     fn call() -> impl Strategy<Value = Call> {
         prop_oneof![
             (exit_id(), bytes(), bytes(), any::<u16>(), signature()).prop_map(
@@ -367,10 +385,6 @@ mod tests {
                         }))
                     }
                 ),
-            (bytes(), position(), proof()).prop_map(|(in_flight_tx, position, proof)| {
-                let proof = CanonicityProof { in_flight_tx, position, proof };
-                Call::RespondToNonCanonicalChallenge(Box::new(proof))
-            }),
             ([bytes(), bytes(), bytes()], position(), any::<(u16, u16)>(), signature()).prop_map(
                 |(txs, input_position, (own, other), challenging_signature)| {
                     let [in_flight_tx, challenging_tx, input_tx] = txs;
@@ -398,15 +412,7 @@ mod tests {
                     }))
                 }
             ),
-            exit_id().prop_map(|exit_id| Call::DeleteNonPiggybackedInFlightExit { exit_id }),
-            (any::<(u64, u64)>(), any::<[u8; 20]>(), prop::option::of(exit_id())).prop_map(
-                |((vault_id, exits_max), token, top_exit_id)| Call::ProcessExits {
-                    vault_id,
-                    token: token.into(),
-                    top_exit_id,
-                    exits_max,
-                }
-            ),
+            short_call(),
         ]
     }
 

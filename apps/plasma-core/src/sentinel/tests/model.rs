@@ -111,6 +111,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         2 => (0..4_usize).prop_map(Fault::CrashUnheard),
         1 => Just(Fault::Away),
         1 => Just(Fault::Silent),
+        1 => Just(Fault::Deaf),
     ]
 }
 

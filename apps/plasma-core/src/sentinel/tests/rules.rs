@@ -1,41 +1,8 @@
 //! One table or story for each rule of `docs/protocol/sentinel.md`.
 
 use super::world::*;
-use crate::root_chain::SubmitOutcome;
 use crate::sentinel::*;
-use crate::wire::{Address, EthHeight, H256, U256};
-use std::collections::BTreeMap;
-
-/// The transactions that were handed out: nonce, the n of the duty (0 for filling), offer in wei per gas.
-fn sent(world: &World) -> Vec<(u64, u8, u128)> {
-    let n_of = |call: &Option<Call>| call.as_ref().map_or(0, |call| exit_of(call).as_bytes()[0]);
-    let row = |transaction: &Transaction| {
-        let fee = transaction.fees.max_fee_per_gas_wei;
-        (transaction.nonce, n_of(&transaction.call), fee)
-    };
-    world.sent.iter().map(row).collect()
-}
-
-/// A world in which these duties are wanted, and nothing was sent yet.
-fn world(config: SentinelConfig, duties: impl IntoIterator<Item = Duty>) -> World {
-    let mut world = World::new(config);
-    for duty in duties {
-        world.start(duty);
-    }
-    for _ in 0..2 {
-        world.mine(100);
-    }
-    world
-}
-
-/// Looks at a block that takes nothing.
-fn jam(world: &mut World, blocks: usize) {
-    for _ in 0..blocks {
-        world.look(Fault::None);
-        world.mine(1_000_000);
-        world.quote.base_fee_per_gas_wei = 100;
-    }
-}
+use crate::wire::{Address, H256, U256};
 
 #[test]
 fn a_duty_costs_at_most_its_budget_and_its_share_of_what_it_saves() {
@@ -150,98 +117,30 @@ fn what_the_contracts_would_refuse_is_not_sent_and_tried_again_later_and_later()
 }
 
 #[test]
-fn a_withdrawn_duty_makes_room_for_the_next_or_for_nothing() {
-    let mut world = world(CONFIG, [duty(1), duty(2)]);
-    jam(&mut world, 1);
-    assert_eq!(sent(&world), [(5, 1, 202), (6, 2, 202)]);
-    world.rival(duty(1).id.exit_id);
-    jam(&mut world, 1);
-    world.start(duty(3));
-    jam(&mut world, 3);
-    let newest =
-        |world: &World, nonce| sent(world).into_iter().rfind(|(at, _, _)| *at == nonce).unwrap();
-    // Its simulation failed twice, long before the exit processor knew: the nonce was filled and stays so.
-    assert_eq!(newest(&world, 5).1, 0);
-    world.calm(30);
-    assert_eq!((world.tip().fills, world.tip().calls.len()), (1, 2));
-    assert_eq!(world.outcome(1), Some(DutyOutcome::LostRace));
-    assert_eq!(world.record(1).unwrap().gas_used, FILL_GAS);
-    assert_eq!([world.outcome(2), world.outcome(3)], [Some(DutyOutcome::Done); 2]);
-}
-
-#[test]
-fn the_next_duty_takes_the_nonce_of_a_withdrawn_one() {
-    let config = SentinelConfig { in_flight_max: 1, ..CONFIG };
-    let mut world = world(config, [duty(1), duty(2)]);
-    jam(&mut world, 1);
-    world.rival(duty(1).id.exit_id);
-    jam(&mut world, 3);
-    assert_eq!(sent(&world).last().map(|(nonce, n, _)| (*nonce, *n)), Some((5, 2)));
-    world.calm(30);
-    assert_eq!((world.tip().fills, world.tip().calls.len()), (0, 1));
-    assert_eq!(world.outcome(2), Some(DutyOutcome::Done));
-}
-
-#[test]
-fn a_crash_anywhere_sends_the_same_transaction_again() {
-    for fault in [
-        Fault::CrashBeforeCommit,
-        Fault::CrashAfter(0),
-        Fault::CrashAfter(1),
-        Fault::CrashUnheard(0),
-        Fault::Away,
-        Fault::Silent,
-    ] {
-        let mut world = world(CONFIG, [duty(1)]);
-        world.look(Fault::None);
-        world.pool.clear();
-        world.mine(100);
-        world.look(fault);
-        world.calm(12);
-        assert!(sent(&world).iter().all(|row| *row == (5, 1, 202)), "{fault:?} {:?}", sent(&world));
-        assert_eq!(world.tip().calls.len(), 1, "{fault:?}");
-        assert_eq!(world.outcome(1), Some(DutyOutcome::Done), "{fault:?}");
-    }
-}
-
-#[test]
-fn after_a_restart_nothing_is_raised_before_the_duties_are_known() {
+fn a_transaction_hurries_as_much_as_those_behind_it() {
     let mut world = world(CONFIG, [duty(1)]);
-    jam(&mut world, 1);
-    world.restart();
-    for height in 10..40 {
-        let facts = RootChainFacts {
-            eth_height: EthHeight::new(height),
-            eth_time_s: 100,
-            account_nonce: 5,
-            pending_nonce: 5,
-            balance_wei: U256::zero(),
-            quote: world.quote,
-            receipts: BTreeMap::new(),
-        };
-        let plan = world.sentinel.on_root_chain(&facts);
-        let [Action::Send(transaction)] = plan.actions.as_slice() else {
-            panic!("{:?}", plan.actions);
-        };
-        assert_eq!(Some(transaction), world.sent.first());
-        assert_eq!(plan.updates, []);
-    }
+    jam(&mut world, 3);
+    let now_s = world.tip().time_s;
+    world.start(Duty { opens_s: now_s, due_s: now_s + 60, ..duty(2) });
+    jam(&mut world, 5);
+    let first = sent(&world).into_iter().filter(|(nonce, _, _)| *nonce == 5);
+    let offers: Vec<u128> = first.map(|(_, _, fee)| fee).collect();
+    assert_eq!(offers, [202, 202, 202, 228, 228, 228, 286, 358]);
 }
 
 #[test]
-fn what_a_reorganisation_undoes_is_done_again_with_the_same_nonce() {
-    let mut world = world(CONFIG, [duty(1)]);
-    world.look(Fault::None);
-    world.mine(100);
-    world.look(Fault::None);
-    assert!(matches!(world.phase(1), Some(DutyPhase::Mined { .. })));
-    world.reorg(1, false);
-    world.look(Fault::None);
-    assert!(world.notices.contains(&Notice::Unmined { nonce: 5 }));
-    assert_eq!(sent(&world), [(5, 1, 202), (5, 1, 202)]);
-    world.calm(12);
-    assert_eq!(world.outcome(1), Some(DutyOutcome::Done));
-    assert_eq!(world.record(1).unwrap().cost_wei, U256::from(CALL_GAS * 102));
+fn what_failed_before_counts_against_the_budget_of_a_duty() {
+    let one = 135_000 * 202;
+    let at_stake_wei = Some(U256::from(2 * (one + 1_000_000_u64)));
+    let mut world = world(CONFIG, [Duty { at_stake_wei, ..duty(1) }]);
+    world.traps.insert(duty(1).id.exit_id);
+    world.calm(3);
+    assert_eq!(world.tip().calls.len(), 3, "each offers less than the one before");
+    let offers: Vec<u128> = sent(&world).into_iter().map(|(_, _, fee)| fee).collect();
+    assert_eq!(offers, [202, 171, 133]);
+    world.calm(9);
+    assert_eq!(world.tip().calls.len(), 3);
+    assert!(matches!(world.phase(1), Some(DutyPhase::TooExpensive { .. })));
 }
 
 #[test]
@@ -344,80 +243,6 @@ fn exits_are_processed_only_if_asked() {
         let mut world = world(SentinelConfig { process_exits, ..CONFIG }, [process]);
         world.calm(3);
         assert_eq!(world.tip().calls.len(), usize::from(process_exits));
-    }
-}
-
-#[test]
-fn a_stuck_transaction_makes_room_for_one_that_can_pay() {
-    let poor = Some(U256::from(135_000 * 2 * 210_u64));
-    let first = Duty { at_stake_wei: poor, due_s: 3_000, ..duty(1) };
-    let mut world = world(CONFIG, [first, duty(2)]);
-    world.look(Fault::None);
-    for _ in 0..8 {
-        world.mine(300);
-        world.look(Fault::None);
-    }
-    assert!(world.tip().done.contains_key(&duty(2).id.exit_id), "{:?}", sent(&world));
-    assert_eq!(world.tip().fills, 1);
-    world.calm(20);
-    assert_eq!(world.outcome(1), Some(DutyOutcome::Done), "when gas is cheap again");
-}
-
-#[test]
-fn a_foreign_transaction_that_blocks_ours_is_replaced_in_the_end() {
-    let mut world = world(CONFIG, [duty(1)]);
-    world.stray();
-    world.look(Fault::None);
-    assert_eq!(sent(&world), [(6, 1, 202)]);
-    for _ in 0..9 {
-        world.mine(6_000);
-        world.quote.base_fee_per_gas_wei = 100;
-        world.look(Fault::None);
-    }
-    assert!(sent(&world).iter().all(|(nonce, _, _)| *nonce == 6));
-    for _ in 0..200 {
-        world.mine(6_000);
-        world.look(Fault::None);
-    }
-    assert_eq!((world.tip().fills, world.tip().calls.len()), (1, 1));
-}
-
-#[test]
-fn a_nonce_that_somebody_else_used_is_told_and_the_duty_gets_another() {
-    let mut world = world(CONFIG, [duty(1)]);
-    world.look(Fault::None);
-    world.pool.clear();
-    world.stray();
-    world.calm(6);
-    assert!(world.notices.contains(&Notice::NonceTaken { nonce: 5 }));
-    world.calm(12);
-    assert_eq!(world.outcome(1), Some(DutyOutcome::Done));
-    assert!(world.store().nonces.is_empty());
-}
-
-#[test]
-fn what_the_node_refuses_for_good_makes_room_and_what_needs_a_human_is_told() {
-    let refused = SubmitOutcome::Refused { code: -32_000, message: "no".to_owned() };
-    let mut world = world(CONFIG, [duty(1), duty(2)]);
-    world.refusal = Some(refused);
-    jam(&mut world, 8);
-    world.refusal = None;
-    world.calm(20);
-    assert_eq!([world.outcome(1), world.outcome(2)], [Some(DutyOutcome::Done); 2]);
-    for (refusal, halt) in [
-        (SubmitOutcome::AccountLocked, SentinelHalt::AccountLocked),
-        (
-            SubmitOutcome::InsufficientFunds,
-            SentinelHalt::InsufficientFunds { balance_wei: world.balance_wei },
-        ),
-    ] {
-        let mut world = self::world(CONFIG, [duty(1)]);
-        world.refusal = Some(refusal);
-        world.look(Fault::None);
-        assert_eq!(world.sentinel.status().halt, Some(halt));
-        world.refusal = None;
-        world.calm(3);
-        assert_eq!(world.sentinel.status().halt, None);
     }
 }
 

@@ -91,6 +91,8 @@ pub(super) enum Fault {
     Away,
     /// The node takes everything and says nothing.
     Silent,
+    /// The node takes everything, and not even the hash is told.
+    Deaf,
 }
 
 #[derive(Debug)]
@@ -206,7 +208,7 @@ impl World {
                 self.restart();
                 return false;
             }
-            let is_heard = fault != Fault::CrashUnheard(index);
+            let is_heard = !matches!(fault, Fault::Deaf) && fault != Fault::CrashUnheard(index);
             match action {
                 Action::Check(check) => {
                     if !matches!(fault, Fault::Away | Fault::Silent) && is_heard {
@@ -228,7 +230,7 @@ impl World {
                     }
                 }
             }
-            if !is_heard {
+            if fault == Fault::CrashUnheard(index) {
                 self.restart();
                 return false;
             }
@@ -393,6 +395,37 @@ impl World {
 
     pub(super) fn store(&self) -> &RecoveredSentinel {
         &self.store
+    }
+}
+
+/// The transactions that were handed out: nonce, the n of the duty (0 for filling), offer in wei per gas.
+pub(super) fn sent(world: &World) -> Vec<(u64, u8, u128)> {
+    let n_of = |call: &Option<Call>| call.as_ref().map_or(0, |call| exit_of(call).as_bytes()[0]);
+    let row = |transaction: &Transaction| {
+        let fee = transaction.fees.max_fee_per_gas_wei;
+        (transaction.nonce, n_of(&transaction.call), fee)
+    };
+    world.sent.iter().map(row).collect()
+}
+
+/// A world in which these duties are wanted, and nothing was sent yet.
+pub(super) fn world(config: SentinelConfig, duties: impl IntoIterator<Item = Duty>) -> World {
+    let mut world = World::new(config);
+    for duty in duties {
+        world.start(duty);
+    }
+    for _ in 0..2 {
+        world.mine(100);
+    }
+    world
+}
+
+/// Looks at a block that takes nothing.
+pub(super) fn jam(world: &mut World, blocks: usize) {
+    for _ in 0..blocks {
+        world.look(Fault::None);
+        world.mine(1_000_000);
+        world.quote.base_fee_per_gas_wei = 100;
     }
 }
 
