@@ -66,7 +66,8 @@ pub struct RootChainFacts {
     pub balance_wei: U256,
     /// What a transaction costs now.
     pub quote: FeeQuote,
-    /// Receipts of the transactions that [`Sentinel::receipts_needed`] names; none for those that are not mined.
+    /// Receipts of all transactions that [`Sentinel::receipts_needed`] names; none for those that are not mined. When a receipt could
+    /// not be read, there are no facts.
     pub receipts: BTreeMap<H256, Receipt>,
 }
 
@@ -164,7 +165,7 @@ pub struct RecoveredSentinel {
     pub nonces: Vec<NonceRecord>,
     /// Every [`DutyRecord`].
     pub duties: Vec<DutyRecord>,
-    /// The newest [`SentinelUpdate::PutSpent`].
+    /// The [`SentinelUpdate::PutSpent`].
     pub spent: Option<(u64, U256)>,
 }
 
@@ -204,7 +205,7 @@ struct Draft {
     updates: Vec<SentinelUpdate>,
     nonces: BTreeSet<u64>,
     duties: BTreeSet<DutyId>,
-    days: BTreeSet<u64>,
+    is_spent: bool,
     notices: Vec<Notice>,
     halt: Option<SentinelHalt>,
 }
@@ -231,8 +232,8 @@ pub struct Sentinel {
     /// Records with an outcome, in the order in which they ended.
     ended: BTreeSet<(u64, DutyId)>,
     next_seq: u64,
-    /// Cost of final transactions, by day.
-    spent: BTreeMap<u64, U256>,
+    /// The newest day, and what its final transactions cost.
+    spent: Option<(u64, U256)>,
     /// The first nonce that waits to be mined.
     first_open: Option<u64>,
     /// Since when the pool holds a transaction of the account that is not ours.
@@ -266,7 +267,7 @@ impl Sentinel {
             records: duties.into_iter().map(|record| (record.id, record)).collect(),
             next_seq: ended.last().map_or(0, |(seq, _)| seq.saturating_add(1)),
             ended,
-            spent: spent.into_iter().collect(),
+            spent,
             first_open: None,
             foreign_since: None,
             refused: None,

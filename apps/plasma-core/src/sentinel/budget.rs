@@ -73,7 +73,8 @@ impl Sentinel {
             Fate::Mined(mined) if day_of(mined.seen_s) == day => Some(mined.receipt.cost_wei()),
             _ => None,
         });
-        recent.fold(self.spent.get(&day).copied().unwrap_or_default(), U256::saturating_add)
+        let spent = self.spent.filter(|(last, _)| *last == day);
+        recent.fold(spent.map(|(_, wei)| wei).unwrap_or_default(), U256::saturating_add)
     }
 
     /// Says that a limit other than a duty's own keeps something from being sent.

@@ -87,10 +87,10 @@ impl Sentinel {
     pub fn on_checked(&mut self, check: &Check, result: Checked) -> Plan {
         let is_offered = self.home(&check.id).is_some();
         let Some(wanted) = self.wanted.get_mut(&check.id) else {
-            return Plan::default();
+            return self.hand_over();
         };
         if wanted.duty.call != check.call {
-            return Plan::default();
+            return self.hand_over();
         }
         let at = check.eth_height;
         match result {
@@ -125,7 +125,7 @@ impl Sentinel {
         answer: Option<&SubmitOutcome>,
     ) -> Plan {
         let Some(slot) = self.slots.get_mut(&transaction.nonce) else {
-            return Plan::default();
+            return self.hand_over();
         };
         let mut offers = slot.record.offers.iter_mut();
         let offer = offers.find(|offer| offer.txhash.is_none() && offer.fees == transaction.fees);

@@ -18,9 +18,9 @@ pub enum SentinelUpdate {
     PutDuty(Box<DutyRecord>),
     /// The duty is history that is not kept any more.
     DeleteDuty(DutyId),
-    /// What final transactions cost: keyed by day, which is seconds of root chain time divided by 86,400. Only the last is needed.
+    /// What the final transactions of the newest day cost. There is only one.
     PutSpent {
-        /// The day.
+        /// Seconds of root chain time divided by 86,400.
         day: u64,
         /// In wei.
         wei: U256,
@@ -219,10 +219,13 @@ impl Sentinel {
         let Some((mined, offer)) = slot.mined() else {
             return;
         };
-        let day = day_of(mined.seen_s);
-        let spent = self.spent.entry(day).or_default();
-        *spent = spent.saturating_add(mined.receipt.cost_wei());
-        self.draft.days.insert(day);
+        let (day, cost) = (day_of(mined.seen_s), mined.receipt.cost_wei());
+        let (last, spent) = self.spent.unwrap_or_default();
+        if day >= last {
+            let spent = if day == last { spent } else { U256::zero() };
+            self.spent = Some((day, spent.saturating_add(cost)));
+            self.draft.is_spent = true;
+        }
         if let Some(record) = offer.duty.and_then(|id| self.records.get_mut(&id)) {
             record.charge(slot);
             self.draft.duties.insert(record.id);

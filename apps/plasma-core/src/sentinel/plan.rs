@@ -37,9 +37,9 @@ impl Sentinel {
         let records = records.map(|record| SentinelUpdate::PutDuty(Box::new(record.clone())));
         let nonces = draft.nonces.iter().filter_map(|nonce| self.slots.get(nonce));
         let nonces = nonces.map(|slot| SentinelUpdate::PutNonce(Box::new(slot.record.clone())));
-        let days = draft.days.iter().filter_map(|day| Some((*day, *self.spent.get(day)?)));
-        let days = days.map(|(day, wei)| SentinelUpdate::PutSpent { day, wei });
-        draft.updates.extend(records.chain(nonces).chain(days));
+        let spent = self.spent.filter(|_| draft.is_spent);
+        let spent = spent.map(|(day, wei)| SentinelUpdate::PutSpent { day, wei });
+        draft.updates.extend(records.chain(nonces).chain(spent));
         let mut actions = Vec::new();
         if let Some(now) = self.now {
             if !self.config.dry_run {
