@@ -131,6 +131,7 @@ impl Sentinel {
         let offer = offers.find(|offer| offer.txhash.is_none() && offer.fees == transaction.fees);
         if let Some(offer) = offer {
             offer.txhash = Some(txhash);
+            slot.missing_since = None; // Nobody has looked for it yet.
             self.draft.nonces.insert(transaction.nonce);
         }
         let is_newest = slot.newest().is_some_and(|newest| newest.fees == transaction.fees);
@@ -243,7 +244,8 @@ fn follow(slot: &mut Slot, now: &Now, receipts: &BTreeMap<H256, super::Receipt>)
     let Some((txhash, receipt)) = found else {
         let since = *slot.missing_since.get_or_insert(now.eth_height);
         let is_foreign = matches!(slot.record.fate, Fate::Foreign { .. });
-        if is_foreign || now.eth_height < since.plus(FOREIGN_AFTER_ETH_BLOCKS) {
+        let is_unknown = slot.newest().is_some_and(|newest| newest.txhash.is_none());
+        if is_foreign || is_unknown || now.eth_height < since.plus(FOREIGN_AFTER_ETH_BLOCKS) {
             return None;
         }
         slot.record.fate = Fate::Foreign { at: now.eth_height };

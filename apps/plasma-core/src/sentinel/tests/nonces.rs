@@ -218,6 +218,23 @@ fn a_nonce_that_somebody_else_used_is_told_and_the_duty_gets_another() {
     assert!(world.store().nonces.is_empty());
 }
 
+/// A raised offer was mined while the shell could tell nothing, not even hashes, for longer than a receipt is waited for. Its nonce
+/// then counted as somebody else's, and what the Sentinel had done as withdrawn. A nonce is nobody else's before all hashes are known.
+#[test]
+fn a_nonce_is_ours_until_every_hash_is_known() {
+    let mut world = world(CONFIG, [duty(1)]);
+    jam(&mut world, 3);
+    world.look(Fault::Deaf);
+    world.mine(100);
+    world.look(Fault::Deaf);
+    for _ in 0..5 {
+        world.mine(100);
+    }
+    world.calm(12);
+    assert!(!world.notices.contains(&Notice::NonceTaken { nonce: 5 }));
+    assert_eq!(world.outcome(1), Some(DutyOutcome::Done));
+}
+
 #[test]
 fn what_the_node_refuses_for_good_makes_room_and_what_needs_a_human_is_told() {
     let refused = SubmitOutcome::Refused { code: -32_000, message: "no".to_owned() };
