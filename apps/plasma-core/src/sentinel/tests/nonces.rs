@@ -32,6 +32,46 @@ fn a_withdrawn_duty_makes_room_for_the_next_or_for_nothing() {
 }
 
 #[test]
+fn a_duty_that_comes_back_takes_its_nonce_back() {
+    let mut world = world(CONFIG, [duty(1)]);
+    jam(&mut world, 1);
+    world.rival(duty(1).id.exit_id);
+    jam(&mut world, 2);
+    assert_eq!(sent(&world).last(), Some(&(5, 0, 228)));
+    for block in &mut world.blocks {
+        block.done.clear();
+    }
+    jam(&mut world, 2);
+    assert_eq!(sent(&world).last().map(|row| (row.0, row.1)), Some((5, 1)));
+    world.calm(12);
+    assert_eq!((world.tip().calls.len(), world.tip().fills), (1, 0));
+}
+
+#[test]
+fn what_was_not_signed_is_not_replaced() {
+    let mut world = world(CONFIG, [duty(1)]);
+    world.look(Fault::None);
+    world.sent.clear();
+    jam(&mut world, 3);
+    for _ in 0..8 {
+        world.look(Fault::Deaf);
+        world.mine(1_000_000);
+        world.quote.base_fee_per_gas_wei = 100;
+    }
+    assert!(sent(&world)[3..].iter().all(|row| *row == (5, 1, 228)), "{:?}", sent(&world));
+}
+
+#[test]
+fn a_transaction_that_waited_for_others_is_not_raised_at_once() {
+    let mut world = world(CONFIG, [duty(1), duty(2)]);
+    jam(&mut world, 3);
+    world.pool.remove(&6);
+    world.mine(100);
+    world.look(Fault::None);
+    assert_eq!(sent(&world).last(), Some(&(6, 2, 202)));
+}
+
+#[test]
 fn a_simulation_that_failed_undoes_the_one_before() {
     let config = SentinelConfig { in_flight_max: 1, ..CONFIG };
     let mut world = world(config, [duty(1), duty(2)]);
@@ -41,7 +81,7 @@ fn a_simulation_that_failed_undoes_the_one_before() {
     let reason = "suddenly".to_owned();
     world.sentinel.on_checked(&Check { id, call, eth_height }, Checked::Reverts { reason });
     world.mine(100);
-    world.look(Fault::Away);
+    world.look(Fault::Silent);
     assert_eq!(sent(&world), [(5, 1, 202)]);
     world.calm(3);
     assert_eq!(sent(&world)[1..], [(6, 2, 202)]);

@@ -186,6 +186,9 @@ fn a_new_day_has_a_new_budget() {
     let mut world = world(config, [duty(1), duty(2), duty(3)]);
     world.calm(20);
     assert_eq!(world.tip().calls.len(), 2, "the second fits because the first was cheaper");
+    world.restart();
+    world.calm(5);
+    assert_eq!(world.tip().calls.len(), 2, "a restart is no new day");
     world.blocks.last_mut().unwrap().time_s += 86_400;
     world.calm(20);
     assert_eq!(world.tip().calls.len(), 3);
@@ -205,14 +208,16 @@ fn a_dry_run_decides_everything_and_sends_nothing() {
 
 #[test]
 fn a_duty_that_fails_again_and_again_is_given_up() {
-    let mut world = world(CONFIG, [duty(1)]);
-    world.traps.insert(duty(1).id.exit_id);
-    world.calm(30);
-    assert_eq!((world.tip().calls.len(), world.outcome(1)), (4, Some(DutyOutcome::Reverted)));
-    assert_eq!(world.phase(1), Some(DutyPhase::Ended));
-    world.restart();
-    world.calm(10);
-    assert_eq!(world.tip().calls.len(), 4);
+    for history_len_max in [0, 100] {
+        let mut world = world(SentinelConfig { history_len_max, ..CONFIG }, [duty(1)]);
+        world.traps.insert(duty(1).id.exit_id);
+        world.calm(30);
+        assert_eq!((world.tip().calls.len(), world.outcome(1)), (4, Some(DutyOutcome::Reverted)));
+        assert_eq!(world.phase(1), Some(DutyPhase::Ended));
+        world.restart();
+        world.calm(10);
+        assert_eq!(world.tip().calls.len(), 4);
+    }
 }
 
 #[test]
