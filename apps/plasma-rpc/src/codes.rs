@@ -89,6 +89,8 @@ codes! {
     TOO_MANY_OUTPUTS = "transaction.create:too_many_outputs", 200, JSON_RPC_REFUSED, "The transaction has more outputs than the protocol allows.";
     /// The watcher found a fault in the child chain and refuses to help spend on it.
     CHAIN_UNSAFE = "chain:unsafe", 200, JSON_RPC_REFUSED, "The watcher found a fault in the child chain and does not help to spend on it. See byzantine_events of status.get, and exit.";
+    /// `sentinel.get` where none runs.
+    SENTINEL_NOT_RUNNING = "sentinel:not_running", 200, JSON_RPC_REFUSED, "This watcher tells what is wrong and does nothing about it. Start it with --sentinel to have it challenge.";
 }
 
 /// Reasons a watcher renders with a code of their own, whichever method refuses (protocol 6.6).

@@ -3,9 +3,13 @@
 //! Field order is part of the contract, because the JSON is compared as text by golden tests.
 
 mod byzantine;
+mod sentinel;
 mod status;
 
 pub use byzantine::{BlockWithholding, ByzantineEvent, ExitEvent, InvalidBlock};
+pub use sentinel::{
+    SENTINEL_DUTIES_MAX, SentinelAnswer, SentinelDuty, SentinelDutyId, SentinelRecord,
+};
 pub use status::{ContractAddresses, InFlightExitStatus, ServiceHeight, Status};
 
 use crate::child_chain::{
@@ -52,6 +56,10 @@ pub const TRANSACTION_BATCH_SUBMIT: Endpoint<BatchSubmitParams, Vec<BatchItem>> 
         .body_len_max(BATCH_SUBMIT_BODY_LEN_MAX)
         .in_flight_max(BIG_CALLS_IN_FLIGHT_MAX);
 
+/// What the Sentinel does and did, where one runs.
+pub const SENTINEL_GET: Endpoint<NoParams, SentinelAnswer> =
+    Endpoint::post("sentinel.get", "get_sentinel");
+
 /// All of them, for documentation and tests.
 pub const METHODS: &[MethodSpec] = &[
     STATUS_GET.spec,
@@ -61,6 +69,7 @@ pub const METHODS: &[MethodSpec] = &[
     BLOCK_VALIDATE.spec,
     UTXO_GET_EXIT_DATA.spec,
     UTXO_GET_CHALLENGE_DATA.spec,
+    SENTINEL_GET.spec,
     TRANSACTION_SUBMIT.spec,
     TRANSACTION_BATCH_SUBMIT.spec,
 ];

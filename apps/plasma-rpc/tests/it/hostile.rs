@@ -16,6 +16,7 @@ const WATCHER: &[&str] = &[
     "block.validate",
     "utxo.get_exit_data",
     "utxo.get_challenge_data",
+    "sentinel.get",
     "transaction.submit",
 ];
 

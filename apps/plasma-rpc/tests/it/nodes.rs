@@ -16,8 +16,8 @@ use plasma_rpc::params::{NoParams, ParamError, RawParams, RequestParams};
 use plasma_rpc::server::{Limits, MethodTable, Probes, Server, ServerConfig};
 use plasma_rpc::watcher::{
     self, BlockValidity, BlockWithholding, ByzantineEvent, ChallengeData, ContractAddresses,
-    ExitData, ExitEvent, ExitableUtxo, InFlightExitStatus, InvalidBlock, ServiceHeight, Status,
-    WatcherConfiguration,
+    ExitData, ExitEvent, ExitableUtxo, InFlightExitStatus, InvalidBlock, SentinelAnswer,
+    SentinelDuty, SentinelDutyId, SentinelRecord, ServiceHeight, Status, WatcherConfiguration,
 };
 use plasma_rpc::{Endpoint, ErrorBody, Rendered, RpcError, Service};
 use std::net::SocketAddr;
@@ -150,6 +150,7 @@ pub(crate) async fn watcher() -> Node {
                 None => Err(RpcError::reason("exit_not_found")),
             }
         })
+        .on(&watcher::SENTINEL_GET, |_, _| async { Ok(sentinel()) })
         .on(&watcher::TRANSACTION_SUBMIT, |_, params| async move {
             let tx = decode(&params.transaction)?;
             execute(&tx).map(SubmitAnswer::from).map_err(|error| {
@@ -340,6 +341,50 @@ pub(crate) fn status() -> Status {
         services_synced_heights: vec![ServiceHeight {
             service: "root_chain_height".into(),
             height: EthHeight::new(4_427_041),
+        }],
+    }
+}
+
+/// A Sentinel with one duty that goes on and one that ended.
+pub(crate) fn sentinel() -> SentinelAnswer {
+    let duty = |task: &str, index| SentinelDutyId {
+        task: task.to_owned(),
+        index,
+        exit_id: ExitId::from_bytes([0xff; 20]),
+        cause: H256::repeat_byte(0xca),
+    };
+    let account = Address::repeat_byte(0x5e);
+    SentinelAnswer {
+        account,
+        dry_run: false,
+        halt: None,
+        balance_wei: Some(U256::MAX),
+        spent_today_wei: 2_000_000_000_000_000_u64.into(),
+        promised_wei: 1_000_000_000_000_000_u64.into(),
+        in_flight: 1,
+        duties: vec![SentinelDuty {
+            duty: duty("block_input", Some(1)),
+            call: "challengeInFlightExitInputSpent".to_owned(),
+            due: 1_535_031_200,
+            urgency: "pressing".to_owned(),
+            cost_wei_max: 50_000_000_000_000_000_u64.into(),
+            cost_wei: U256::zero(),
+            phase: "in_flight".to_owned(),
+            detail: Some("nonce 7, offer 2: up to 60000000000 wei per gas".to_owned()),
+            txhash: None,
+        }],
+        history: vec![SentinelRecord {
+            duty: duty("challenge_standard_exit", None),
+            account,
+            found: 1_535_031_020,
+            due: 1_535_031_140,
+            ended: 1_535_031_032,
+            reward_wei: 14_000_000_000_000_000_u64.into(),
+            gas_used: 102_000,
+            cost_wei: 2_000_000_000_000_000_u64.into(),
+            reverts: 0,
+            txhash: Some(H256::repeat_byte(0x7c)),
+            outcome: "done".to_owned(),
         }],
     }
 }
