@@ -86,7 +86,7 @@ async fn every_other_method_of_the_watcher_can_be_called() {
     let challenge = client.call(&watcher::UTXO_GET_CHALLENGE_DATA, &params).await.unwrap();
     assert_eq!((challenge.exit_id.as_bytes(), challenge.sig.len()), (&[0xff; 20], 65));
 
-    let sentinel = client.call(&watcher::SENTINEL_GET, &NoParams).await.unwrap();
+    let sentinel = client.call(&watcher::SENTINEL_GET, &NoParams {}).await.unwrap();
     assert_eq!(sentinel, nodes::sentinel());
 
     let transaction = nodes::payment(1_000);
