@@ -224,7 +224,7 @@ impl DevnetArgs {
         let root_chain = self.root_chain(chain, false)?;
         let store = open_store(&folder.file("watcher"), NodeKind::Watcher, &deployment)?;
         let version = version();
-        let setup = watcher::Setup { config, deployment, root_chain, store, version };
+        let setup = watcher::Setup { config, deployment, root_chain, sentinel, store, version };
         Ok(watcher::Node::start(setup).await?)
     }
 

@@ -119,7 +119,7 @@ impl WatcherArgs {
             let (deployment, root_chain) = place.root_chain(None)?;
             let store = open_store(&place.data_dir, NodeKind::Watcher, &deployment)?;
             let version = version();
-            let setup = watcher::Setup { config, deployment, root_chain, store, version };
+            let setup = watcher::Setup { config, deployment, root_chain, sentinel, store, version };
             let node = watcher::Node::start(setup).await?;
             announce("watcher", node.local_addr());
             node.run(stop_signal()?).await.context("the watcher ended")

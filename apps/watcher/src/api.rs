@@ -20,8 +20,8 @@ use plasma_rpc::codes;
 use plasma_rpc::server::MethodTable;
 use plasma_rpc::watcher::{
     ACCOUNT_GET_EXITABLE_UTXOS, BLOCK_VALIDATE, BlockValidateParams, BlockValidity,
-    CONFIGURATION_GET, ChallengeData, ContractAddresses, ExitData, ExitableUtxo, STATUS_GET,
-    Status, TRANSACTION_BATCH_SUBMIT, TRANSACTION_SUBMIT, UTXO_GET_CHALLENGE_DATA,
+    CONFIGURATION_GET, ChallengeData, ContractAddresses, ExitData, ExitableUtxo, SENTINEL_GET,
+    STATUS_GET, SentinelAnswer, Status, TRANSACTION_BATCH_SUBMIT, TRANSACTION_SUBMIT, UTXO_GET_CHALLENGE_DATA,
     UTXO_GET_EXIT_DATA, UtxoPosParams, WatcherConfiguration,
 };
 use plasma_rpc::{RpcError, Service};
@@ -57,6 +57,7 @@ pub(crate) fn methods(api: Arc<Api>) -> MethodTable<Api> {
         .on(&UTXO_GET_CHALLENGE_DATA, |api, params| async move {
             api.read(move |api| api.challenge_data(&params)).await?
         })
+        .on(&SENTINEL_GET, |api, _| async move { api.sentinel() })
         .on(&BLOCK_VALIDATE, |api, params| async move { api.validate(params).await })
         .on(&TRANSACTION_SUBMIT, |api, params| async move { api.submit(params).await })
         .on(&TRANSACTION_BATCH_SUBMIT, |api, params| async move { api.submit_batch(params).await })
@@ -86,6 +87,12 @@ impl Api {
         };
         let events = findings.events.iter().map(Into::into).collect();
         Ok(status(&facts, events, self.contract_addr, &tree.coordinator.progress()))
+    }
+
+    fn sentinel(&self) -> Result<SentinelAnswer, RpcError> {
+        let watch = self.tree()?.sentinel.ok_or(codes::SENTINEL_NOT_RUNNING)?;
+        let answer = watch.borrow().clone();
+        answer.map(Arc::unwrap_or_clone).ok_or_else(|| codes::SERVICE_UNAVAILABLE.into())
     }
 
     /// Reads from the store, off the threads that serve requests.

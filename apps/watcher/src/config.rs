@@ -3,6 +3,7 @@
 use plasma_core::block_getter::BlockGetterConfig;
 use plasma_core::eth_event_listener::EthEventListenerConfig;
 use plasma_core::exit_processor::ExitProcessorConfig;
+use plasma_core::sentinel::SentinelConfig;
 use plasma_node::eth_height_monitor::EthHeightMonitorConfig;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -53,6 +54,8 @@ pub struct WatcherConfig {
     pub listener: EthEventListenerConfig,
     /// How the root chain's height is watched.
     pub eth_height_monitor: EthHeightMonitorConfig,
+    /// What the Sentinel may spend, where one runs.
+    pub sentinel: SentinelConfig,
 }
 
 impl Default for WatcherConfig {
@@ -79,6 +82,7 @@ impl Default for WatcherConfig {
             tick_ms: 1_000,
             listener: EthEventListenerConfig::default(),
             eth_height_monitor: EthHeightMonitorConfig::default(),
+            sentinel: SentinelConfig::default(),
         }
     }
 }

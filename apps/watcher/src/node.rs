@@ -4,7 +4,7 @@ use crate::api::{Api, configuration, methods};
 use crate::config::WatcherConfig;
 use crate::tree::{Parts, Watcher, WatcherError};
 use plasma_core::wire::TypedDataDomain;
-use plasma_eth::{Deployment, RootChain};
+use plasma_eth::{Deployment, RootChain, SentinelChain};
 use plasma_node::alarms::{Alarm, Alarms};
 use plasma_node::supervisor::{
     Published, Publisher, RestartBudget, SupervisorError, publisher, supervise,
@@ -34,6 +34,8 @@ pub struct Setup {
     pub deployment: Deployment,
     /// The root chain. No key is needed.
     pub root_chain: Arc<dyn RootChain>,
+    /// What the Sentinel acts through: it holds a key that pays gas. `None` for a watcher that only tells.
+    pub sentinel: Option<Arc<dyn SentinelChain>>,
     /// The node's store, opened for this deployment.
     pub store: Store,
     /// What the server says about the program: `<semver>+<7 digits of the git commit>`.
@@ -65,7 +67,7 @@ impl Node {
     /// # Errors
     /// [`SetupError`], as when the port is in use.
     pub async fn start(setup: Setup) -> Result<Self, SetupError> {
-        let Setup { config, deployment, root_chain, store, version } = setup;
+        let Setup { config, deployment, root_chain, sentinel, store, version } = setup;
         let (publisher, tree) = publisher();
         let (alarms, metrics) = (Alarms::default(), Metrics::new("watcher"));
         let child_chain = |call_ms_max, answer_len_max| {
@@ -96,7 +98,8 @@ impl Node {
         let probes = probes(alarms.clone(), metrics.clone(), tree.clone());
         let server_config = ServerConfig::new(config.listen, version);
         let server = Server::start(server_config, methods(Arc::new(api)), probes).await?;
-        let parts = Parts { config, deployment, root_chain, blocks, store, alarms, metrics };
+        let parts =
+            Parts { config, deployment, root_chain, sentinel, blocks, store, alarms, metrics };
         Ok(Self { parts, server, publisher, tree })
     }
 

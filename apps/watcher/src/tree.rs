@@ -3,6 +3,7 @@
 //! ```text
 //! eth_height_monitor ─► root_chain_coordinator ─► depositor, exit_processor, exit_challenger, exit_finalizer ─┐
 //!                                            └─► block_getter ─► downloads ─────────────────────────► guard ─► eventer ─► API
+//!                                                                                                            └─► sentinel ─► L1
 //! ```
 
 use crate::block_getter::{Following, start_block_getter};
@@ -10,6 +11,7 @@ use crate::config::WatcherConfig;
 use crate::download::Downloader;
 use crate::eventer::{FindingsWatch, start_eventer};
 use crate::guard::{GuardHandle, start_guard};
+use crate::sentinel::{SentinelParts, SentinelWatch, start_sentinel};
 use crate::sinks::{DepositSink, ExitSink, PaidExitSink};
 use crate::status::{FactsWatch, start_status};
 use plasma_core::db_update::Service;
@@ -17,7 +19,7 @@ use plasma_core::exit_processor::SlaMarginTooBig;
 use plasma_core::root_chain_coordinator::{ServiceTableError, watcher_services};
 use plasma_core::state::Role;
 use plasma_core::wire::TypedDataDomain;
-use plasma_eth::{Deployment, RootChain};
+use plasma_eth::{Deployment, RootChain, SentinelChain};
 use plasma_node::alarms::Alarms;
 use plasma_node::eth_event_listener::{EventSink, Listeners};
 use plasma_node::eth_height_monitor::start_eth_height_monitor;
@@ -38,6 +40,7 @@ pub struct Watcher {
     pub(crate) findings: FindingsWatch,
     pub(crate) coordinator: CoordinatorHandle,
     pub(crate) facts: FactsWatch,
+    pub(crate) sentinel: Option<SentinelWatch>,
 }
 
 /// The actors cannot be started.
@@ -74,6 +77,8 @@ pub(crate) struct Parts {
     pub(crate) config: WatcherConfig,
     pub(crate) deployment: Deployment,
     pub(crate) root_chain: Arc<dyn RootChain>,
+    /// What the Sentinel acts through, if there is one.
+    pub(crate) sentinel: Option<Arc<dyn SentinelChain>>,
     /// Calls the operator for blocks.
     pub(crate) blocks: HttpRpcClient,
     pub(crate) store: Store,
@@ -117,7 +122,31 @@ impl Parts {
             config.tick_ms,
             nursery,
         );
-        Ok(Watcher { findings, coordinator, facts })
+        let sentinel = self.start_sentinel(&findings, &coordinator, nursery)?;
+        Ok(Watcher { findings, coordinator, facts, sentinel })
+    }
+
+    fn start_sentinel(
+        &self,
+        findings: &FindingsWatch,
+        coordinator: &CoordinatorHandle,
+        nursery: &mut Nursery,
+    ) -> Result<Option<SentinelWatch>, StoreError> {
+        let Some(chain) = &self.sentinel else {
+            return Ok(None);
+        };
+        let parts = SentinelParts {
+            config: self.config.sentinel,
+            chain: chain.clone(),
+            store: self.store.clone(),
+            domain: Arc::new(self.domain()),
+            min_exit_period_s: self.deployment.min_exit_period_s,
+            exit_finality_margin_eth_blocks: self.config.exit_finality_margin_eth_blocks,
+            tick_ms: self.config.tick_ms,
+            findings: findings.clone(),
+            coordinator: coordinator.clone(),
+        };
+        start_sentinel(parts, nursery).map(Some)
     }
 
     fn domain(&self) -> TypedDataDomain {

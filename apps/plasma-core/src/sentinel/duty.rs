@@ -4,7 +4,9 @@
 
 use super::SentinelConfig;
 use super::call::Call;
-use crate::wire::{ExitId, H256, U256};
+use crate::byzantine::ExitFault;
+use crate::exit_processor::ChallengeData;
+use crate::wire::{ETH, ExitId, H256, U256};
 use std::cmp::Reverse;
 
 /// What is to be done about an exit.
@@ -82,6 +84,32 @@ impl Task {
 }
 
 impl Duty {
+    /// To challenge a standard exit that is invalid, with the proof that its output was spent. Whoever does it gets the bond.
+    ///
+    /// It is due when the exit can be processed, and counts as open since the earliest time at which it can have been started: twice
+    /// the exit period before (protocol 5.3).
+    pub fn challenge_standard_exit(
+        exit: &ExitFault,
+        proof: ChallengeData,
+        bond_wei: U256,
+        min_exit_period_s: u64,
+    ) -> Self {
+        let due_s = exit.scheduled_finalization_time_s;
+        Self {
+            id: DutyId {
+                exit_id: exit.exit_id,
+                cause: exit.root_chain_txhash,
+                task: Task::ChallengeStandardExit,
+            },
+            call: Call::ChallengeStandardExit(proof),
+            opens_s: due_s.saturating_sub(min_exit_period_s.saturating_mul(2)),
+            due_s,
+            closes_s: None,
+            reward_wei: bond_wei,
+            at_stake_wei: (exit.currency == ETH).then_some(exit.amount),
+        }
+    }
+
     /// The order in which duties are served: the earliest deadline first, then the most at stake. (`S9`)
     pub(super) fn priority(&self) -> (u64, Reverse<U256>, DutyId) {
         (self.due_s, Reverse(self.at_stake_wei.unwrap_or(U256::MAX)), self.id)

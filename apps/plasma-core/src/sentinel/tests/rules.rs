@@ -276,3 +276,44 @@ fn a_flood_of_duties_is_cut_to_the_most_urgent() {
     // Nothing is known about the root chain yet.
     assert_eq!(plan.actions, []);
 }
+
+#[test]
+fn challenging_a_standard_exit_is_due_before_it_can_be_processed_and_earns_its_bond() {
+    let check = |currency, due_s, opens_s, at_stake_wei: Option<U256>| {
+        let exit = crate::byzantine::ExitFault {
+            eth_height: EthHeight::new(7),
+            position: crate::wire::UtxoPos::decode(1_000_000_000_000).unwrap(),
+            exit_id: crate::wire::ExitId::from_bytes([3; 20]),
+            owner: Address::repeat_byte(1),
+            currency,
+            amount: 500.into(),
+            root_chain_txhash: H256::repeat_byte(9),
+            scheduled_finalization_time_s: due_s,
+            spending_txhash: None,
+        };
+        let proof = crate::exit_processor::ChallengeData {
+            exit_id: exit.exit_id,
+            exiting_tx: [1].into(),
+            tx_bytes: [2].into(),
+            input_index: 0,
+            signature: crate::wire::Signature::from_bytes([0; 65]),
+        };
+        let duty = Duty::challenge_standard_exit(&exit, proof.clone(), 14.into(), 100);
+        let cause = exit.root_chain_txhash;
+        let id = DutyId { exit_id: exit.exit_id, cause, task: Task::ChallengeStandardExit };
+        let call = Call::ChallengeStandardExit(proof);
+        let expected = Duty {
+            id,
+            call,
+            opens_s,
+            due_s,
+            closes_s: None,
+            reward_wei: 14.into(),
+            at_stake_wei,
+        };
+        assert_eq!(duty, expected);
+    };
+    check(crate::wire::ETH, 1_000, 800, Some(500.into()));
+    check(crate::wire::ETH, 150, 0, Some(500.into()));
+    check(Address::repeat_byte(0xee), 1_000, 800, None);
+}
