@@ -1,5 +1,11 @@
 //! Values: each begins with its version; docs/store.md describes them byte by byte.
 
+mod sentinel;
+
+pub(crate) use sentinel::{
+    decode_duty, decode_nonce, decode_spent, encode_duty, encode_nonce, encode_spent,
+};
+
 use crate::codec::{Malformed, Reader, WriteFields};
 use plasma_core::db_update::{
     BlockHeader, ChainFault, FaultKind, PendingRecord, Spender, TxPos, Utxo,
@@ -189,7 +195,7 @@ pub(crate) fn decode_standard_exit(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use plasma_core::wire::Address;
     use proptest::prelude::*;
@@ -198,14 +204,17 @@ mod tests {
     /// Decodes a value and encodes what it says.
     type Again = fn(&[u8]) -> Result<Vec<u8>, Malformed>;
 
-    fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    /// How a kind of value is read and written, and one to start from.
+    pub(super) type Kind = (Again, Vec<u8>);
+
+    pub(super) fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let mut value = Vec::new();
         write(&mut value);
         value
     }
 
-    /// Every kind of value: how it is read and written, and one to start from.
-    fn kinds() -> Vec<(Again, Vec<u8>)> {
+    /// Every kind of value of this file.
+    fn kinds() -> Vec<Kind> {
         let (address, hash) = (Address([3; 20]), H256([4; 32]));
         let (blknum, position) = (Blknum::new(5000), UtxoPos::deposit(Blknum::new(1)));
         let utxo = Utxo { output_type: OutputType::Payment, currency: address, amount: U256::MAX };
@@ -283,7 +292,7 @@ mod tests {
             tail in prop::collection::vec(any::<u8>(), 0..30),
             raw in prop::collection::vec(any::<u8>(), 0..80),
         ) {
-            for (again, value) in kinds() {
+            for (again, value) in [kinds(), sentinel::tests::kinds()].concat() {
                 prop_assert_eq!(again(&value), Ok(value.clone()));
                 let mut mutated = value;
                 for (at, byte) in &changes {
