@@ -195,7 +195,7 @@ pub(crate) fn decode_standard_exit(
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
     use plasma_core::wire::Address;
     use proptest::prelude::*;
@@ -274,6 +274,25 @@ pub(crate) mod tests {
         ]
     }
 
+    fn all_kinds() -> Vec<Kind> {
+        [kinds(), sentinel::tests::kinds()].concat()
+    }
+
+    #[test]
+    fn a_single_changed_byte_is_refused_or_another_value() {
+        for (again, value) in all_kinds() {
+            for at in 0..value.len() {
+                for byte in 0..=u8::MAX {
+                    let mut changed = value.clone();
+                    changed[at] = byte;
+                    if let Ok(written) = again(&changed) {
+                        assert_eq!(written, changed, "byte {at}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_currency_twice_in_the_pending_block_is_damage() {
         let (again, value) = kinds().swap_remove(3);
@@ -292,7 +311,7 @@ pub(crate) mod tests {
             tail in prop::collection::vec(any::<u8>(), 0..30),
             raw in prop::collection::vec(any::<u8>(), 0..80),
         ) {
-            for (again, value) in [kinds(), sentinel::tests::kinds()].concat() {
+            for (again, value) in all_kinds() {
                 prop_assert_eq!(again(&value), Ok(value.clone()));
                 let mut mutated = value;
                 for (at, byte) in &changes {
