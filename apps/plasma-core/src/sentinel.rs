@@ -161,7 +161,7 @@ pub struct Plan {
 /// What the store kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecoveredSentinel {
-    /// Every [`NonceRecord`].
+    /// Every [`NonceRecord`] of the account.
     pub nonces: Vec<NonceRecord>,
     /// Every [`DutyRecord`].
     pub duties: Vec<DutyRecord>,
@@ -244,9 +244,10 @@ pub struct Sentinel {
 }
 
 impl Sentinel {
-    /// Continues where the store left off.
+    /// Continues where the store left off. What was offered with another key is left alone: it belongs to that account's nonces.
     pub fn restore(config: SentinelConfig, account: Address, recovered: RecoveredSentinel) -> Self {
-        let RecoveredSentinel { nonces, duties, spent } = recovered;
+        let RecoveredSentinel { mut nonces, duties, spent } = recovered;
+        nonces.retain(|record| record.account == account);
         let mut nonces_of = BTreeMap::<DutyId, BTreeSet<u64>>::new();
         for record in &nonces {
             for id in record.offers.iter().filter_map(|offer| offer.duty) {

@@ -139,8 +139,10 @@ impl Sentinel {
         if let Some(id) = offer.duty {
             self.nonces_of.entry(id).or_default().insert(nonce);
         }
+        let account = self.account;
         let slot = self.slots.entry(nonce).or_insert_with(|| {
-            Slot::new(NonceRecord { nonce, offers: Vec::new(), call: None, fate: Fate::Open })
+            let (offers, call, fate) = (Vec::new(), None, Fate::Open);
+            Slot::new(NonceRecord { account, nonce, offers, call, fate })
         });
         slot.offer(offer, call, now.eth_height);
         self.draft.nonces.insert(nonce);

@@ -169,7 +169,8 @@ impl Sentinel {
             self.nonces_of.retain(|_, nonces| !nonces.is_empty());
             self.book(&slot);
             self.draft.nonces.remove(&nonce);
-            self.draft.updates.push(SentinelUpdate::DeleteNonce(nonce));
+            let account = self.account;
+            self.draft.updates.push(SentinelUpdate::DeleteNonce { account, nonce });
             let done = slot.mined().and_then(|(_, offer)| offer.duty).filter(|id| slot.did(id));
             if let Some(id) = done {
                 self.end(id, DutyOutcome::Done, now.time_s);

@@ -10,15 +10,20 @@ use crate::wire::{Address, H256, U256};
 /// What the Sentinel writes. Each replaces what is stored under the same key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SentinelUpdate {
-    /// Keyed by nonce.
+    /// Keyed by account and nonce.
     PutNonce(Box<NonceRecord>),
     /// The nonce is final.
-    DeleteNonce(u64),
+    DeleteNonce {
+        /// The account of the key.
+        account: Address,
+        /// Which nonce of the account.
+        nonce: u64,
+    },
     /// Keyed by duty.
     PutDuty(Box<DutyRecord>),
     /// The duty is history that is not kept any more.
     DeleteDuty(DutyId),
-    /// What the final transactions of the newest day cost. There is only one.
+    /// What the final transactions of the newest day cost. There is only one, whatever the account: another key gets no other budget.
     PutSpent {
         /// Seconds of root chain time divided by 86,400.
         day: u64,
@@ -32,7 +37,7 @@ pub enum SentinelUpdate {
 pub struct DutyRecord {
     /// Which duty.
     pub id: DutyId,
-    /// Who: the account of the key.
+    /// Who: the account of the key under which it ended, or under which it was taken up while it goes on.
     pub account: Address,
     /// When it was first heard of, in seconds of root chain time.
     pub found_s: u64,
@@ -76,7 +81,7 @@ pub enum DutyOutcome {
 }
 
 impl DutyOutcome {
-    /// The stable name: in the store, in the status and in logs.
+    /// The stable name: in the status and in logs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -234,7 +239,7 @@ impl Sentinel {
 
     /// Ends a duty, or ends it otherwise than before.
     pub(super) fn end(&mut self, id: DutyId, outcome: DutyOutcome, now_s: u64) {
-        let seq = self.next_seq;
+        let (seq, account) = (self.next_seq, self.account);
         let Some(record) = self.records.get_mut(&id) else {
             return;
         };
@@ -244,6 +249,7 @@ impl Sentinel {
         self.next_seq = seq.saturating_add(1);
         self.ended.remove(&(record.ended_seq, id));
         (record.outcome, record.ended_s, record.ended_seq) = (Some(outcome), now_s, seq);
+        record.account = account;
         self.ended.insert((seq, id));
         self.draft.duties.insert(id);
         self.draft.notices.push(Notice::Ended { id, outcome });

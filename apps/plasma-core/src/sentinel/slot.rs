@@ -5,7 +5,7 @@
 use super::call::Call;
 use super::duty::DutyId;
 use crate::root_chain::GasFees;
-use crate::wire::{EthHeight, H256, U256};
+use crate::wire::{Address, EthHeight, H256, U256};
 
 /// Gas of a transfer to oneself.
 pub const FILL_GAS: u64 = 21_000;
@@ -13,7 +13,9 @@ pub const FILL_GAS: u64 = 21_000;
 /// What the store keeps of a nonce.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NonceRecord {
-    /// Which nonce.
+    /// The account of the key. Nobody else ever sends what is offered here.
+    pub account: Address,
+    /// Which nonce of the account.
     pub nonce: u64,
     /// Everything offered, the newest last; never empty.
     pub offers: Vec<Offer>,

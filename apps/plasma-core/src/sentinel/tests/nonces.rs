@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::root_chain::SubmitOutcome;
 use crate::sentinel::*;
-use crate::wire::{EthHeight, U256};
+use crate::wire::{Address, EthHeight, U256};
 use std::collections::BTreeMap;
 
 #[test]
@@ -144,6 +144,29 @@ fn after_a_restart_nothing_is_raised_before_the_duties_are_known() {
         assert_eq!(Some(transaction), world.sent.first());
         assert_eq!(plan.updates, []);
     }
+}
+
+#[test]
+fn another_key_sends_nothing_of_the_one_before() {
+    let mut world = world(CONFIG, [duty(1)]);
+    jam(&mut world, 1);
+    let open = world.store().nonces.clone();
+    assert!(!open.is_empty());
+    let facts = RootChainFacts {
+        eth_height: EthHeight::new(40),
+        eth_time_s: 100,
+        account_nonce: 0,
+        pending_nonce: 0,
+        balance_wei: world.balance_wei,
+        quote: world.quote,
+        receipts: BTreeMap::new(),
+    };
+    let actions = |account| {
+        let mut sentinel = Sentinel::restore(CONFIG, account, world.store().clone());
+        sentinel.on_root_chain(&facts).actions
+    };
+    assert_eq!(actions(Address::repeat_byte(8)), []);
+    assert_eq!(actions(account()).len(), open.len());
 }
 
 #[test]

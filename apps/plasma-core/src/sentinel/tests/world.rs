@@ -432,10 +432,13 @@ pub(super) fn jam(world: &mut World, blocks: usize) {
 fn commit(store: &mut RecoveredSentinel, update: SentinelUpdate) {
     match update {
         SentinelUpdate::PutNonce(record) => {
-            store.nonces.retain(|known| known.nonce != record.nonce);
+            let key = |record: &NonceRecord| (record.account, record.nonce);
+            store.nonces.retain(|known| key(known) != key(&record));
             store.nonces.push(*record);
         }
-        SentinelUpdate::DeleteNonce(nonce) => store.nonces.retain(|known| known.nonce != nonce),
+        SentinelUpdate::DeleteNonce { account, nonce } => {
+            store.nonces.retain(|known| (known.account, known.nonce) != (account, nonce));
+        }
         SentinelUpdate::PutDuty(record) => {
             store.duties.retain(|known| known.id != record.id);
             store.duties.push(*record);
