@@ -82,8 +82,8 @@ pub struct Utxo {
     pub amount: U256,
 }
 
-/// Where a transaction stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a transaction stands. Ordered by age: older first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxPos {
     /// Its block.
     pub blknum: Blknum,
@@ -177,6 +177,12 @@ services! {
     ExitFinalizer = "exit_finalizer",
     /// Recognises challenges of standard exits (watcher).
     ExitChallenger = "exit_challenger",
+    /// Takes inputs and piggybacked outputs of in-flight exits off the operator's ledger (child chain).
+    InFlightExiter = "in_flight_exiter",
+    /// Recognises everything that happens to in-flight exits but payments (watcher).
+    InFlightExitProcessor = "in_flight_exit_processor",
+    /// Recognises payments and the end of in-flight exits (watcher).
+    InFlightExitFinalizer = "in_flight_exit_finalizer",
 }
 
 impl From<StateUpdate> for DbUpdate {

@@ -1,25 +1,29 @@
-//! Whether one exit is valid, by what the ledger and the quarantine know about its output (protocol 5.5).
+//! Whether one standard exit is valid, by what is known about its output (protocol 5.5).
 
 use super::StandardExit;
 use super::challenge::Spend;
-use crate::db_update::Spender;
+use crate::db_update::{Spender, TxPos, UtxoKey};
 use crate::state::OutputFact;
 use crate::wire::{Blknum, SignedTx, TxHash, TypedDataDomain, UtxoPos};
 use std::collections::BTreeMap;
 
-/// What is known about an exiting output, all of it read from the store at one time.
+/// What is known about an output that an exit is about, all of it read from the store at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExitFact {
     /// What the ledger knows; `None` when the output never was.
     pub output: Option<OutputFact>,
     /// The signed bytes of the transaction that spent it, when the ledger says that one did.
     pub spent_by: Option<Box<[u8]>>,
-    /// The signed bytes that the quarantine holds under the exit's owner and the output.
+    /// The signed bytes that the quarantine holds under the owner and the output.
     pub quarantined: Option<Box<[u8]>>,
+    /// The signed bytes that exit events told of
+    /// ([`PutInFlightSpend`](super::ExitProcessorUpdate::PutInFlightSpend)) under the owner and the output, at most
+    /// [`IN_FLIGHT_SPENDS_MAX`](super::IN_FLIGHT_SPENDS_MAX) of them.
+    pub in_flight: Vec<Box<[u8]>>,
 }
 
-/// Facts by exiting output.
-pub type ExitFacts = BTreeMap<UtxoPos, ExitFact>;
+/// Facts by output and owner.
+pub type ExitFacts = BTreeMap<UtxoKey, ExitFact>;
 
 /// How an exit is judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,15 +59,19 @@ impl LedgerEdge {
     pub(super) fn is_ahead(self, position: UtxoPos) -> bool {
         !position.blknum.is_deposit() && position.blknum >= self.blknum()
     }
+
+    /// Whether the root chain agrees that something is included here.
+    pub(super) fn vouches_for(self, at: TxPos) -> bool {
+        self.fault.is_none_or(|fault| at.blknum < fault)
+    }
 }
 
 impl ExitFact {
     /// The spend of the exiting output by the one who exits, if there is one.
     pub(super) fn spend(&self, exit: &StandardExit, domain: &TypedDataDomain) -> Option<Spend> {
-        [&self.spent_by, &self.quarantined]
-            .into_iter()
-            .flatten()
-            .find_map(|bytes| Spend::find(bytes, exit.position, exit.owner, domain))
+        let all = self.spent_by.iter().chain(&self.quarantined).chain(&self.in_flight);
+        let mut spends = all.filter_map(|by| Spend::find(by, exit.position, exit.owner, domain));
+        spends.next()
     }
 }
 

@@ -13,7 +13,7 @@ fn exit_of(position: UtxoPos) -> StandardExit {
 fn fact_with(bytes: &[u8], is_in_ledger: bool) -> ExitFact {
     let bytes = Some(bytes.into());
     let (spent_by, quarantined) = if is_in_ledger { (bytes, None) } else { (None, bytes) };
-    ExitFact { output: None, spent_by, quarantined }
+    ExitFact { spent_by, quarantined, ..ExitFact::default() }
 }
 
 /// Spends these outputs with the signatures of these keys.
