@@ -10,6 +10,7 @@ use crate::wire::{
 use std::collections::BTreeMap;
 
 pub use crate::exit_processor::ExitProcessorUpdate;
+pub use crate::state::InFlightRecord;
 
 /// One requested write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub enum StateUpdate {
     PutBlock(BlockHeader, Vec<H256>),
     /// What the pending block needs to be continued after a restart.
     PutPending(PendingRecord),
+    /// An in-flight exit that an operator heard of, keyed by exit id. A watcher writes none.
+    PutInFlightRecord(InFlightRecord),
 }
 
 /// What the block getter writes.

@@ -5,6 +5,7 @@ mod chain;
 mod decoding;
 mod merkle;
 mod state;
+mod state_in_flight;
 mod state_model;
 mod vectors;
 mod watching;

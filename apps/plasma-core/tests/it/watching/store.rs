@@ -72,6 +72,9 @@ impl Store {
                 self.blocks.insert(header.number, header);
             }
             StateUpdate::PutPending(pending) => self.pending = pending,
+            StateUpdate::PutInFlightRecord(record) => {
+                panic!("a watcher remembers none: {record:?}")
+            }
         }
     }
 
