@@ -4,8 +4,8 @@
 //! therefore travels inside its owner's updates, in the same batch as the events up to that height.
 
 use crate::wire::{
-    Address, Blknum, BlockHash, Currency, EthHeight, ExitId, H256, OutputType, TxIndex, U256,
-    UtxoPos,
+    Address, Blknum, BlockHash, Currency, EthHeight, ExitId, H256, OutputType, TxHash, TxIndex,
+    U256, UtxoPos,
 };
 use std::collections::BTreeMap;
 
@@ -51,9 +51,10 @@ pub enum StateUpdate {
 pub enum BlockGetterUpdate {
     /// The chain broke a rule: the ledger stays at the last good block from here on. Replaces the one before.
     PutFault(ChainFault),
-    /// The signed bytes of a transaction, not part of the ledger, in which this account spends this output. Whatever was there
-    /// under the same key is replaced: any one of them is evidence enough. Nobody else can write under somebody's key.
-    PutQuarantinedSpend(UtxoKey, Box<[u8]>),
+    /// The signed bytes of a transaction, not part of the ledger, in which this account spends this output. Nobody else can write
+    /// under somebody's key. Different transactions are kept side by side, for a competitor is another transaction than the one
+    /// in flight; of one transaction any bytes will do.
+    PutQuarantinedSpend(UtxoKey, TxHash, Box<[u8]>),
     /// Every block from the fault up to this one has been looked at. Replaces the one before, also by a lower one.
     PutQuarantinedUpTo(Blknum),
 }

@@ -39,7 +39,7 @@ pub use piggyback::{Piggyback, PiggybackPhase};
 pub use recognise::{ExitKey, PaidExits};
 pub use report::{ExitHeights, SlaMarginTooBig};
 pub use standard_exit::{StandardExit, StandardExitPhase};
-pub use verdict::{ExitFact, ExitFacts};
+pub use verdict::{ExitFact, ExitFacts, QUARANTINED_SPENDS_MAX};
 
 use crate::db_update::UtxoKey;
 use crate::wire::{Blknum, EthHeight, ExitId, OutputIndex, TxIndex, TypedDataDomain, UtxoPos};

@@ -110,7 +110,7 @@ impl Universe {
         let owner = tx.spenders()[0];
         if owner == alice() {
             let fact = self.facts.entry(position).or_default();
-            fact.quarantined = Some(tx.signed_bytes().into());
+            fact.quarantined = vec![tx.signed_bytes().into()];
         }
         self.processor.on_quarantined(&[UtxoKey { owner, position }]);
     }

@@ -14,13 +14,16 @@ pub struct ExitFact {
     pub output: Option<OutputFact>,
     /// The signed bytes of the transaction that spent it, when the ledger says that one did.
     pub spent_by: Option<Box<[u8]>>,
-    /// The signed bytes that the quarantine holds under the owner and the output.
-    pub quarantined: Option<Box<[u8]>>,
+    /// The signed bytes that the quarantine holds under the owner and the output, at most [`QUARANTINED_SPENDS_MAX`] of them.
+    pub quarantined: Vec<Box<[u8]>>,
     /// The signed bytes that exit events told of
     /// ([`PutInFlightSpend`](super::ExitProcessorUpdate::PutInFlightSpend)) under the owner and the output, at most
     /// [`IN_FLIGHT_SPENDS_MAX`](super::IN_FLIGHT_SPENDS_MAX) of them.
     pub in_flight: Vec<Box<[u8]>>,
 }
+
+/// Most quarantined spends that facts hold about one output: of any two, one is not the transaction that is judged.
+pub const QUARANTINED_SPENDS_MAX: usize = 2;
 
 /// Facts by output and owner.
 pub type ExitFacts = BTreeMap<UtxoKey, ExitFact>;

@@ -3,6 +3,7 @@
 
 mod chain;
 mod decoding;
+mod exit_game;
 mod merkle;
 mod state;
 mod state_in_flight;

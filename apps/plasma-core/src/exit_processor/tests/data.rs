@@ -11,8 +11,8 @@ fn exit_of(position: UtxoPos) -> StandardExit {
 }
 
 fn fact_with(bytes: &[u8], is_in_ledger: bool) -> ExitFact {
-    let bytes = Some(bytes.into());
-    let (spent_by, quarantined) = if is_in_ledger { (bytes, None) } else { (None, bytes) };
+    let (spent_by, quarantined) =
+        if is_in_ledger { (Some(bytes.into()), vec![]) } else { (None, vec![bytes.into()]) };
     ExitFact { spent_by, quarantined, ..ExitFact::default() }
 }
 

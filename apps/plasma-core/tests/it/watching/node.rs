@@ -317,12 +317,7 @@ impl Node {
 
     fn exit_fact(&self, position: UtxoPos, owner: plasma_core::wire::Address) -> ExitFact {
         let key = plasma_core::db_update::UtxoKey { owner, position };
-        ExitFact {
-            output: self.store.output(position),
-            spent_by: self.store.spent_by(position),
-            quarantined: self.store.quarantined.get(&key).cloned(),
-            in_flight: Vec::new(),
-        }
+        self.store.exit_fact(key)
     }
 
     pub(super) fn challenge_data(
