@@ -1,6 +1,7 @@
 //! Standard exits (protocol 10.8): a small ledger, exits of all kinds, and what is said about them.
 
 mod data;
+mod in_flight;
 mod lifecycle;
 mod validity;
 
