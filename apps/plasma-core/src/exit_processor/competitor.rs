@@ -29,9 +29,20 @@ pub enum SpendSource {
 pub(super) struct Competitor {
     /// Where it is included, as far as the ledger is to be believed.
     pub(super) included_at: Option<TxPos>,
+    /// Whether nothing but exit events told of it.
+    pub(super) is_told: bool,
     /// Which input of the in-flight transaction it spends.
     pub(super) input_index: u16,
     pub(super) spend: Spend,
+}
+
+/// A spend of an output by its owner, and how it is known.
+pub(super) struct KnownSpend {
+    pub(super) spend: Spend,
+    /// Where it is included, as far as the ledger is to be believed.
+    pub(super) included_at: Option<TxPos>,
+    /// Whether nothing but exit events told of it.
+    pub(super) is_told: bool,
 }
 
 /// Where the ledger has this transaction. Whoever is included spends his inputs, so that one lookup by input answers it. (`I5`)
@@ -56,9 +67,10 @@ pub(super) fn competitors(
         let Some(fact) = facts.get(key) else {
             continue;
         };
-        for (spend, included_at) in fact.spends(*key, edge, domain) {
-            if spend.tx_hash != tx.tx_hash {
-                found.push(Competitor { included_at, input_index, spend });
+        for known in fact.spends(*key, edge, domain) {
+            if known.spend.tx_hash != tx.tx_hash {
+                let KnownSpend { spend, included_at, is_told } = known;
+                found.push(Competitor { included_at, is_told, input_index, spend });
             }
         }
     }
@@ -70,25 +82,32 @@ pub(super) fn competitors(
 
 impl ExitFact {
     /// Where the ledger says that the output was spent, as far as it is to be believed.
-    fn spent_at(&self, edge: LedgerEdge) -> Option<TxPos> {
+    pub(super) fn spent_at(&self, edge: LedgerEdge) -> Option<TxPos> {
         match self.output {
             Some(OutputFact::Gone(Spender::Transaction(at))) if edge.vouches_for(at) => Some(at),
             _ => None,
         }
     }
 
-    /// Every known spend of the output by its owner, and where it is included.
+    /// Whether the ledger says that a transaction spent it, believed or not.
+    pub(super) const fn is_spent(&self) -> bool {
+        matches!(self.output, Some(OutputFact::Gone(Spender::Transaction(_))))
+    }
+
+    /// Every known spend of the output by its owner.
     pub(super) fn spends(
         &self,
         key: UtxoKey,
         edge: LedgerEdge,
         domain: &TypedDataDomain,
-    ) -> impl Iterator<Item = (Spend, Option<TxPos>)> {
-        let in_ledger = self.spent_by.iter().map(move |bytes| (bytes, self.spent_at(edge)));
-        let elsewhere = self.quarantined.iter().chain(&self.in_flight);
-        let all = in_ledger.chain(elsewhere.map(|bytes| (bytes, None)));
-        all.filter_map(move |(bytes, at)| {
-            Some((Spend::find(bytes, key.position, key.owner, domain)?, at))
+    ) -> impl Iterator<Item = KnownSpend> {
+        let in_ledger = self.spent_by.iter().map(move |bytes| (bytes, self.spent_at(edge), false));
+        let quarantined = self.quarantined.iter().map(|bytes| (bytes, None, false));
+        let told = self.in_flight.iter().map(|bytes| (bytes, None, true));
+        let all = in_ledger.chain(quarantined).chain(told);
+        all.filter_map(move |(bytes, included_at, is_told)| {
+            let spend = Spend::find(bytes, key.position, key.owner, domain)?;
+            Some(KnownSpend { spend, included_at, is_told })
         })
     }
 }

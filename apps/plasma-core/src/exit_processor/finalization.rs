@@ -64,10 +64,15 @@ impl ExitProcessor {
             let Some(watched) = self.in_flight.watched.get(&paid.exit_id) else {
                 continue;
             };
-            let was_there = paid.exiting.iter().all(|exiting| {
-                self.edge.is_ahead(exiting.position) || !outcome.invalid.contains(exiting)
-            });
             let verdict = watched.verdict.as_ref();
+            let is_unclear = |position: UtxoPos| {
+                self.edge.is_ahead(position)
+                    || verdict.is_some_and(|verdict| verdict.unclear.contains(&position))
+            };
+            let was_there = paid
+                .exiting
+                .iter()
+                .all(|exiting| !outcome.invalid.contains(exiting) || is_unclear(exiting.position));
             let is_wrong = verdict.is_none_or(|verdict| verdict.is_wrong_to_pay(paid.slot));
             let payment = if was_there && !is_wrong && !paid.exiting.is_empty() {
                 Payment::Rightful

@@ -281,8 +281,8 @@ impl<'a> InFlightCase<'a> {
         let key = known.tx.outputs_at(at).nth(index.into());
         let key = key.ok_or(InFlightDataError::NoDoubleSpend)?;
         let spends = |fact: &ExitFact| fact.spends(key, self.edge(), self.domain).next();
-        let spend = self.facts.get(&key).and_then(spends);
-        let (spend, _) = spend.ok_or(InFlightDataError::NoDoubleSpend)?;
+        let found = self.facts.get(&key).and_then(spends);
+        let spend = found.ok_or(InFlightDataError::NoDoubleSpend)?.spend;
         Ok(OutputChallengeData {
             in_flight_tx: known.start.tx_bytes.clone(),
             output_position: key.position,

@@ -5,9 +5,9 @@ use super::competitor::{Competitor, competitors, included_at};
 use super::in_flight_exit::{InFlightTx, Incarnation};
 use super::verdict::LedgerEdge;
 use crate::byzantine::AvailablePiggyback;
-use crate::db_update::TxPos;
+use crate::db_update::{TxPos, UtxoKey};
 use crate::root_chain::{PiggybackSide, PiggybackSlot};
-use crate::wire::{Address, EthHeight, TxHash, TypedDataDomain};
+use crate::wire::{Address, EthHeight, TxHash, TypedDataDomain, UtxoPos};
 use std::collections::BTreeSet;
 
 /// Somebody who joined an in-flight exit.
@@ -43,6 +43,10 @@ pub(super) struct InFlightVerdict {
     pub(super) competitor: Option<Competitor>,
     /// Inputs that another transaction spends, and outputs that any transaction spends.
     pub(super) spent: BTreeSet<PiggybackSlot>,
+    /// Those of them of which a block shows it, and every output if a block shows a competitor of a transaction that is in none.
+    spent_in_blocks: BTreeSet<PiggybackSlot>,
+    /// Inputs that the ledger has as spent in a block that is not to be believed: it does not know whether they are there.
+    pub(super) unclear: BTreeSet<UtxoPos>,
 }
 
 /// Judges an in-flight transaction. `facts` are about its inputs and, where it is included, about its outputs. (`I5` to `I7`)
@@ -54,16 +58,34 @@ pub(super) fn judge_in_flight(
 ) -> InFlightVerdict {
     let included_at = included_at(tx, facts, edge);
     let competitors = competitors(tx, facts, edge, domain);
-    let inputs = competitors.iter().map(|competitor| PiggybackSlot::input(competitor.input_index));
-    let mut spent: BTreeSet<PiggybackSlot> = inputs.collect();
+    let (mut spent, mut spent_in_blocks) = (BTreeSet::new(), BTreeSet::new());
+    for competitor in &competitors {
+        let slot = PiggybackSlot::input(competitor.input_index);
+        spent.insert(slot);
+        if !competitor.is_told {
+            spent_in_blocks.insert(slot);
+            let outputs = (0..).zip(&tx.output_owners).filter(|_| included_at.is_none());
+            spent_in_blocks.extend(outputs.map(|(oindex, _)| PiggybackSlot::output(oindex)));
+        }
+    }
     let outputs = included_at.into_iter().flat_map(|at| tx.outputs_at(at));
     for (oindex, key) in (0..).zip(outputs) {
         let fact = facts.get(&key);
-        if fact.is_some_and(|fact| fact.spends(key, edge, domain).next().is_some()) {
-            spent.insert(PiggybackSlot::output(oindex));
+        // What blocks show comes before what was told.
+        if let Some(known) = fact.and_then(|fact| fact.spends(key, edge, domain).next()) {
+            let slot = PiggybackSlot::output(oindex);
+            spent.insert(slot);
+            if !known.is_told {
+                spent_in_blocks.insert(slot);
+            }
         }
     }
-    InFlightVerdict { included_at, competitor: competitors.into_iter().next(), spent }
+    let competitor = competitors.into_iter().next();
+    let is_unclear = |key: &&UtxoKey| {
+        facts.get(*key).is_some_and(|fact| fact.is_spent() && fact.spent_at(edge).is_none())
+    };
+    let unclear = tx.inputs.iter().filter(is_unclear).map(|key| key.position).collect();
+    InFlightVerdict { included_at, competitor, spent, spent_in_blocks, unclear }
 }
 
 impl InFlightVerdict {
@@ -74,10 +96,9 @@ impl InFlightVerdict {
         is_viable.then_some(competitor.spend.tx_hash)
     }
 
-    /// Whether it is wrong to pay this. (`I11`, `I17`)
+    /// Whether a payment of this takes from somebody. (`I17`)
     pub(super) fn is_wrong_to_pay(&self, slot: PiggybackSlot) -> bool {
-        let is_second = self.included_at.is_none() && self.competitor.is_some();
-        self.spent.contains(&slot) || slot.side == PiggybackSide::Output && is_second
+        self.spent_in_blocks.contains(&slot)
     }
 }
 

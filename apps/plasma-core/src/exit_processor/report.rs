@@ -124,7 +124,7 @@ fn exit_fault(exit: &StandardExit, verdict: Verdict) -> ExitFault {
         root_chain_txhash: exit.root_chain_txhash,
         scheduled_finalization_time_s: exit.exitable_at_s,
         spending_txhash: match verdict {
-            Verdict::Invalid { spending_txhash } => spending_txhash,
+            Verdict::Invalid { spending_txhash, .. } => spending_txhash,
             Verdict::Open | Verdict::Valid => None,
         },
     }

@@ -40,6 +40,8 @@ pub(super) enum Verdict {
     Invalid {
         /// The transaction that spent it.
         spending_txhash: Option<TxHash>,
+        /// Whether nothing but exit events told of that transaction: it took from nobody as long as it is in no block.
+        is_told: bool,
     },
 }
 
@@ -70,11 +72,11 @@ impl LedgerEdge {
 }
 
 impl ExitFact {
-    /// The spend of the exiting output by the one who exits, if there is one.
+    /// The spend of the exiting output by the one who exits, if there is one, wherever it is.
     pub(super) fn spend(&self, exit: &StandardExit, domain: &TypedDataDomain) -> Option<Spend> {
-        let all = self.spent_by.iter().chain(&self.quarantined).chain(&self.in_flight);
-        let mut spends = all.filter_map(|by| Spend::find(by, exit.position, exit.owner, domain));
-        spends.next()
+        let edge = LedgerEdge { next: Blknum::default(), fault: None };
+        let known = self.spends(exit.key(), edge, domain).next();
+        known.map(|known| known.spend)
     }
 }
 
@@ -85,12 +87,13 @@ pub(super) fn judge(
     edge: LedgerEdge,
     domain: &TypedDataDomain,
 ) -> Verdict {
-    let invalid = |spending_txhash| Verdict::Invalid { spending_txhash };
+    let invalid = |spending_txhash| Verdict::Invalid { spending_txhash, is_told: false };
     if !exit.is_consistent() {
         return invalid(None); // E6
     }
-    if let Some(spend) = fact.spend(exit, domain) {
-        return invalid(Some(spend.tx_hash)); // E7
+    if let Some(known) = fact.spends(exit.key(), edge, domain).next() {
+        let spending_txhash = Some(known.spend.tx_hash);
+        return Verdict::Invalid { spending_txhash, is_told: known.is_told }; // E7
     }
     if edge.is_ahead(exit.position) {
         return Verdict::Open; // E8

@@ -31,6 +31,8 @@ enum Op {
     },
     Block(Vec<Index>),
     BadBlock(Vec<Index>),
+    /// The root chain replaces the root of a block.
+    Replace(Index),
     StartExit(Index),
     ChallengeExit(Index),
     ProcessExit(Index),
@@ -59,6 +61,7 @@ fn any_op() -> impl Strategy<Value = Op> {
             .prop_map(|(from, is_merge, to, is_split)| Op::Sign { from, is_merge, to, is_split }),
         5 => blocks().prop_map(Op::Block),
         1 => blocks().prop_map(Op::BadBlock),
+        1 => index().prop_map(Op::Replace),
         3 => index().prop_map(Op::StartExit),
         2 => index().prop_map(Op::ChallengeExit),
         2 => index().prop_map(Op::ProcessExit),
@@ -97,6 +100,11 @@ impl Scenario {
             }
             Op::Block(picks) => self.world.block(&picks, false),
             Op::BadBlock(picks) => self.world.block(&picks, true),
+            Op::Replace(pick) => {
+                if let Some(fault) = self.world.replace(pick) {
+                    self.node.on_fault(fault);
+                }
+            }
             Op::StartExit(pick) => self.world.start_exit(pick),
             Op::ChallengeExit(pick) => self.world.challenge_exit(pick),
             Op::ProcessExit(pick) => self.world.process_exit(pick),

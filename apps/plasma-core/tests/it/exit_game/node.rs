@@ -10,7 +10,7 @@ use plasma_core::exit_processor::{
 use plasma_core::fees::RequiredFee;
 use plasma_core::root_chain::{EthEvent, EventKind};
 use plasma_core::state::{OutputFacts, Role, State};
-use plasma_core::wire::{EthHeight, ExitId, UtxoPos};
+use plasma_core::wire::{Blknum, EthHeight, ExitId, UtxoPos};
 
 pub(super) const SLA_MARGIN: u64 = 15;
 pub(super) const EXIT_MARGIN: u64 = 4;
@@ -89,8 +89,7 @@ impl Node {
 
     pub(super) fn read_block(&mut self, world: &World, block: &Block) {
         if world.fault.is_some_and(|fault| fault <= block.blknum) {
-            self.is_faulty = true;
-            self.exits.on_fault(block.blknum);
+            self.on_fault(block.blknum);
             return self.quarantine(world, block);
         }
         let mut updates = Vec::new();
@@ -105,6 +104,11 @@ impl Node {
         self.state.close_block(&mut updates);
         self.store.commit(updates.into_iter().map(DbUpdate::from).collect());
         self.exits.on_ledger(self.state.blknum(), touched);
+    }
+
+    pub(super) fn on_fault(&mut self, blknum: Blknum) {
+        self.is_faulty = true;
+        self.exits.on_fault(blknum);
     }
 
     fn quarantine(&mut self, world: &World, block: &Block) {

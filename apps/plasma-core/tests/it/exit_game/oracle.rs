@@ -38,6 +38,16 @@ struct Spend {
     tx_hash: TxHash,
     input: UtxoPos,
     at: Option<TxPos>,
+    is_in_block: bool,
+}
+
+/// What counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Every spend that could be shown.
+    Any,
+    /// Those that are in some block, good or bad.
+    Block,
 }
 
 /// The history up to where the watcher read it.
@@ -74,6 +84,11 @@ impl<'a> View<'a> {
         self.spends().into_iter().find(|spend| spend.tx_hash == tx_hash && spend.at.is_some())?.at
     }
 
+    fn spends_by(&self, by: By) -> impl Iterator<Item = Spend> {
+        let all = self.spends().into_iter();
+        all.filter(move |spend| by == By::Any || spend.is_in_block)
+    }
+
     /// Everything that was signed and seen.
     fn spends(&self) -> Vec<Spend> {
         let mut spends = Vec::new();
@@ -89,6 +104,7 @@ impl<'a> View<'a> {
                     tx_hash,
                     input: *input,
                     at,
+                    is_in_block: true,
                 }));
             }
         }
@@ -96,7 +112,12 @@ impl<'a> View<'a> {
             if let Some(game) = self.incarnation(exit_id).filter(|game| !game.is_deleted) {
                 let inputs = game.start.input_positions.iter();
                 let tx_hash = game.start.tx_hash;
-                spends.extend(inputs.map(|input| Spend { tx_hash, input: *input, at: None }));
+                spends.extend(inputs.map(|input| Spend {
+                    tx_hash,
+                    input: *input,
+                    at: None,
+                    is_in_block: false,
+                }));
             }
         }
         for event in self.events() {
@@ -105,7 +126,7 @@ impl<'a> View<'a> {
                 let mut papers = self.world.papers.iter();
                 let paper = papers.find(|paper| paper.tx.hash() == tx_hash).unwrap();
                 let input = paper.inputs[usize::from(challenge.competing_input_index)];
-                spends.push(Spend { tx_hash, input, at: None });
+                spends.push(Spend { tx_hash, input, at: None, is_in_block: false });
             }
         }
         spends
@@ -178,26 +199,26 @@ impl<'a> View<'a> {
     }
 
     /// The oldest other transaction that spends an input of this one; inside, where it is.
-    fn competitor(&self, start: &InFlightExitStart) -> Option<Option<TxPos>> {
-        let others = self.spends().into_iter().filter(|spend| {
+    fn competitor(&self, start: &InFlightExitStart, by: By) -> Option<Option<TxPos>> {
+        let others = self.spends_by(by).filter(|spend| {
             spend.tx_hash != start.tx_hash && start.input_positions.contains(&spend.input)
         });
         others.map(|spend| spend.at).min_by_key(|at| (at.is_none(), *at))
     }
 
     /// Whether a different transaction spends an input, or any transaction an output.
-    fn is_spent(&self, start: &InFlightExitStart, slot: PiggybackSlot) -> bool {
+    fn is_spent(&self, start: &InFlightExitStart, slot: PiggybackSlot, by: By) -> bool {
         let output = |at: TxPos| UtxoPos::new(at.blknum, at.txindex, OutputIndex::new(slot.index));
         let position = match slot.side {
             PiggybackSide::Input => Some(start.input_positions[usize::from(slot.index)]),
             PiggybackSide::Output => self.place(start.tx_hash).map(output),
         };
-        let mut spends = self.spends().into_iter();
+        let mut spends = self.spends_by(by);
         spends.any(|spend| Some(spend.input) == position && spend.tx_hash != start.tx_hash)
     }
 
-    fn is_standard_invalid(&self, position: UtxoPos) -> bool {
-        self.spends().into_iter().any(|spend| spend.input == position)
+    fn is_standard_invalid(&self, position: UtxoPos, by: By) -> bool {
+        self.spends_by(by).any(|spend| spend.input == position)
     }
 }
 
@@ -226,7 +247,7 @@ impl Oracle {
             let position = position.unwrap();
             let is_there = in_ledger(position) && !self.left.contains_key(&position);
             let is_fine = is_there || view.is_ahead(position);
-            let is_right = is_fine && !view.is_standard_invalid(position);
+            let is_right = is_fine && !view.is_standard_invalid(position, By::Block);
             if is_there && !view.is_ahead(position) {
                 self.left.insert(position, *paid);
             }
@@ -248,9 +269,9 @@ impl Oracle {
                 }
                 (PiggybackSide::Output, None) => start.input_positions.clone(),
             };
-            let mut is_right = !view.is_spent(start, *slot);
+            let mut is_right = !view.is_spent(start, *slot, By::Block);
             if slot.side == PiggybackSide::Output && place.is_none() {
-                is_right &= view.competitor(start).is_none();
+                is_right &= view.competitor(start, By::Block).is_none();
             }
             for position in taken.into_iter().filter(|position| !view.is_ahead(*position)) {
                 let is_free = self.left.get(&position).is_none_or(|by| by == exit_id);
@@ -278,7 +299,7 @@ impl Oracle {
             if !game.is_over {
                 let invalid: BTreeSet<PiggybackSlot> = (game.slots.iter())
                     .filter(|(slot, (_, is_active))| {
-                        *is_active && view.is_spent(game.start, **slot)
+                        *is_active && view.is_spent(game.start, **slot, By::Any)
                     })
                     .map(|(slot, _)| *slot)
                     .collect();
@@ -307,7 +328,9 @@ impl Oracle {
         }
         let mut expected = BTreeSet::new();
         for (position, started) in open {
-            if !self.paid_standard.contains_key(&position) && view.is_standard_invalid(position) {
+            if !self.paid_standard.contains_key(&position)
+                && view.is_standard_invalid(position, By::Any)
+            {
                 expected.insert(format!("invalid_exit {position}"));
                 if started + SLA_MARGIN <= now {
                     expected.insert(format!("unchallenged_exit {position}"));
@@ -331,7 +354,7 @@ impl Oracle {
     ) -> Vec<String> {
         let mut expected = Vec::new();
         let seen_at = view.place(game.start.tx_hash);
-        if let Some(at) = view.competitor(game.start) {
+        if let Some(at) = view.competitor(game.start, By::Any) {
             let is_viable = match (seen_at, game.oldest) {
                 (None, None) => true,
                 (Some(_), None) => is_older(at, seen_at),

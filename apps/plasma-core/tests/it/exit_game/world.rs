@@ -168,6 +168,15 @@ impl World {
         self.blocks.push(Block { blknum, eth_height: self.height, papers });
     }
 
+    /// Another root takes the place of a block's: which block.
+    pub(super) fn replace(&mut self, index: Index) -> Option<Blknum> {
+        if self.fault.is_none() {
+            self.fault = pick(index, self.blocks.iter().map(|block| block.blknum).collect());
+            return self.fault;
+        }
+        None
+    }
+
     fn emit(&mut self, event: RootChainEvent) {
         self.height = self.height.max(self.read + 1);
         let log_index = u32::try_from(self.log.len()).unwrap();

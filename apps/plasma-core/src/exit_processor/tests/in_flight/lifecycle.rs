@@ -48,8 +48,13 @@ fn payments_take_off_what_leaves() {
     let output = |oindex| pos(3000, 4, oindex);
     let own: fn(&mut Board) = |board| board.include(&tx(), EARLY);
     let nothing: fn(&mut Board) = |_| {};
+    let by_block: fn(&mut Board) = |board| board.quarantine(&competitor());
+    // As if to leave an alarm for ever, for the price of a bond: nothing was taken from anybody.
+    let told: fn(&mut Board) = |board| {
+        board.see(&[started(50), challenged_with(51, &competitor(), None), responded(52, EARLY)]);
+    };
     type Case<'a> = (&'a str, PiggybackSlot, fn(&mut Board), &'a [UtxoPos], &'a [UtxoPos], bool);
-    let cases: [Case<'_>; 9] = [
+    let cases: [Case<'_>; 12] = [
         ("an input", INPUT_1, nothing, &[Q], &[], true),
         ("an input that is gone", INPUT_1, nothing, &[Q], &[Q], false),
         ("an input that it spent itself", INPUT_1, own, &[Q], &[Q], false),
@@ -57,7 +62,10 @@ fn payments_take_off_what_leaves() {
         ("an output in a block that is gone", OUTPUT_1, own, &[output(1)], &[output(1)], false),
         ("an output in no block", OUTPUT_1, nothing, &[P, Q], &[], true),
         ("an output in no block, input gone", OUTPUT_1, nothing, &[P, Q], &[Q], false),
-        ("with a competitor", OUTPUT_1, |b| b.quarantine(&competitor()), &[P, Q], &[], false),
+        ("an output, competitor in a block", OUTPUT_1, by_block, &[P, Q], &[], false),
+        ("an input, competitor in a block", INPUT_1, by_block, &[Q], &[], false),
+        ("an output, competitor told", OUTPUT_1, told, &[P, Q], &[], true),
+        ("an input, competitor told", INPUT_1, told, &[Q], &[], true),
         ("there is none", PiggybackSlot::output(3), nothing, &[], &[], false),
     ];
     for (description, slot, change, expected, missing, is_rightful) in cases {
