@@ -63,7 +63,7 @@ impl BlockGetter {
         for tx in transactions {
             for key in evidence(&tx) {
                 let bytes = tx.signed_bytes().into();
-                updates.push(BlockGetterUpdate::PutQuarantinedSpend(key, bytes).into());
+                updates.push(BlockGetterUpdate::PutQuarantinedSpend(key, tx.hash(), bytes).into());
                 spends.push(key);
             }
         }
