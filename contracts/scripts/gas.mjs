@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-const { status } = spawnSync("forge", ["test", "--match-contract", "GasTest"], {
+const { status } = spawnSync("forge", ["test", "--match-contract", "GasTest$"], {
   cwd: root,
   stdio: ["ignore", "ignore", "inherit"],
   env: {

@@ -2,6 +2,12 @@
 pragma solidity 0.8.37;
 
 import {ExitGameBase} from "../src/exits/payment/ExitGameBase.sol";
+import {InFlightExitCanonicity} from "../src/exits/payment/InFlightExitCanonicity.sol";
+import {InFlightExitPiggybacks} from "../src/exits/payment/InFlightExitPiggybacks.sol";
+import {InFlightExitProcessing} from "../src/exits/payment/InFlightExitProcessing.sol";
+import {InFlightExits} from "../src/exits/payment/InFlightExits.sol";
+import {InFlightExitSpends} from "../src/exits/payment/InFlightExitSpends.sol";
+import {InFlightExitStart} from "../src/exits/payment/InFlightExitStart.sol";
 import {StandardExits} from "../src/exits/payment/StandardExits.sol";
 import {BlockController} from "../src/framework/BlockController.sol";
 import {ExitGameController} from "../src/framework/ExitGameController.sol";
@@ -91,6 +97,58 @@ contract AbiV1Test is TestChain {
         check(game.updateStartStandardExitBondSize.selector, 0x163d7bc7, "updateStartStandardExitBondSize(uint128)");
         check(game.getStandardExitId.selector, 0xb22d3e14, "getStandardExitId(bool,bytes,uint256)");
         check(game.getInFlightExitId.selector, 0x839c78f9, "getInFlightExitId(bytes)");
+        check(game.BOND_LOWER_BOUND_DIVISOR.selector, sig("BOND_LOWER_BOUND_DIVISOR()"), "BOND_LOWER_BOUND_DIVISOR()");
+        check(
+            game.BOND_UPPER_BOUND_MULTIPLIER.selector,
+            sig("BOND_UPPER_BOUND_MULTIPLIER()"),
+            "BOND_UPPER_BOUND_MULTIPLIER()"
+        );
+    }
+
+    function test_the_moves_of_in_flight_exits_keep_their_selectors() public view {
+        check(
+            game.startInFlightExit.selector, 0x5a528514, "startInFlightExit((bytes,bytes[],uint256[],bytes[],bytes[]))"
+        );
+        check(game.piggybackInFlightExitOnInput.selector, 0xe5bc60c7, "piggybackInFlightExitOnInput((bytes,uint16))");
+        check(game.piggybackInFlightExitOnOutput.selector, 0xa4a25441, "piggybackInFlightExitOnOutput((bytes,uint16))");
+        check(
+            game.challengeInFlightExitNotCanonical.selector,
+            0xe8362298,
+            "challengeInFlightExitNotCanonical((bytes,uint256,bytes,uint16,bytes,uint16,uint256,bytes,bytes))"
+        );
+        check(
+            game.respondToNonCanonicalChallenge.selector,
+            0x36660de4,
+            "respondToNonCanonicalChallenge(bytes,uint256,bytes)"
+        );
+        check(
+            game.challengeInFlightExitInputSpent.selector,
+            0xb9a3a28e,
+            "challengeInFlightExitInputSpent((bytes,uint16,bytes,uint16,bytes,bytes,uint256,bytes32))"
+        );
+        check(
+            game.challengeInFlightExitOutputSpent.selector,
+            0x2c3bad95,
+            "challengeInFlightExitOutputSpent((bytes,bytes,uint256,bytes,uint16,bytes,bytes32))"
+        );
+        check(game.deleteNonPiggybackedInFlightExit.selector, 0xb3c2ec76, "deleteNonPiggybackedInFlightExit(uint160)");
+        check(game.inFlightExits.selector, 0xcec9e1a7, "inFlightExits(uint160[])");
+    }
+
+    function test_the_bonds_of_in_flight_exits_keep_their_selectors() public view {
+        check(game.startIFEBondSize.selector, 0x7702fa17, "startIFEBondSize()");
+        check(game.updateStartIFEBondSize.selector, 0xb177ba23, "updateStartIFEBondSize(uint128)");
+        check(game.piggybackBondSize.selector, 0x3f1214cf, "piggybackBondSize()");
+        check(game.updatePiggybackBondSize.selector, 0x315fb7da, "updatePiggybackBondSize(uint128)");
+        check(game.INITIAL_BOND_SIZE.selector, sig("INITIAL_BOND_SIZE()"), "INITIAL_BOND_SIZE()");
+        check(game.INITIAL_IFE_BOND_SIZE.selector, sig("INITIAL_IFE_BOND_SIZE()"), "INITIAL_IFE_BOND_SIZE()");
+        check(game.INITIAL_PB_BOND_SIZE.selector, sig("INITIAL_PB_BOND_SIZE()"), "INITIAL_PB_BOND_SIZE()");
+    }
+
+    function test_the_record_of_an_in_flight_exit_keeps_its_shape() public view {
+        // Four words, four inputs and four outputs of five words, three words: all static, behind offset and length.
+        (, bytes memory answer) = address(game).staticcall(abi.encodeCall(game.inFlightExits, (new uint160[](1))));
+        vm.assertEq(answer.length, (2 + 4 + 4 * 5 + 4 * 5 + 3) * 32);
     }
 
     function test_the_events_keep_their_topics() public pure {
@@ -121,16 +179,59 @@ contract AbiV1Test is TestChain {
         topic(StandardExits.ExitOmitted.selector, "ExitOmitted(uint160)");
         topic(StandardExits.StandardExitBondUpdated.selector, "StandardExitBondUpdated(uint128)");
         topic(ExitGameBase.BondReturnFailed.selector, "BondReturnFailed(address,uint256)");
+        topic(InFlightExitProcessing.InFlightExitInputWithdrawn.selector, "InFlightExitInputWithdrawn(uint160,uint16)");
+        topic(
+            InFlightExitProcessing.InFlightExitOutputWithdrawn.selector, "InFlightExitOutputWithdrawn(uint160,uint16)"
+        );
+        topic(InFlightExitProcessing.InFlightExitOmitted.selector, "InFlightExitOmitted(uint160,address)");
+        topic(InFlightExitProcessing.InFlightExitDeleted.selector, "InFlightExitDeleted(uint160)");
+        topic(InFlightExits.InFlightBondReturnFailed.selector, "InFlightBondReturnFailed(address,uint256)");
+        topic(InFlightExits.IFEBondUpdated.selector, "IFEBondUpdated(uint128)");
+        topic(InFlightExits.PiggybackBondUpdated.selector, "PiggybackBondUpdated(uint128)");
     }
 
-    function test_a_started_exit_is_announced_with_all_that_a_watcher_needs() public pure {
-        // The one event that changed: with v1's two fields a watcher had to find and decode the call.
+    function test_events_hold_all_that_a_watcher_needs() public pure {
+        // The events that changed: with v1's fields a watcher had to find and decode the call.
         topic(StandardExits.ExitStarted.selector, "ExitStarted(address,uint160,uint256,bytes,uint64)");
+        topic(
+            InFlightExitStart.InFlightExitStarted.selector,
+            "InFlightExitStarted(address,bytes32,uint160,uint64,bytes,uint256[],bytes[],bytes[])"
+        );
+        topic(
+            InFlightExitPiggybacks.InFlightExitInputPiggybacked.selector,
+            "InFlightExitInputPiggybacked(address,bytes32,uint16,uint160,uint64)"
+        );
+        topic(
+            InFlightExitPiggybacks.InFlightExitOutputPiggybacked.selector,
+            "InFlightExitOutputPiggybacked(address,bytes32,uint16,uint160,uint64)"
+        );
+        topic(
+            InFlightExitCanonicity.InFlightExitChallenged.selector,
+            "InFlightExitChallenged(address,bytes32,uint256,uint160,uint16,bytes,uint16,bytes)"
+        );
+        topic(
+            InFlightExitCanonicity.InFlightExitChallengeResponded.selector,
+            "InFlightExitChallengeResponded(address,bytes32,uint256,uint160)"
+        );
+        topic(
+            InFlightExitSpends.InFlightExitInputBlocked.selector,
+            "InFlightExitInputBlocked(address,bytes32,uint16,uint160)"
+        );
+        topic(
+            InFlightExitSpends.InFlightExitOutputBlocked.selector,
+            "InFlightExitOutputBlocked(address,bytes32,uint16,uint160)"
+        );
+        // And one that v1 did not have.
+        topic(InFlightExitProcessing.InFlightExitFinalized.selector, "InFlightExitFinalized(uint160)");
     }
 
     function check(bytes4 selector, bytes4 known, string memory signature) private pure {
         vm.assertEq(bytes32(selector), bytes32(known), signature);
         vm.assertEq(bytes32(selector), bytes32(bytes4(keccak256(bytes(signature)))), signature);
+    }
+
+    function sig(string memory signature) private pure returns (bytes4) {
+        return bytes4(keccak256(bytes(signature)));
     }
 
     function topic(bytes32 selector, string memory signature) private pure {

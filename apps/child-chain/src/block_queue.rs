@@ -16,7 +16,7 @@ use plasma_node::core_actor::Unanswered;
 use plasma_node::eth_height_monitor::EthHeights;
 use plasma_node::startup::retry_transient;
 use plasma_node::state::StateHandle;
-use plasma_node::supervisor::{BuildError, Guard, Nursery};
+use plasma_node::supervisor::{BuildError, Lease, Nursery};
 use plasma_node::telemetry::Metrics;
 use plasma_node::worker::Worker;
 use plasma_store::{Store, StoreError};
@@ -114,7 +114,7 @@ pub(crate) fn start_block_queue(
     heights: EthHeights,
     nursery: &mut Nursery,
 ) {
-    Worker::start_guarded("block_queue", nursery, |guard| shell.run(state, heights, guard));
+    Worker::start_with_lease("block_queue", nursery, |lease| shell.run(state, heights, lease));
 }
 
 impl BlockQueueShell {
@@ -122,7 +122,7 @@ impl BlockQueueShell {
         mut self,
         state: StateHandle,
         mut heights: EthHeights,
-        guard: Guard,
+        lease: Lease,
     ) -> Result<Infallible, BlockQueueError> {
         let started = Instant::now();
         let mut pending = state.pending();
@@ -130,7 +130,7 @@ impl BlockQueueShell {
             let now_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             // Held across the tick, the borrow would keep the ledger from publishing what it forms.
             let status = *pending.borrow_and_update();
-            self.tick(now_ms, &state, status, &guard).await?;
+            self.tick(now_ms, &state, status, &lease).await?;
             self.alarms.set(Alarm::BlockSubmitStalled, self.queue.is_stalled());
             self.wait(&mut heights, &mut pending).await?;
         }
@@ -159,7 +159,7 @@ impl BlockQueueShell {
         now_ms: u64,
         state: &StateHandle,
         pending: PendingStatus,
-        guard: &Guard,
+        lease: &Lease,
     ) -> Result<(), BlockQueueError> {
         let asked = async {
             let snapshot = self.root_chain.submission_state().await?;
@@ -184,7 +184,7 @@ impl BlockQueueShell {
         if form {
             self.form(state).await?;
         }
-        self.commit(updates, guard.clone()).await?;
+        self.commit(updates, lease.clone()).await?;
         for submission in submissions {
             if !self.submit(&submission).await {
                 break;
@@ -209,14 +209,14 @@ impl BlockQueueShell {
         Ok(())
     }
 
-    async fn commit(&self, updates: Vec<DbUpdate>, guard: Guard) -> Result<(), BlockQueueError> {
+    async fn commit(&self, updates: Vec<DbUpdate>, lease: Lease) -> Result<(), BlockQueueError> {
         if updates.is_empty() {
             return Ok(());
         }
         let store = self.store.clone();
         let written = tokio::task::spawn_blocking(move || {
             let written = store.commit(&updates);
-            drop(guard);
+            drop(lease);
             written
         });
         Ok(written.await??)

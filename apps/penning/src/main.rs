@@ -28,6 +28,11 @@ use failure::ErrorReport;
 use output::Out;
 use std::process::ExitCode;
 
+/// Keeps what it frees for a while, and uses it again: a node that handles blocks would get and return pages all the time.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Exit code of a command line that cannot be understood.
 const USAGE: u8 = 2;
 

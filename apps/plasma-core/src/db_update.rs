@@ -10,6 +10,7 @@ use crate::wire::{
 use std::collections::BTreeMap;
 
 pub use crate::exit_processor::ExitProcessorUpdate;
+pub use crate::sentinel::SentinelUpdate;
 pub use crate::state::InFlightRecord;
 
 /// One requested write.
@@ -23,6 +24,8 @@ pub enum DbUpdate {
     BlockGetter(BlockGetterUpdate),
     /// Owned by the block queue of a child chain.
     BlockQueue(BlockQueueUpdate),
+    /// Owned by the [`Sentinel`](crate::sentinel::Sentinel) of a watcher.
+    Sentinel(SentinelUpdate),
     /// Owned by the service it names.
     ServiceHeight(Service, EthHeight),
 }
@@ -210,5 +213,11 @@ impl From<BlockGetterUpdate> for DbUpdate {
 impl From<BlockQueueUpdate> for DbUpdate {
     fn from(update: BlockQueueUpdate) -> Self {
         Self::BlockQueue(update)
+    }
+}
+
+impl From<SentinelUpdate> for DbUpdate {
+    fn from(update: SentinelUpdate) -> Self {
+        Self::Sentinel(update)
     }
 }

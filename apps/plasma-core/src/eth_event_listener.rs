@@ -203,16 +203,13 @@ impl EthEventListener {
     pub fn on_events(
         &mut self,
         range: &RangeInclusive<EthHeight>,
-        mut events: Vec<EthEvent>,
+        events: Vec<EthEvent>,
     ) -> Result<Option<EventBatch>, EventsError> {
         if !matches!(&self.phase, Phase::Reading(reading) if reading == range) {
             return Ok(None);
         }
         self.phase = Phase::Idle;
-        self.check(range, &events)?;
-        events.sort_by_key(place);
-        refuse_contradictions(&events)?;
-        events.dedup();
+        let mut events = in_order(events, events_of(self.service), range)?;
         let synced_height = cut(&mut events, self.config.batch_events_max).unwrap_or(*range.end());
         self.phase = Phase::Committing(synced_height);
         Ok(Some(EventBatch { service: self.service, events, synced_height }))
@@ -237,30 +234,32 @@ impl EthEventListener {
     pub const fn synced_height(&self) -> EthHeight {
         self.synced_height
     }
+}
 
-    fn check(
-        &self,
-        range: &RangeInclusive<EthHeight>,
-        events: &[EthEvent],
-    ) -> Result<(), EventsError> {
-        let wanted = events_of(self.service);
-        for event in events {
-            let (eth_height, log_index) = place(event);
-            if !range.contains(&eth_height) {
-                return Err(EventsError::OutsideRange {
-                    eth_height,
-                    log_index,
-                    from: *range.start(),
-                    to: *range.end(),
-                });
-            }
-            let kind = event.event.kind();
-            if !wanted.contains(&kind) {
-                return Err(EventsError::UnexpectedKind { kind, eth_height, log_index });
-            }
+/// Puts the answer to a question for events of these kinds in order, each event once.
+///
+/// # Errors
+/// [`EventsError`] when the answer cannot be true (`R8`).
+pub fn in_order(
+    mut events: Vec<EthEvent>,
+    kinds: &[EventKind],
+    range: &RangeInclusive<EthHeight>,
+) -> Result<Vec<EthEvent>, EventsError> {
+    for event in &events {
+        let (eth_height, log_index) = place(event);
+        if !range.contains(&eth_height) {
+            let (from, to) = (*range.start(), *range.end());
+            return Err(EventsError::OutsideRange { eth_height, log_index, from, to });
         }
-        Ok(())
+        let kind = event.event.kind();
+        if !kinds.contains(&kind) {
+            return Err(EventsError::UnexpectedKind { kind, eth_height, log_index });
+        }
     }
+    events.sort_by_key(place);
+    refuse_contradictions(&events)?;
+    events.dedup();
+    Ok(events)
 }
 
 const fn place(event: &EthEvent) -> (EthHeight, u32) {

@@ -13,6 +13,7 @@
 //! - [`byzantine`]: what can be wrong. [`block_getter`]: what a watcher downloads and executes, and what it does with what is
 //!   wrong. [`block_validator`]: a block without its history.
 //! - [`exit_processor`]: which exits are valid. [`eventer`]: what appeared and what was resolved.
+//! - [`sentinel`]: what a watcher does about it on L1 by itself.
 //! - [`payment_builder`]: what a wallet sends.
 #![deny(
     clippy::unwrap_used,
@@ -49,6 +50,7 @@ pub mod fresh_blocks;
 pub mod payment_builder;
 pub mod root_chain;
 pub mod root_chain_coordinator;
+pub mod sentinel;
 pub mod state;
 pub mod submission;
 pub mod wire;

@@ -243,7 +243,7 @@ impl State {
     fn exec_fee_claim_of_operator(&mut self, claim: FeeClaimTx, updates: &mut Vec<StateUpdate>) {
         // Each claim is made from what was collected, and room for it was kept, so it cannot be refused.
         let claimed = self.exec(
-            RecoveredTx::fee_claim(claim),
+            &RecoveredTx::fee_claim(claim),
             &RequiredFee::Ignored,
             &OutputFacts::new(),
             updates,

@@ -175,7 +175,11 @@ impl<C: Core> CoreActor<C> {
                 break;
             };
             let decision = (ask.decide)(&mut self.core, &self.store)?;
-            self.updates.extend(decision.updates);
+            if self.updates.is_empty() {
+                self.updates = decision.updates; // a whole block, sometimes: not to be copied
+            } else {
+                self.updates.extend(decision.updates);
+            }
             self.tells.push(decision.tell);
         }
         Ok(())
@@ -185,10 +189,10 @@ impl<C: Core> CoreActor<C> {
         let mut updates = std::mem::take(&mut self.updates);
         self.core.complete_batch(&mut updates);
         self.committing = true;
-        let (store, guard) = (self.store.clone(), self.link.guard());
+        let (store, lease) = (self.store.clone(), self.link.lease());
         let written = tokio::task::spawn_blocking(move || {
             let result = store.commit(&updates);
-            drop(guard);
+            drop(lease);
             result
         });
         ctx.spawn(written.into_actor(self).map(move |written, actor, ctx| {

@@ -135,9 +135,9 @@ impl StateHandle {
             let facts = store.input_facts(&unknown)?;
             let mut updates = Vec::with_capacity(transactions.len().saturating_mul(5));
             let results = transactions
-                .into_iter()
+                .iter()
                 .map(|tx| {
-                    let required = fees.required_for(&tx);
+                    let required = fees.required_for(tx);
                     state.exec(tx, &required, &facts, &mut updates)
                 })
                 .collect();

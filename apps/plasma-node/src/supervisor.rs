@@ -2,7 +2,7 @@
 //!
 //! It must never leave half a tree running or build a new one while a part of the old one can still write. Each actor holds a
 //! [`Link`]: dropping it, in whatever way the actor ends, reports the death. Work an actor started elsewhere (a commit on
-//! another thread) holds a [`Guard`], and a tree only counts as gone when every guard is. A tree that keeps dying uses up its
+//! another thread) holds a [`Lease`], and a tree only counts as gone when every lease is. A tree that keeps dying uses up its
 //! [`RestartBudget`], and then the process must exit non-zero: something outside has to be looked at.
 //!
 //! ```text
@@ -118,14 +118,14 @@ enum Report {
 
 /// Keeps the old tree from being replaced as long as it lives.
 #[derive(Clone)]
-pub struct Guard(#[expect(dead_code, reason = "held for its drop")] Arc<GuardInner>);
+pub struct Lease(#[expect(dead_code, reason = "held for its drop")] Arc<LeaseInner>);
 
-struct GuardInner {
+struct LeaseInner {
     name: &'static str,
     reports: mpsc::UnboundedSender<Report>,
 }
 
-impl Drop for GuardInner {
+impl Drop for LeaseInner {
     fn drop(&mut self) {
         // Nobody listens any more when the process is ending.
         let _ = self.reports.send(Report::Gone { name: self.name });
@@ -137,7 +137,7 @@ pub struct Link {
     name: &'static str,
     reason: Option<String>,
     reports: mpsc::UnboundedSender<Report>,
-    guard: Guard,
+    lease: Lease,
 }
 
 impl Link {
@@ -146,9 +146,9 @@ impl Link {
         self.name
     }
 
-    /// A guard for work that outlives a message.
-    pub fn guard(&self) -> Guard {
-        self.guard.clone()
+    /// A lease for work that outlives a message.
+    pub fn lease(&self) -> Lease {
+        self.lease.clone()
     }
 
     /// Says why the actor is about to end; the supervisor logs it.
@@ -192,8 +192,8 @@ impl Nursery {
 
     fn link(&mut self, name: &'static str) -> Link {
         *self.alive.entry(name).or_default() += 1;
-        let guard = Guard(Arc::new(GuardInner { name, reports: self.reports.clone() }));
-        Link { name, reason: None, reports: self.reports.clone(), guard }
+        let lease = Lease(Arc::new(LeaseInner { name, reports: self.reports.clone() }));
+        Link { name, reason: None, reports: self.reports.clone(), lease }
     }
 
     /// Starts an actor on the current thread. `mailbox_max` bounds the messages that wait for it.
@@ -244,7 +244,7 @@ impl Nursery {
         self.crashes.insert(name, addr.clone().recipient());
     }
 
-    /// Stops everything and waits until the last guard is dropped.
+    /// Stops everything and waits until the last lease is dropped.
     async fn stop(self, reports: &mut mpsc::UnboundedReceiver<Report>) -> Result<(), String> {
         let Self { reports: sender, stops, crashes, arbiters, mut alive } = self;
         drop((sender, crashes));

@@ -3,7 +3,7 @@
 //! It must never end by itself: the task's only way out is an error, which ends the tree. When the tree stops, the task is
 //! dropped where it waits.
 
-use crate::supervisor::{Guard, Link, Nursery};
+use crate::supervisor::{Lease, Link, Nursery};
 use actix::fut::wrap_future;
 use actix::prelude::*;
 use std::convert::Infallible;
@@ -26,20 +26,20 @@ impl Worker {
         nursery: &mut Nursery,
         task: impl Future<Output = Result<Infallible, E>> + 'static,
     ) {
-        Self::start_guarded(name, nursery, |_| task);
+        Self::start_with_lease(name, nursery, |_| task);
     }
 
-    /// The same for a task that writes on other threads: whatever writes has to hold a clone of the guard, for a write that was
+    /// The same for a task that writes on other threads: whatever writes has to hold a clone of the lease, for a write that was
     /// begun goes on when the task is dropped.
-    pub fn start_guarded<E: Display + 'static, T>(
+    pub fn start_with_lease<E: Display + 'static, T>(
         name: &'static str,
         nursery: &mut Nursery,
-        task: impl FnOnce(Guard) -> T,
+        task: impl FnOnce(Lease) -> T,
     ) where
         T: Future<Output = Result<Infallible, E>> + 'static,
     {
         nursery.start(name, MAILBOX_MAX, |ctx, link| {
-            ctx.spawn(wrap_future::<_, Self>(task(link.guard())).map(|ended, worker, ctx| {
+            ctx.spawn(wrap_future::<_, Self>(task(link.lease())).map(|ended, worker, ctx| {
                 let Err(reason) = ended;
                 worker.link.because(reason);
                 ctx.terminate();

@@ -60,6 +60,10 @@ columns! {
     ActiveExits = "active_exits", Shape::Small;
     /// Spends found in blocks that are not part of the valid chain, by owner and position.
     QuarantinedSpends = "quarantined_spends", Shape::Random;
+    /// What the Sentinel offered under the nonces of its account, by account and nonce.
+    SentinelNonces = "sentinel_nonces", Shape::Small;
+    /// The Sentinel's log of duties, by duty.
+    SentinelDuties = "sentinel_duties", Shape::Small;
 }
 
 const MIB: usize = 1 << 20;

@@ -2,11 +2,14 @@
 
 use crate::columns::Column;
 use crate::error::StoreError;
-use crate::read::{FAULT_KEY, NONCE_OFFSET_KEY, PENDING_KEY, QUARANTINED_UP_TO_KEY, height_key};
+use crate::read::{
+    FAULT_KEY, NONCE_OFFSET_KEY, PENDING_KEY, QUARANTINED_UP_TO_KEY, SPENT_KEY, height_key,
+};
 use crate::store::{Store, durable};
 use crate::{keys, records};
 use plasma_core::db_update::{
-    BlockGetterUpdate, BlockQueueUpdate, DbUpdate, Spender, StateUpdate, TxPos, Utxo, UtxoKey,
+    BlockGetterUpdate, BlockQueueUpdate, DbUpdate, SentinelUpdate, Spender, StateUpdate, TxPos,
+    Utxo, UtxoKey,
 };
 use plasma_core::exit_processor::{ExitProcessorUpdate, StandardExit};
 use plasma_core::wire::UtxoPos;
@@ -37,6 +40,7 @@ impl Store {
                         records::encode_u64(offset.cast_unsigned(), value)
                     });
                 }
+                DbUpdate::Sentinel(update) => batch.sentinel(update),
                 DbUpdate::ServiceHeight(service, height) => {
                     batch.meta(height_key(*service).as_bytes(), |value| {
                         records::encode_u64(height.get(), value)
@@ -70,6 +74,8 @@ struct Batch<'a> {
     standard_exit_ids: &'a ColumnFamily,
     active_exits: &'a ColumnFamily,
     quarantined_spends: &'a ColumnFamily,
+    sentinel_nonces: &'a ColumnFamily,
+    sentinel_duties: &'a ColumnFamily,
 }
 
 impl<'a> Batch<'a> {
@@ -89,6 +95,8 @@ impl<'a> Batch<'a> {
             standard_exit_ids: store.column(Column::StandardExitIds)?,
             active_exits: store.column(Column::ActiveExits)?,
             quarantined_spends: store.column(Column::QuarantinedSpends)?,
+            sentinel_nonces: store.column(Column::SentinelNonces)?,
+            sentinel_duties: store.column(Column::SentinelDuties)?,
         })
     }
 
@@ -166,6 +174,28 @@ impl<'a> Batch<'a> {
             }
             BlockGetterUpdate::PutQuarantinedUpTo(blknum) => {
                 self.meta(QUARANTINED_UP_TO_KEY, |value| records::encode_u64(blknum.get(), value));
+            }
+        }
+    }
+
+    fn sentinel(&mut self, update: &SentinelUpdate) {
+        match update {
+            SentinelUpdate::PutNonce(record) => {
+                let key = keys::nonce(record.account, record.nonce);
+                self.put(self.sentinel_nonces, &key, |value| records::encode_nonce(record, value));
+            }
+            SentinelUpdate::DeleteNonce { account, nonce } => {
+                self.batch.delete_cf(self.sentinel_nonces, keys::nonce(*account, *nonce));
+            }
+            SentinelUpdate::PutDuty(record) => {
+                let key = keys::duty(record.id);
+                self.put(self.sentinel_duties, &key, |value| records::encode_duty(record, value));
+            }
+            SentinelUpdate::DeleteDuty(id) => {
+                self.batch.delete_cf(self.sentinel_duties, keys::duty(*id));
+            }
+            SentinelUpdate::PutSpent { day, wei } => {
+                self.meta(SPENT_KEY, |value| records::encode_spent(*day, *wei, value));
             }
         }
     }

@@ -2,12 +2,17 @@
 
 use crate::codec::Malformed;
 use plasma_core::db_update::{TxPos, UtxoKey};
-use plasma_core::wire::{Address, Blknum, BlockHash, OutputIndex, TxIndex, UtxoPos};
+use plasma_core::sentinel::{DutyId, Task};
+use plasma_core::wire::{Address, Blknum, BlockHash, ExitId, H256, OutputIndex, TxIndex, UtxoPos};
 
 /// Bytes of a position: block 8, transaction 4, output 2.
 pub(crate) const POSITION_LEN: usize = 14;
 /// Bytes of an owner and a position.
 pub(crate) const UTXO_KEY_LEN: usize = 20 + POSITION_LEN;
+/// Bytes of an account and its nonce.
+pub(crate) const NONCE_KEY_LEN: usize = 20 + 8;
+/// Bytes of an exit id, a cause and the two parts of a task.
+pub(crate) const DUTY_KEY_LEN: usize = 20 + 32 + 1 + 2;
 
 pub(crate) fn blknum(blknum: Blknum) -> [u8; 8] {
     blknum.get().to_be_bytes()
@@ -34,7 +39,25 @@ pub(crate) fn utxo(key: UtxoKey) -> [u8; UTXO_KEY_LEN] {
     bytes
 }
 
-/// First key behind all outputs of an owner; `None` behind the last possible owner.
+/// The account first, so that what another key of the operator offered is never read (docs/store.md).
+pub(crate) fn nonce(account: Address, nonce: u64) -> [u8; NONCE_KEY_LEN] {
+    let mut key = [0; NONCE_KEY_LEN];
+    key[..20].copy_from_slice(account.as_bytes());
+    key[20..].copy_from_slice(&nonce.to_be_bytes());
+    key
+}
+
+pub(crate) fn duty(id: DutyId) -> [u8; DUTY_KEY_LEN] {
+    let (kind, index) = id.task.to_parts();
+    let mut key = [0; DUTY_KEY_LEN];
+    key[..20].copy_from_slice(id.exit_id.as_bytes());
+    key[20..52].copy_from_slice(id.cause.as_bytes());
+    key[52] = kind;
+    key[53..].copy_from_slice(&index.to_be_bytes());
+    key
+}
+
+/// First key behind all that begin with this owner or account; `None` behind the last possible one.
 pub(crate) fn behind_owner(owner: Address) -> Option<Vec<u8>> {
     let mut key = owner.0.to_vec();
     while let Some(last) = key.pop() {
@@ -74,6 +97,22 @@ pub(crate) fn read_blknum(key: &[u8]) -> Result<Blknum, Malformed> {
     Ok(Blknum::new(u64::from_be_bytes(key)))
 }
 
+pub(crate) fn read_nonce(key: &[u8]) -> Result<(Address, u64), Malformed> {
+    let (account, nonce) = key.split_first_chunk::<20>().ok_or("malformed key of a nonce")?;
+    let nonce = nonce.try_into().map_err(|_| "malformed key of a nonce")?;
+    Ok((Address(*account), u64::from_be_bytes(nonce)))
+}
+
+pub(crate) fn read_duty(key: &[u8]) -> Result<DutyId, Malformed> {
+    let (exit_id, rest) = key.split_first_chunk::<20>().ok_or("malformed name of a duty")?;
+    let (cause, task) = rest.split_first_chunk::<32>().ok_or("malformed name of a duty")?;
+    let [kind, high, low] = task else {
+        return Err("malformed name of a duty");
+    };
+    let task = Task::from_parts(*kind, u16::from_be_bytes([*high, *low])).ok_or("unknown task")?;
+    Ok(DutyId { exit_id: ExitId::from_bytes(*exit_id), cause: H256(*cause), task })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +138,30 @@ mod tests {
             prop_assert!(end.as_deref().is_none_or(|end| key(owner).as_slice() < end));
             let within = |key: &[u8]| key >= owner.as_slice() && end.as_deref().is_none_or(|end| key < end);
             prop_assert_eq!(within(&key(other)), other == owner);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nonces_of_an_account_sort_as_they_are_used(account: [u8; 20], a: u64, b: u64) {
+            let account = Address(account);
+            prop_assert_eq!(nonce(account, a).cmp(&nonce(account, b)), a.cmp(&b));
+            prop_assert_eq!(read_nonce(&nonce(account, a)), Ok((account, a)));
+        }
+
+        #[test]
+        fn a_key_names_one_nonce_and_one_duty_or_is_refused(
+            raw in prop::collection::vec(any::<u8>(), 0..60), name: [u8; 52], kind in 0_u8..9, index in 0_u16..3,
+        ) {
+            let named = [&name[..], &[kind], &index.to_be_bytes()].concat();
+            for key in [raw, named] {
+                if let Ok((account, number)) = read_nonce(&key) {
+                    prop_assert_eq!(nonce(account, number).to_vec(), key.clone());
+                }
+                if let Ok(id) = read_duty(&key) {
+                    prop_assert_eq!(duty(id).to_vec(), key.clone());
+                }
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 mod blocks;
 mod exits;
 mod outputs;
+mod sentinel;
 
 pub use exits::QuarantinedSpends;
 
@@ -18,6 +19,7 @@ pub(crate) const PENDING_KEY: &[u8] = b"pending";
 pub(crate) const FAULT_KEY: &[u8] = b"fault";
 pub(crate) const QUARANTINED_UP_TO_KEY: &[u8] = b"quarantined_up_to";
 pub(crate) const NONCE_OFFSET_KEY: &[u8] = b"nonce_offset";
+pub(crate) const SPENT_KEY: &[u8] = b"sentinel_spent";
 
 pub(crate) fn height_key(service: Service) -> String {
     format!("height/{}", service.name())

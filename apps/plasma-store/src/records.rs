@@ -1,5 +1,11 @@
 //! Values: each begins with its version; docs/store.md describes them byte by byte.
 
+mod sentinel;
+
+pub(crate) use sentinel::{
+    decode_duty, decode_nonce, decode_spent, encode_duty, encode_nonce, encode_spent,
+};
+
 use crate::codec::{Malformed, Reader, WriteFields};
 use plasma_core::db_update::{
     BlockHeader, ChainFault, FaultKind, PendingRecord, Spender, TxPos, Utxo,
@@ -198,14 +204,17 @@ mod tests {
     /// Decodes a value and encodes what it says.
     type Again = fn(&[u8]) -> Result<Vec<u8>, Malformed>;
 
-    fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    /// How a kind of value is read and written, and one to start from.
+    pub(super) type Kind = (Again, Vec<u8>);
+
+    pub(super) fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let mut value = Vec::new();
         write(&mut value);
         value
     }
 
-    /// Every kind of value: how it is read and written, and one to start from.
-    fn kinds() -> Vec<(Again, Vec<u8>)> {
+    /// Every kind of value of this file.
+    fn kinds() -> Vec<Kind> {
         let (address, hash) = (Address([3; 20]), H256([4; 32]));
         let (blknum, position) = (Blknum::new(5000), UtxoPos::deposit(Blknum::new(1)));
         let utxo = Utxo { output_type: OutputType::Payment, currency: address, amount: U256::MAX };
@@ -265,6 +274,25 @@ mod tests {
         ]
     }
 
+    fn all_kinds() -> Vec<Kind> {
+        [kinds(), sentinel::tests::kinds()].concat()
+    }
+
+    #[test]
+    fn a_single_changed_byte_is_refused_or_another_value() {
+        for (again, value) in all_kinds() {
+            for at in 0..value.len() {
+                for byte in 0..=u8::MAX {
+                    let mut changed = value.clone();
+                    changed[at] = byte;
+                    if let Ok(written) = again(&changed) {
+                        assert_eq!(written, changed, "byte {at}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_currency_twice_in_the_pending_block_is_damage() {
         let (again, value) = kinds().swap_remove(3);
@@ -283,7 +311,7 @@ mod tests {
             tail in prop::collection::vec(any::<u8>(), 0..30),
             raw in prop::collection::vec(any::<u8>(), 0..80),
         ) {
-            for (again, value) in kinds() {
+            for (again, value) in all_kinds() {
                 prop_assert_eq!(again(&value), Ok(value.clone()));
                 let mut mutated = value;
                 for (at, byte) in &changes {

@@ -10,6 +10,10 @@ use std::sync::Arc;
 /// Key of the identity in the meta column.
 const IDENTITY_KEY: &[u8] = b"identity";
 
+/// Bytes of log from which on recent writes are sorted into files. A start after a crash reads the log again, so this bounds how long
+/// it takes.
+const LOG_LEN_MAX: u64 = 64 << 20;
+
 /// How much memory a store may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreConfig {
@@ -77,6 +81,7 @@ impl Store {
         options.create_if_missing(true);
         options.create_missing_column_families(true);
         options.set_db_write_buffer_size(config.write_buffers_len_max);
+        options.set_max_total_wal_size(LOG_LEN_MAX);
         options.set_max_open_files(config.open_files_max.into());
         options.set_max_background_jobs(2);
         options.set_keep_log_file_num(4);

@@ -7,6 +7,7 @@ use crate::download::Downloader;
 use crate::guard::{Applied, Guard, GuardHandle};
 use plasma_core::block_getter::{DownloadOutcome, SubmissionFacts};
 use plasma_core::db_update::{ChainFault, Service};
+use plasma_core::eth_event_listener::{EventsError, in_order};
 use plasma_core::root_chain::{EthEvent, EventKind};
 use plasma_core::wire::{Blknum, BlockHash, EthHeight};
 use plasma_eth::{RootChain, RootChainError};
@@ -168,17 +169,21 @@ impl Following {
     async fn scan_range(
         &self,
         range: RangeInclusive<EthHeight>,
-    ) -> Result<Result<(), RootChainError>, Unanswered> {
+    ) -> Result<Result<(), ScanError>, Unanswered> {
         let kinds = [EventKind::BlockSubmitted];
         let events = match self.root_chain.events(&kinds, *range.start(), *range.end()).await {
+            Ok(events) => events,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let events = match in_order(events, &kinds, &range) {
             Ok(events) => Arc::new(events),
-            Err(error) => return Ok(Err(error)),
+            Err(error) => return Ok(Err(error.into())),
         };
         let asked = events.clone();
         let needed = self.guard.ask(move |guard| guard.getter.facts_needed(&asked)).await?;
         let facts = match self.roots(&needed).await {
             Ok(roots) => SubmissionFacts { roots, ..SubmissionFacts::default() },
-            Err(error) => return Ok(Err(error)),
+            Err(error) => return Ok(Err(error.into())),
         };
         report(self.on_submissions(range, events, needed, facts).await?);
         Ok(Ok(()))
@@ -237,6 +242,15 @@ impl Following {
         }
         Ok(())
     }
+}
+
+/// Why submissions were not read; they are read in the next round.
+#[derive(Debug, thiserror::Error)]
+enum ScanError {
+    #[error(transparent)]
+    RootChain(#[from] RootChainError),
+    #[error(transparent)]
+    Events(#[from] EventsError),
 }
 
 fn report(fault: Option<ChainFault>) {

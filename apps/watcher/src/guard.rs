@@ -212,7 +212,8 @@ impl GuardHandle {
             let facts = store.input_facts(&unknown)?;
             match apply_block(&block, &mut guard.state, &facts) {
                 Ok(applied) => {
-                    updates.extend(applied.updates.into_iter().map(DbUpdate::from));
+                    // There is nothing before it, and it is big: this takes it over in place.
+                    *updates = applied.updates.into_iter().map(DbUpdate::from).collect();
                     guard.getter.on_applied(sync_height, updates);
                     guard.touched.extend(applied.spent);
                     let header = applied.header;

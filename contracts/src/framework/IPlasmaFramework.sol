@@ -12,6 +12,7 @@ interface IPlasmaFramework {
     function protocols(uint256 txType) external view returns (uint8);
     function isExitGameSafeToUse(address game) external view returns (bool);
     function isOutputFinalized(bytes32 outputId) external view returns (bool);
+    function outputsFinalizations(bytes32 outputId) external view returns (uint160 exitId);
 
     function submitDepositBlock(bytes32 root) external returns (uint256 blknum);
     function activateNonReentrant() external;

@@ -10,6 +10,8 @@ import {WireTransaction} from "./WireTransaction.sol";
 library PaymentTransaction {
     uint256 internal constant MAX_INPUTS = 4;
     uint256 internal constant MAX_OUTPUTS = 4;
+    /// @dev An input on the wire: 32 bytes behind their prefix.
+    uint256 private constant INPUT_BYTES = 33;
 
     struct Decoded {
         uint256 txType;
@@ -45,11 +47,21 @@ library PaymentTransaction {
         return decoded.outputs[oindex];
     }
 
+    /// @notice Input `index` of a transaction that decoded before and has that many.
+    function inputAt(bytes calldata raw, uint256 index) internal pure returns (uint256 input) {
+        (uint256 ptr, uint256 end) = Rlp.open(raw);
+        (, ptr) = WireTransaction.readTxType(ptr, end);
+        (ptr, end) = Rlp.list(ptr, end);
+        unchecked {
+            (input,) = Rlp.word(ptr + INPUT_BYTES * index, end);
+        }
+    }
+
     function _inputs(uint256 ptr, uint256 end) private pure returns (uint256[] memory inputs, uint256 next) {
         (ptr, next) = Rlp.list(ptr, end);
         unchecked {
-            // Each input takes 33 bytes; a list that is no multiple of it fails below.
-            uint256 count = (next - ptr) / 33;
+            // A list that is no multiple of it fails below.
+            uint256 count = (next - ptr) / INPUT_BYTES;
             if (count > MAX_INPUTS) revert TooManyInputs();
             inputs = new uint256[](count);
             for (uint256 i = 0; i < count; ++i) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ExitGameBase} from "../../src/exits/payment/ExitGameBase.sol";
 import {StandardExits} from "../../src/exits/payment/StandardExits.sol";
 import {ExitGameController} from "../../src/framework/ExitGameController.sol";
 import {IExitProcessor} from "../../src/framework/IExitProcessor.sol";
@@ -57,7 +58,7 @@ contract StaleEntriesTest is TestChain {
 
     function test_while_an_entry_waits_its_exit_can_not_start_again() public {
         StandardExits.StartStandardExitArgs memory args = startArgs(utxo);
-        bytes memory refusal = abi.encodeWithSelector(StandardExits.ExitStartedBefore.selector, exitId);
+        bytes memory refusal = abi.encodeWithSelector(ExitGameBase.ExitStartedBefore.selector, exitId);
         challenge(utxo, "alice", carol);
         vm.expectRevert(refusal);
         vm.prank(alice);
@@ -120,7 +121,7 @@ contract StaleEntriesTest is TestChain {
     }
 
     function test_each_entry_brings_back_its_own_start_time() public {
-        // Two tokens and two starts of one exit, as an in-flight exit will have them.
+        // Two tokens and two starts of one exit, as an in-flight exit has them.
         ForgetfulGame forgetful = new ForgetfulGame(framework);
         vm.prank(maintainer);
         framework.registerExitGame(7, address(forgetful), 2);
@@ -161,7 +162,7 @@ contract StaleEntriesTest is TestChain {
         uint64 start = uint64(clock());
         uint256 dueAfter = start + MIN_EXIT_PERIOD;
         vm.warp(dueAfter);
-        vm.expectRevert(abi.encodeWithSelector(StandardExits.ExitNotDue.selector, exitId, dueAfter));
+        vm.expectRevert(abi.encodeWithSelector(ExitGameBase.ExitNotDue.selector, exitId, dueAfter));
         vm.prank(address(framework));
         game.processExit(exitId, ETH_VAULT_ID, ETH, start);
         vm.warp(dueAfter + 1);

@@ -97,7 +97,7 @@ contract StandardExitChallengeTest is TestChain {
         StandardExits.ChallengeStandardExitArgs memory args = challengeArgs(utxo, "bob", carol);
         args.exitingTx = paymentTx(1e9, mallory, ETH, 1 ether);
         bytes32 given = keccak256(abi.encodePacked(args.exitingTx, uint256(0)));
-        refuses(args, abi.encodeWithSelector(StandardExits.OutputIsAnother.selector, given, outputIdOf(utxo)));
+        refuses(args, abi.encodeWithSelector(ExitGameBase.OutputIsAnother.selector, given, outputIdOf(utxo)));
     }
 
     function test_the_spend_must_be_of_a_type_that_moreVp_finalizes() public {
@@ -111,14 +111,14 @@ contract StandardExitChallengeTest is TestChain {
     function test_the_spend_must_be_of_a_type_with_a_condition() public {
         StandardExits.ChallengeStandardExitArgs memory args = challengeArgs(utxo, "bob", carol);
         args.challengeTx = typed(3);
-        refuses(args, abi.encodeWithSelector(StandardExits.SpendingConditionNotFound.selector, 1, 3));
+        refuses(args, abi.encodeWithSelector(ExitGameBase.SpendingConditionNotFound.selector, 1, 3));
     }
 
     function test_a_condition_that_says_no_is_heard() public {
         StandardExits.ChallengeStandardExitArgs memory args = challengeArgs(utxo, "bob", carol);
         address condition = address(registry.spendingConditions(1, 1));
         vm.etch(condition, hex"5f5f5260205ff3"); // returns one word of zero, whatever it is asked
-        refuses(args, abi.encodePacked(StandardExits.SpendingConditionNotMet.selector));
+        refuses(args, abi.encodePacked(ExitGameBase.SpendingConditionNotMet.selector));
     }
 
     function test_a_challenger_that_does_not_take_the_bond_gets_a_credit() public {

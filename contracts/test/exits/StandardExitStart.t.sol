@@ -94,7 +94,7 @@ contract StandardExitStartTest is TestChain {
             );
             (bytes32 root, bytes memory proof) = Tree.rootAndProof(txs(raw), 16, 0);
             Utxo memory utxo = Utxo(submit(root) * 1e9, raw, proof, bob, ETH, 1);
-            refuses(utxo, abi.encodeWithSelector(StandardExits.OutputTypeNotSupported.selector, others[i], 1));
+            refuses(utxo, abi.encodeWithSelector(ExitGameBase.OutputTypeNotSupported.selector, others[i], 1));
         }
     }
 
@@ -143,7 +143,7 @@ contract StandardExitStartTest is TestChain {
             Encode.payment(2, Encode.one(1e9), Encode.one(Encode.Output(1, bob, ETH, 1)), Encode.NO_METADATA);
         (bytes32 root, bytes memory proof) = Tree.rootAndProof(txs(raw), 16, 0);
         Utxo memory utxo = Utxo(submit(root) * 1e9, raw, proof, bob, ETH, 1);
-        refuses(utxo, abi.encodeWithSelector(StandardExits.TxTypeNotSupported.selector, 2, 1));
+        refuses(utxo, abi.encodeWithSelector(ExitGameBase.TxTypeNotSupported.selector, 2, 1));
     }
 
     function test_nothing_leaves_under_a_protocol_without_exits_of_unconfirmed_transactions() public {
@@ -165,9 +165,9 @@ contract StandardExitStartTest is TestChain {
     function test_an_exit_is_not_started_twice() public {
         Utxo memory utxo = depositEth(alice, 1 ether);
         uint160 exitId = startExit(utxo);
-        refuses(utxo, abi.encodeWithSelector(StandardExits.ExitStartedBefore.selector, exitId));
+        refuses(utxo, abi.encodeWithSelector(ExitGameBase.ExitStartedBefore.selector, exitId));
         challenge(utxo, "alice", carol);
-        refuses(utxo, abi.encodeWithSelector(StandardExits.ExitStartedBefore.selector, exitId));
+        refuses(utxo, abi.encodeWithSelector(ExitGameBase.ExitStartedBefore.selector, exitId));
     }
 
     function test_an_output_that_left_does_not_leave_again() public {
@@ -191,7 +191,7 @@ contract StandardExitStartTest is TestChain {
         (bytes32 root,) = Tree.rootAndProof(txs(first.rawTx), 16, 0);
         Utxo memory copy = Utxo(submit(root) * 1e9, first.rawTx, first.proof, bob, ETH, 1 ether);
         uint160 exitId = startExit(first);
-        refuses(copy, abi.encodeWithSelector(StandardExits.ExitStartedBefore.selector, exitId));
+        refuses(copy, abi.encodeWithSelector(ExitGameBase.ExitStartedBefore.selector, exitId));
         warpPastExit();
         processEth(1);
         refuses(copy, abi.encodeWithSelector(StandardExits.OutputFinalizedBefore.selector, outputIdOf(copy)));

@@ -27,6 +27,8 @@ interface Vm {
     function accesses(address account) external returns (bytes32[] memory reads, bytes32[] memory writes);
     function store(address account, bytes32 slot, bytes32 value) external;
     function label(address account, string calldata name) external;
+    function snapshotState() external returns (uint256 id);
+    function revertToState(uint256 id) external returns (bool success);
     function getNonce(address account) external view returns (uint64);
 
     function prank(address sender) external;

@@ -25,9 +25,34 @@ impl Clock {
 
     /// So many were done.
     pub(super) fn stop(self, count: usize) -> Throughput {
-        let elapsed = self.started.elapsed();
-        let taken_us = 1_000_000.0 * (processor_s() - self.processor_s);
-        Throughput { per_s: per_s(count, elapsed), processor_us: taken_us / number(count).max(1.0) }
+        let mut spent = Spent::default();
+        spent.add(self, count);
+        spent.throughput()
+    }
+}
+
+/// What several measurements of the same kind took together.
+#[derive(Default)]
+pub(super) struct Spent {
+    count: usize,
+    elapsed: Duration,
+    processor_s: f64,
+}
+
+impl Spent {
+    /// So many more were done while this clock ran.
+    pub(super) fn add(&mut self, clock: Clock, count: usize) {
+        self.elapsed += clock.started.elapsed();
+        self.processor_s += processor_s() - clock.processor_s;
+        self.count += count;
+    }
+
+    pub(super) fn throughput(&self) -> Throughput {
+        let taken_us = 1_000_000.0 * self.processor_s;
+        Throughput {
+            per_s: per_s(self.count, self.elapsed),
+            processor_us: taken_us / number(self.count).max(1.0),
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Every throughput, several times by turns with the bound, so that whatever else the machine does falls on all of them alike.
 //!
-//! Outputs that are spent were made three blocks before, so each is read from the store as in a long-running node.
+//! Outputs that are spent were made a block or more before, so each is read from the store as in a long-running node.
 
 use super::Sizes;
 use super::bound::Bound;
-use super::clock::{Clock, Throughput};
+use super::clock::{Clock, Spent, Throughput};
 use super::drive::{Driven, drive};
 use super::machine::PeakMemory;
 use super::network::Network;
@@ -22,7 +22,9 @@ use std::sync::Arc;
 /// Transactions of one call.
 const BATCH: usize = 1_000;
 /// Calls with a batch at one time.
-const BATCHES_IN_FLIGHT: usize = 8;
+const BATCHES_IN_FLIGHT: usize = 16;
+/// Blocks that a part fills in one measurement. The watcher follows all of a round at once, so that it gets into its stride.
+const BLOCKS: usize = 2;
 /// Connections that submit one transaction after the other.
 const SINGLE_CONNECTIONS: usize = 64;
 
@@ -31,8 +33,6 @@ const SINGLE_CONNECTIONS: usize = 64;
 pub(super) struct Round {
     /// The bound itself.
     pub(super) bound: Part,
-    /// Its slowest and its fastest measurement, in recoveries a second.
-    pub(super) bound_range: [f64; 2],
     /// Calls of the ledger, without the wire.
     pub(super) in_process: Part,
     /// `transaction.batch_submit`.
@@ -124,15 +124,15 @@ impl Bench {
 
     async fn round(&mut self, memory: &mut PeakMemory) -> Result<Round> {
         let before = self.bound().await?;
-        let (in_process, first, form_block_ms) = self.in_process_part().await?;
+        let mut blocks = Vec::new();
+        let (in_process, form_block_ms) = self.in_process_part(&mut blocks).await?;
         memory.note("in process");
         let middle = self.bound().await?;
-        let (http, second, other_ms) = self.http_part().await?;
+        let (http, other_ms) = self.http_part(&mut blocks).await?;
         memory.note("over HTTP, in batches");
         let after = self.bound().await?;
-        let (single, single_ms, third) = self.single_part().await?;
+        let (single, single_ms) = self.single_part(&mut blocks).await?;
         memory.note("over HTTP, one by one");
-        let blocks = [first, second, third];
         for block in &blocks {
             self.network.warm_up(block).await?;
         }
@@ -144,11 +144,8 @@ impl Bench {
         let sync = clock.stop(usize::try_from(transactions)?);
         memory.note("watcher");
         let last = self.bound().await?;
-        let bounds =
-            [before, middle, after, before_sync, last].into_iter().map(|bound| bound.per_s);
         Ok(Round {
             bound: Part::new(middle, [middle, middle]),
-            bound_range: [bounds.clone().fold(f64::INFINITY, f64::min), bounds.fold(0.0, f64::max)],
             in_process: Part::new(in_process, [before, middle]),
             http: Part::new(http, [middle, after]),
             single: Part::new(single, [after, before_sync]),
@@ -163,36 +160,55 @@ impl Bench {
         tokio::task::spawn_blocking(move || bound.measure(count)).await?
     }
 
-    async fn in_process_part(&mut self) -> Result<(Throughput, BlockHeader, f64)> {
-        let (calls, orders) = batches(self.network.accounts.pay(&self.in_process)?, BATCH);
-        let clock = Clock::start();
-        let accepted = in_process(&self.network, calls).await?;
-        let throughput = clock.stop(self.in_process.len());
-        self.in_process = coins_of(&orders, &accepted.answers, 1);
-        let (block, elapsed) = self.network.form_block().await?;
-        Ok((throughput, block, 1_000.0 * elapsed.as_secs_f64()))
+    async fn in_process_part(
+        &mut self,
+        blocks: &mut Vec<BlockHeader>,
+    ) -> Result<(Throughput, f64)> {
+        let (mut spent, mut form_ms) = (Spent::default(), 0.0);
+        for _ in 0..BLOCKS {
+            let (calls, orders) = batches(self.network.accounts.pay(&self.in_process)?, BATCH);
+            let clock = Clock::start();
+            let accepted = in_process(&self.network, calls).await?;
+            spent.add(clock, self.in_process.len());
+            self.in_process = coins_of(&orders, &accepted.answers, 1);
+            form_ms = self.form_block(blocks).await?.max(form_ms);
+        }
+        Ok((spent.throughput(), form_ms))
     }
 
-    async fn http_part(&mut self) -> Result<(Throughput, BlockHeader, f64)> {
-        let (calls, orders) = batches(self.network.accounts.pay(&self.http)?, BATCH);
-        let client = self.network.client.clone();
-        let accepted = drive(calls, BATCHES_IN_FLIGHT, move |transactions| {
-            let client = client.clone();
-            async move {
-                let params = BatchSubmitParams { transactions };
-                let answers = client.call(&TRANSACTION_BATCH_SUBMIT, &params).await?;
-                answers.into_iter().map(accepted).collect::<Result<Vec<At>>>()
-            }
-        });
-        let clock = Clock::start();
-        let accepted = accepted.await?;
-        let throughput = clock.stop(self.http.len());
-        self.http = coins_of(&orders, &accepted.answers, 1);
-        let (block, elapsed) = self.network.form_block().await?;
-        Ok((throughput, block, 1_000.0 * elapsed.as_secs_f64()))
+    async fn http_part(&mut self, blocks: &mut Vec<BlockHeader>) -> Result<(Throughput, f64)> {
+        let (mut spent, mut form_ms) = (Spent::default(), 0.0);
+        for _ in 0..BLOCKS {
+            let (calls, orders) = batches(self.network.accounts.pay(&self.http)?, BATCH);
+            let client = self.network.client.clone();
+            let accepted = drive(calls, BATCHES_IN_FLIGHT, move |transactions| {
+                let client = client.clone();
+                async move {
+                    let params = BatchSubmitParams { transactions };
+                    let answers = client.call(&TRANSACTION_BATCH_SUBMIT, &params).await?;
+                    answers.into_iter().map(accepted).collect::<Result<Vec<At>>>()
+                }
+            });
+            let clock = Clock::start();
+            let accepted = accepted.await?;
+            spent.add(clock, self.http.len());
+            self.http = coins_of(&orders, &accepted.answers, 1);
+            form_ms = self.form_block(blocks).await?.max(form_ms);
+        }
+        Ok((spent.throughput(), form_ms))
     }
 
-    async fn single_part(&mut self) -> Result<(Throughput, [f64; 2], BlockHeader)> {
+    /// Returns how long it took, in milliseconds.
+    async fn form_block(&self, blocks: &mut Vec<BlockHeader>) -> Result<f64> {
+        let (block, elapsed) = self.network.form_block().await?;
+        blocks.push(block);
+        Ok(1_000.0 * elapsed.as_secs_f64())
+    }
+
+    async fn single_part(
+        &mut self,
+        blocks: &mut Vec<BlockHeader>,
+    ) -> Result<(Throughput, [f64; 2])> {
         let (calls, orders) = batches(self.network.accounts.pay(&self.single)?, 1);
         let client = self.network.client.clone();
         let accepted = drive(calls, SINGLE_CONNECTIONS, move |mut transactions| {
@@ -210,8 +226,8 @@ impl Bench {
         let latencies =
             [50, 99].map(|percent| 1_000.0 * accepted.percentile(percent).as_secs_f64());
         self.single = coins_of(&orders, &accepted.answers, 1);
-        let (block, _) = self.network.form_block().await?;
-        Ok((throughput, latencies, block))
+        self.form_block(blocks).await?;
+        Ok((throughput, latencies))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The bench measures what it says, in the smallest sizes there are; how fast is not judged here.
 
+use super::clock::Throughput;
 use super::*;
 
 const TINY: Sizes =
@@ -64,15 +65,19 @@ fn every_part_is_measured_and_written_down() {
 fn shares_of_a_bound_that_swings_are_shown_and_not_judged() {
     let part = rounds::Part { of_bound: 0.9, ..rounds::Part::default() };
     let judged = |slowest: f64| {
-        let round = rounds::Round {
+        let round = |per_s: f64| rounds::Round {
+            bound: rounds::Part {
+                throughput: Throughput { per_s, ..Throughput::default() },
+                ..part
+            },
             in_process: part,
             sync: rounds::Part { of_bound: 0.1, ..part },
-            bound_range: [slowest, 100.0],
             ..rounds::Round::default()
         };
+        let rounds = [round(slowest), round(100.0)];
         let machine = Machine::look(Path::new("/"));
         let figures = store::StoreFigures::default();
-        let report = Report::new(machine, TINY, &[round], &figures, PeakMemory::default());
+        let report = Report::new(machine, TINY, &rounds, &figures, PeakMemory::default());
         let row = |name: &str| report.rows.iter().find(|row| row.what == name).unwrap().is_met;
         [row("in process"), row("watcher"), row("forming a block of 41")]
     };

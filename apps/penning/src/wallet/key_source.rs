@@ -112,7 +112,7 @@ fn account(index: usize, devnet: Option<&DevnetFile>) -> Result<&SecretKey, Fail
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::devnet_file;
 

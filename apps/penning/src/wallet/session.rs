@@ -323,20 +323,8 @@ fn is_transient(error: &anyhow::Error) -> bool {
 mod tests {
     use super::*;
     use crate::devnet_file;
+    use crate::wallet::key_source::tests::common as no_flags;
     use plasma_core::wire::{Blknum, ETH, OutputIndex, TxIndex, U256};
-
-    fn no_flags() -> Common {
-        Common {
-            network: None,
-            rpc_url: None,
-            child_chain_url: None,
-            watcher_url: None,
-            keystore: None,
-            account: None,
-            password_file: None,
-            json: false,
-        }
-    }
 
     #[test]
     fn flags_come_before_the_file_and_the_file_before_defaults() {

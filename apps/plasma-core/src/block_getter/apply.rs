@@ -7,6 +7,9 @@ use crate::state::{ExecError, OutputFacts, State};
 use crate::wire::{Blknum, InputPointer, TxIndex, UtxoPos};
 use thiserror::Error;
 
+/// Writes that a transaction usually causes: itself, an input that goes and how, two outputs.
+const UPDATES_PER_TX: usize = 5;
+
 /// What executing a block did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedBlock {
@@ -74,10 +77,11 @@ pub fn apply_block(
             found: id.blknum,
         });
     }
-    let mut updates = Vec::new();
-    let mut spent = Vec::new();
+    let count = block.transactions().len();
+    let mut updates = Vec::with_capacity(count.saturating_mul(UPDATES_PER_TX));
+    let mut spent = Vec::with_capacity(count);
     for (txindex, tx) in (0..).map(TxIndex::new).zip(block.transactions()) {
-        let executed = state.exec(tx.clone(), &RequiredFee::Ignored, facts, &mut updates);
+        let executed = state.exec(tx, &RequiredFee::Ignored, facts, &mut updates);
         if let Err(error) = executed {
             let fault = fault_of(txindex, error, state, facts);
             state.abandon_block();

@@ -81,7 +81,7 @@ impl State {
     /// A transaction whose batch was committed is in the pending block again, at the same index.
     pub fn exec(
         &mut self,
-        tx: RecoveredTx,
+        tx: &RecoveredTx,
         required_fee: &RequiredFee<'_>,
         facts: &OutputFacts,
         updates: &mut Vec<StateUpdate>,
@@ -94,11 +94,11 @@ impl State {
                 if self.claiming_fees {
                     return Err(ExecError::PaymentsRejectedDuringFeeClaiming);
                 }
-                let inputs = self.spendable_inputs(&tx, facts)?;
+                let inputs = self.spendable_inputs(tx, facts)?;
                 let surpluses = surpluses(&inputs, tx.transaction().outputs())?;
                 required_fee.check(&surpluses)?;
                 let fees = self.collected_with(&surpluses)?;
-                let accepted = self.append(&tx)?;
+                let accepted = self.append(tx)?;
                 self.fees.extend(fees);
                 self.apply(tx, &inputs, accepted, updates);
                 Ok(accepted)
@@ -109,7 +109,7 @@ impl State {
                 if *collected != amount {
                     return Err(ExecError::ClaimedAndCollectedAmountsMismatch);
                 }
-                let accepted = self.append(&tx)?;
+                let accepted = self.append(tx)?;
                 self.fees.remove(&currency);
                 self.claiming_fees = true;
                 self.apply(tx, &Inputs::new(), accepted, updates);
@@ -167,7 +167,7 @@ impl State {
 
     fn apply(
         &mut self,
-        tx: RecoveredTx,
+        tx: &RecoveredTx,
         inputs: &Inputs,
         accepted: Accepted,
         updates: &mut Vec<StateUpdate>,
@@ -189,7 +189,7 @@ impl State {
             updates.push(StateUpdate::PutUtxo(UtxoKey { owner: output.owner, position }, utxo));
             self.utxos.put_fresh(position, OutputFact::Unspent(output.owner, utxo));
         }
-        updates.push(StateUpdate::PutTransaction(at.blknum, at.txindex, tx.into_signed_bytes()));
+        updates.push(StateUpdate::PutTransaction(at.blknum, at.txindex, tx.signed_bytes().into()));
     }
 }
 

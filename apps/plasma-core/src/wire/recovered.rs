@@ -105,11 +105,6 @@ impl RecoveredTx {
         &self.signed_bytes
     }
 
-    /// Takes the bytes that travel.
-    pub fn into_signed_bytes(self) -> Box<[u8]> {
-        self.signed_bytes
-    }
-
     /// Keccak-256 of the unsigned bytes.
     pub const fn hash(&self) -> TxHash {
         self.tx_hash

@@ -193,7 +193,7 @@ impl TestChain {
         };
         let before = self.operator.pending_record();
         let mut updates = Vec::new();
-        let result = self.operator.exec(tx, &required, &facts, &mut updates);
+        let result = self.operator.exec(&tx, &required, &facts, &mut updates);
         if result.is_ok() {
             updates.push(StateUpdate::PutPending(self.operator.pending_record()));
         } else {
@@ -288,7 +288,8 @@ impl TestChain {
             let tx = RecoveredTx::from_bytes(bytes, &domain()).unwrap();
             let keys: Vec<UtxoKey> = self.watcher.unknown_inputs([&tx]).collect();
             let facts = self.watcher_store.facts(keys.into_iter().map(|key| key.position));
-            if let Err(error) = self.watcher.exec(tx, &RequiredFee::Ignored, &facts, &mut updates) {
+            if let Err(error) = self.watcher.exec(&tx, &RequiredFee::Ignored, &facts, &mut updates)
+            {
                 self.watcher.abandon_block();
                 return Err(error);
             }

@@ -110,12 +110,12 @@ fn sums_beyond_256_bits_neither_wrap_nor_pass() {
     let tx = RecoveredTx::from_bytes(&pay(&inputs, &[(Bob, TOKEN, 1)]), &crate::chain::domain())
         .unwrap();
     // 2^256 come in and 1 goes out: the surplus fits, just.
-    state.exec(tx, &RequiredFee::Ignored, &OutputFacts::new(), &mut Vec::new()).unwrap();
+    state.exec(&tx, &RequiredFee::Ignored, &OutputFacts::new(), &mut Vec::new()).unwrap();
     assert_eq!(state.pending_record().fees[&TOKEN], U256::MAX);
     state.deposit(&[deposit(3)], &OutputFacts::new(), &mut Vec::new());
     let bytes = pay(&[(UtxoPos::deposit(Blknum::new(3)), Alice)], &[(Bob, TOKEN, 1)]);
     let tx = RecoveredTx::from_bytes(&bytes, &crate::chain::domain()).unwrap();
-    let refused = state.exec(tx, &RequiredFee::Ignored, &OutputFacts::new(), &mut Vec::new());
+    let refused = state.exec(&tx, &RequiredFee::Ignored, &OutputFacts::new(), &mut Vec::new());
     assert_eq!(
         refused.unwrap_err().to_string(),
         "amounts_do_not_add_up",
@@ -266,7 +266,7 @@ fn the_operator_keeps_room_for_its_claims_and_a_watcher_takes_a_full_tree() {
         state.deposit(&[deposit], &OutputFacts::new(), &mut Vec::new());
         let bytes = pay_eth(UtxoPos::deposit(Blknum::new(1)), Alice, Bob, 1);
         let tx = RecoveredTx::from_bytes(&bytes, &crate::chain::domain()).unwrap();
-        let result = state.exec(tx, &RequiredFee::Ignored, &OutputFacts::new(), &mut Vec::new());
+        let result = state.exec(&tx, &RequiredFee::Ignored, &OutputFacts::new(), &mut Vec::new());
         assert_eq!(
             result.err().map(|error| error.to_string()),
             full.then(|| "too_many_transactions_in_block".to_owned())
@@ -311,7 +311,7 @@ fn updates_name_every_effect_once() {
     let mut updates = Vec::new();
     chain
         .operator
-        .exec(tx.unwrap(), &RequiredFee::Ignored, &OutputFacts::new(), &mut updates)
+        .exec(&tx.unwrap(), &RequiredFee::Ignored, &OutputFacts::new(), &mut updates)
         .unwrap();
     let shown: Vec<&str> = updates
         .iter()

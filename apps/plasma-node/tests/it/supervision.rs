@@ -1,7 +1,7 @@
 //! Any death stops the whole tree, and the whole tree comes back; a tree that keeps dying ends supervision.
 
 use plasma_node::supervisor::{
-    BuildError, Guard, Nursery, Published, RestartBudget, SupervisorError, publisher, supervise,
+    BuildError, Lease, Nursery, Published, RestartBudget, SupervisorError, publisher, supervise,
 };
 use plasma_node::worker::Worker;
 use std::cell::{Cell, RefCell};
@@ -103,11 +103,11 @@ async fn a_worker_that_ends_takes_the_tree_with_it() {
 
 #[actix::test]
 async fn a_tree_is_not_replaced_while_a_part_of_it_can_still_write() {
-    let guards = Rc::new(RefCell::new(Vec::<Guard>::new()));
+    let guards = Rc::new(RefCell::new(Vec::<Lease>::new()));
     let kept = guards.clone();
     let build = move |nursery: &mut Nursery, _| {
         nursery.start("writer", 1, |_, link| {
-            kept.borrow_mut().push(link.guard());
+            kept.borrow_mut().push(link.lease());
             Writer(link)
         });
         Ok(())

@@ -1,17 +1,18 @@
 //! A value that was damaged on disk is an error that names it, and never a panic.
 
-use crate::{creation, open, pos, primitive};
+use crate::{creation, open, pos, primitive, sentinel};
 use plasma_core::db_update::{
     BlockGetterUpdate, BlockHeader, BlockQueueUpdate, ChainFault, DbUpdate, FaultKind,
-    PendingRecord, Service, Spender, StateUpdate,
+    PendingRecord, SentinelUpdate, Service, Spender, StateUpdate,
 };
 use plasma_core::exit_processor::{ExitProcessorUpdate, StandardExit, StandardExitPhase};
+use plasma_core::sentinel::{DutyOutcome, Fate};
 use plasma_core::wire::{Blknum, EthHeight, ExitId, H256, U256};
 use plasma_store::{Store, StoreError};
 use proptest::prelude::*;
 use std::path::Path;
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 13] = [
     "default",
     "meta",
     "utxos",
@@ -23,6 +24,8 @@ const COLUMNS: [&str; 11] = [
     "standard_exit_ids",
     "active_exits",
     "quarantined_spends",
+    "sentinel_nonces",
+    "sentinel_duties",
 ];
 
 fn fill(path: &Path) {
@@ -60,6 +63,9 @@ fn fill(path: &Path) {
         BlockQueueUpdate::PutNonceOffset(1).into(),
         DbUpdate::ServiceHeight(Service::Depositor, EthHeight::new(3)),
         ExitProcessorUpdate::PutStandardExit(Box::new(exit)).into(),
+        sentinel::put_nonce(&sentinel::nonce(1, 5, Fate::Open)),
+        sentinel::put_duty(&sentinel::duty(1, Some(DutyOutcome::Done))),
+        SentinelUpdate::PutSpent { day: 1, wei: U256::from(300) }.into(),
     ]);
     open(path).commit(&updates).unwrap();
 }
@@ -80,6 +86,7 @@ fn read_all(store: &Store) -> Result<(), StoreError> {
     store.spender(pos(1, 0, 0))?;
     store.active_standard_exits()?;
     store.standard_exit_by_id(ExitId::from_bytes([1; 20]))?;
+    store.sentinel(primitive(1))?;
     Ok(())
 }
 
@@ -104,9 +111,17 @@ fn damage(path: &Path, column: &str, mut change: impl FnMut(&mut Vec<u8>)) -> us
 
 #[test]
 fn truncated_values_are_reported_with_their_key() {
-    for column in
-        ["meta", "utxos", "spends", "transactions", "blocks", "standard_exits", "standard_exit_ids"]
-    {
+    for column in [
+        "meta",
+        "utxos",
+        "spends",
+        "transactions",
+        "blocks",
+        "standard_exits",
+        "standard_exit_ids",
+        "sentinel_nonces",
+        "sentinel_duties",
+    ] {
         let folder = tempfile::tempdir().unwrap();
         fill(folder.path());
         assert_eq!(read_all(&open(folder.path())), Ok(()));

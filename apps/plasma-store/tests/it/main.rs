@@ -6,6 +6,7 @@ mod crash;
 mod identity;
 mod outputs;
 mod records;
+mod sentinel;
 
 use plasma_core::db_update::{DbUpdate, StateUpdate, TxPos, Utxo, UtxoKey};
 use plasma_core::wire::{

@@ -7,9 +7,12 @@ import {Protocol} from "../../framework/Protocol.sol";
 import {WireTransaction} from "../../transactions/WireTransaction.sol";
 import {EthCredits} from "../../utils/EthCredits.sol";
 import {Merkle} from "../../utils/Merkle.sol";
+import {Position} from "../../utils/Position.sol";
 import {Erc20Vault} from "../../vaults/Erc20Vault.sol";
 import {EthVault} from "../../vaults/EthVault.sol";
+import {ISpendingCondition} from "../conditions/ISpendingCondition.sol";
 import {SpendingConditionRegistry} from "../conditions/SpendingConditionRegistry.sol";
+import {ExitId} from "../ExitId.sol";
 import {PaymentTransactionStateTransitionVerifier} from "./PaymentTransactionStateTransitionVerifier.sol";
 
 /// @title What standard and in-flight exits of payments share: where everything is, who may call, how money leaves
@@ -23,6 +26,9 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
         uint256 supportTxType;
         uint256 safeGasStipend;
     }
+
+    /// @dev The one type of output that a payment makes and that can leave.
+    uint256 internal constant PAYMENT_OUTPUT_TYPE = 1;
 
     /// @notice The framework this game is registered with.
     IPlasmaFramework public immutable framework;
@@ -56,17 +62,24 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
     error BlockNotFound(uint256 blknum);
     error ProtocolNotMoreVp(uint256 txType, uint8 protocol);
     error TransactionNotIncluded(uint256 blknum, uint256 txindex);
+    error TxTypeNotSupported(uint256 txType, uint256 supported);
+    error OutputTypeNotSupported(uint256 outputType, uint256 supported);
+    error ExitStartedBefore(uint160 exitId);
+    error OutputIsAnother(bytes32 outputId, bytes32 wanted);
+    error SpendingConditionNotFound(uint256 outputType, uint256 spendingTxType);
+    error SpendingConditionNotMet();
+    error ExitNotDue(uint160 exitId, uint256 dueAfter);
 
     /// @dev Takes the mutex that all exit games share with `processExits`; fails while this game is not registered or
     ///      in quarantine.
     modifier nonReentrant() {
-        framework.activateNonReentrant();
+        _enter();
         _;
-        framework.deactivateNonReentrant();
+        _leave();
     }
 
     modifier onlyMaintainer() {
-        if (msg.sender != framework.getMaintainer()) revert NotMaintainer(msg.sender);
+        _requireMaintainer();
         _;
     }
 
@@ -77,7 +90,7 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
 
     /// @dev A challenge pays whoever sends it. Naming the sender inside its call data makes a copy by another worthless.
     modifier onlyNamedSender(bytes32 senderData) {
-        if (senderData != keccak256(abi.encodePacked(msg.sender))) revert SenderDataMismatch(senderData, msg.sender);
+        _requireNamedSender(senderData);
         _;
     }
 
@@ -114,25 +127,87 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
         bytes calldata inclusionProof
     ) internal view returns (uint256 blockTimestamp) {
         bytes32 root;
-        (root, blockTimestamp) = framework.blocks(blknum);
+        (root, blockTimestamp) = _blockOf(blknum);
         if (root == 0) revert BlockNotFound(blknum);
         _requireMoreVp(txType);
         if (!Merkle.isMember(rawTx, txindex, root, inclusionProof)) revert TransactionNotIncluded(blknum, txindex);
     }
 
-    /// @dev Reverts unless the transaction is well formed and its type's protocol is MoreVP, which counts signed
-    ///      transactions whether or not a block holds them.
-    function _requireProtocolFinalized(bytes calldata rawTx) internal view returns (uint256 txType) {
-        txType = WireTransaction.typeOf(rawTx);
-        _requireMoreVp(txType);
+    /// @dev Reverts unless a signed transaction, included or not, spends the output at `utxoPos`, which `inputTx` made.
+    ///      That `inputTx` did make it is the caller's to check.
+    /// @return spendingTxType The spending transaction's type. Its protocol is MoreVP, which counts signed transactions
+    ///         whether or not a block holds them.
+    function _requireSpent(
+        bytes calldata inputTx,
+        uint256 utxoPos,
+        bytes calldata spendingTx,
+        uint16 inputIndex,
+        bytes calldata witness
+    ) internal view returns (uint256 spendingTxType) {
+        (,, uint256 oindex) = Position.decode(utxoPos);
+        (, WireTransaction.Output memory output) = WireTransaction.outputAt(inputTx, oindex);
+        spendingTxType = WireTransaction.typeOf(spendingTx);
+        _requireMoreVp(spendingTxType);
+        _requireConditionMet(
+            _conditionFor(output.outputType, spendingTxType), inputTx, utxoPos, spendingTx, inputIndex, witness
+        );
+    }
+
+    function _requireConditionMet(
+        ISpendingCondition condition,
+        bytes calldata inputTx,
+        uint256 utxoPos,
+        bytes calldata spendingTx,
+        uint16 inputIndex,
+        bytes calldata witness
+    ) internal view {
+        if (!condition.verify(inputTx, utxoPos, spendingTx, inputIndex, witness)) {
+            revert SpendingConditionNotMet();
+        }
+    }
+
+    function _conditionFor(uint256 outputType, uint256 spendingTxType)
+        internal
+        view
+        returns (ISpendingCondition condition)
+    {
+        condition = spendingConditionRegistry.spendingConditions(outputType, spendingTxType);
+        if (address(condition) == address(0)) revert SpendingConditionNotFound(outputType, spendingTxType);
+    }
+
+    /// @dev The id of the output at `utxoPos`, which `rawTx` made.
+    function _outputIdOf(bytes calldata rawTx, uint256 utxoPos) internal view returns (bytes32) {
+        (uint256 blknum,, uint256 oindex) = Position.decode(utxoPos);
+        return _isDeposit(blknum) ? ExitId.ofDepositOutput(rawTx, oindex, utxoPos) : ExitId.ofOutput(rawTx, oindex);
     }
 
     function _isDeposit(uint256 blknum) internal view returns (bool) {
         return blknum % CHILD_BLOCK_INTERVAL != 0;
     }
 
-    function _vaultIdOf(address token) internal view returns (uint256) {
-        return token == address(0) ? ETH_VAULT_ID : ERC20_VAULT_ID;
+    function _requireBond(uint96 bondSize) internal view {
+        if (msg.value != bondSize) revert BondNotExact(msg.value, bondSize);
+    }
+
+    /// @dev Reverts unless the incarnation of the exit is more than one minimum exit period old.
+    function _requireDue(uint160 exitId, uint64 startedAt) internal view {
+        uint256 dueAfter = uint256(startedAt) + MIN_EXIT_PERIOD;
+        if (block.timestamp <= dueAfter) revert ExitNotDue(exitId, dueAfter);
+    }
+
+    /// @param utxoPos Orders exits of equal time, by its transaction.
+    function _enqueue(address token, uint64 exitableAt, uint256 utxoPos, uint160 exitId, uint256 startedAt) internal {
+        uint256 vaultId = token == address(0) ? ETH_VAULT_ID : ERC20_VAULT_ID;
+        framework.enqueue(vaultId, token, exitableAt, Position.txPos(utxoPos), exitId, uint64(startedAt));
+    }
+
+    /// @return flagged False when the output left before, by whatever exit.
+    function _flag(bytes32 outputId, uint160 exitId) internal returns (bool flagged) {
+        return framework.flagOutputFinalized(outputId, exitId);
+    }
+
+    function _blockOf(uint256 blknum) internal view returns (bytes32 root, uint256 timestamp) {
+        return framework.blocks(blknum);
     }
 
     /// @dev Pays an exit from its vault. Never reverts for anything a receiver or a token does.
@@ -150,6 +225,22 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
             emit BondReturnFailed(receiver, amount);
             _addCredit(receiver, amount);
         }
+    }
+
+    function _requireNamedSender(bytes32 senderData) private view {
+        if (senderData != keccak256(abi.encodePacked(msg.sender))) revert SenderDataMismatch(senderData, msg.sender);
+    }
+
+    function _requireMaintainer() private view {
+        if (msg.sender != framework.getMaintainer()) revert NotMaintainer(msg.sender);
+    }
+
+    function _enter() private {
+        framework.activateNonReentrant();
+    }
+
+    function _leave() private {
+        framework.deactivateNonReentrant();
     }
 
     function _requireMoreVp(uint256 txType) private view {

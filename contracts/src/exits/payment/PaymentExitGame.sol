@@ -5,11 +5,21 @@ import {Position} from "../../utils/Position.sol";
 import {BondSize} from "../BondSize.sol";
 import {ExitId} from "../ExitId.sol";
 import {ExitGameBase} from "./ExitGameBase.sol";
+import {InFlightExitCanonicity} from "./InFlightExitCanonicity.sol";
+import {InFlightExitPiggybacks} from "./InFlightExitPiggybacks.sol";
+import {InFlightExitProcessing} from "./InFlightExitProcessing.sol";
+import {InFlightExitStart} from "./InFlightExitStart.sol";
 import {StandardExits} from "./StandardExits.sol";
 
 /// @title The exit game of payments
 /// @notice Holds the bonds of running exits and the credits of bonds it could not return, nothing else.
-contract PaymentExitGame is StandardExits {
+contract PaymentExitGame is
+    StandardExits,
+    InFlightExitStart,
+    InFlightExitPiggybacks,
+    InFlightExitCanonicity,
+    InFlightExitProcessing
+{
     /// @notice One bond update divides the bond by this much at most.
     uint16 public constant BOND_LOWER_BOUND_DIVISOR = BondSize.LOWER_BOUND_DIVISOR;
     /// @notice One bond update multiplies the bond by this much at most.
@@ -21,10 +31,11 @@ contract PaymentExitGame is StandardExits {
     ///        (AddressZero).
     constructor(PaymentExitGameArgs memory args) ExitGameBase(args) {}
 
-    /// @notice Ends the exit of a queue entry: pays it, or omits it when it was challenged or its output already left.
+    /// @notice Processes a queue entry: ends a standard exit, or one token of an in-flight exit, and pays what may leave.
     /// @dev Framework only (NotFramework). The vault follows from the token.
     function processExit(uint160 exitId, uint256, address token, uint64 startedAt) external override onlyFramework {
-        _processStandardExit(exitId, token, startedAt);
+        if (exitId & ExitId.IN_FLIGHT_FLAG == 0) _processStandardExit(exitId, token, startedAt);
+        else _processInFlightExit(exitId, token, startedAt);
     }
 
     /// @notice The id of the standard exit of the output at `utxoPos`. Reverts with an error of Position, or with

@@ -5,7 +5,6 @@ import {PaymentTransaction} from "../../transactions/PaymentTransaction.sol";
 import {WireTransaction} from "../../transactions/WireTransaction.sol";
 import {Position} from "../../utils/Position.sol";
 import {BondSize} from "../BondSize.sol";
-import {ISpendingCondition} from "../conditions/ISpendingCondition.sol";
 import {ExitableTime} from "../ExitableTime.sol";
 import {ExitId} from "../ExitId.sol";
 import {ExitGameBase} from "./ExitGameBase.sol";
@@ -56,8 +55,6 @@ abstract contract StandardExits is ExitGameBase {
         uint128 amountHigh;
     }
 
-    /// @dev The one type of output that a payment makes and that can leave.
-    uint256 private constant PAYMENT_OUTPUT_TYPE = 1;
     /// @notice The first bond for starting a standard exit, in wei.
     uint128 public constant INITIAL_BOND_SIZE = 0.014 ether;
 
@@ -70,16 +67,9 @@ abstract contract StandardExits is ExitGameBase {
     event ExitFinalized(uint160 indexed exitId);
     event StandardExitBondUpdated(uint128 bondSize);
 
-    error TxTypeNotSupported(uint256 txType, uint256 supported);
-    error OutputTypeNotSupported(uint256 outputType, uint256 supported);
     error NotOutputOwner(address caller, address owner);
-    error ExitStartedBefore(uint160 exitId);
     error OutputFinalizedBefore(bytes32 outputId);
     error ExitNotExitable(uint160 exitId);
-    error OutputIsAnother(bytes32 outputId, bytes32 wanted);
-    error SpendingConditionNotFound(uint256 outputType, uint256 spendingTxType);
-    error SpendingConditionNotMet();
-    error ExitNotDue(uint160 exitId, uint256 dueAfter);
 
     constructor() {
         _bondSize.updated = uint96(INITIAL_BOND_SIZE);
@@ -93,9 +83,10 @@ abstract contract StandardExits is ExitGameBase {
     ///      NotASafeExitGame, Reentrant, ExitQueueNotFound. Emits ExitQueued (framework), then ExitStarted.
     function startStandardExit(StartStandardExitArgs calldata args) external payable nonReentrant {
         uint96 bondSize = _bondSize.current();
-        if (msg.value != bondSize) revert BondNotExact(msg.value, bondSize);
+        _requireBond(bondSize);
         (WireTransaction.Output memory output, bool isDeposit, uint64 exitableAt) = _requireExitable(args);
-        (uint160 exitId, bytes32 outputId) = _idsOf(isDeposit, args.rlpOutputTx, args.utxoPos);
+        uint160 exitId = _standardExitIdOf(isDeposit, args.rlpOutputTx, args.utxoPos);
+        bytes32 outputId = _outputIdOf(args.rlpOutputTx, args.utxoPos);
 
         Record storage record = _records[exitId];
         if (record.startedAt != 0) revert ExitStartedBefore(exitId);
@@ -112,14 +103,7 @@ abstract contract StandardExits is ExitGameBase {
             record.amountHigh = uint128(output.amount >> 128);
         }
 
-        framework.enqueue(
-            _vaultIdOf(output.token),
-            output.token,
-            exitableAt,
-            Position.txPos(args.utxoPos),
-            exitId,
-            uint64(block.timestamp)
-        );
+        _enqueue(output.token, exitableAt, args.utxoPos, exitId, block.timestamp);
         emit ExitStarted(msg.sender, exitId, args.utxoPos, args.rlpOutputTx, exitableAt);
     }
 
@@ -138,7 +122,7 @@ abstract contract StandardExits is ExitGameBase {
         Record storage record = _records[args.exitId];
         if (!record.exitable) revert ExitNotExitable(args.exitId);
         uint256 utxoPos = record.utxoPos;
-        _requireSpent(args, utxoPos, record.outputId);
+        _requireChallengeHolds(args, utxoPos, record.outputId);
         record.exitable = false;
         _payBond(msg.sender, record.bondSize);
         emit ExitChallenged(utxoPos);
@@ -176,8 +160,7 @@ abstract contract StandardExits is ExitGameBase {
             emit ExitOmitted(exitId);
             return;
         }
-        uint256 dueAfter = uint256(startedAt) + MIN_EXIT_PERIOD;
-        if (block.timestamp <= dueAfter) revert ExitNotDue(exitId, dueAfter);
+        _requireDue(exitId, startedAt);
         if (!record.exitable) {
             _deleteRecord(record);
             emit ExitOmitted(exitId);
@@ -185,7 +168,7 @@ abstract contract StandardExits is ExitGameBase {
         }
 
         (address target, uint256 bondSize, uint256 amount) = (record.exitTarget, record.bondSize, _amountOf(record));
-        bool flagged = framework.flagOutputFinalized(record.outputId, exitId);
+        bool flagged = _flag(record.outputId, exitId);
         _deleteRecord(record);
         _payBond(target, bondSize);
         if (flagged) {
@@ -240,47 +223,17 @@ abstract contract StandardExits is ExitGameBase {
 
     /// @dev Checks that the challenge transaction spends the exiting output. Comparing the output id first proves that
     ///      `exitingTx` is the transaction that was checked when the exit started.
-    function _requireSpent(ChallengeStandardExitArgs calldata args, uint256 utxoPos, bytes32 outputId) private view {
-        (uint256 blknum,, uint256 oindex) = Position.decode(utxoPos);
-        bytes32 givenOutputId = _outputIdOf(_isDeposit(blknum), args.exitingTx, utxoPos, oindex);
+    function _requireChallengeHolds(ChallengeStandardExitArgs calldata args, uint256 utxoPos, bytes32 outputId)
+        private
+        view
+    {
+        bytes32 givenOutputId = _outputIdOf(args.exitingTx, utxoPos);
         if (givenOutputId != outputId) revert OutputIsAnother(givenOutputId, outputId);
-        (, WireTransaction.Output memory output) = WireTransaction.outputAt(args.exitingTx, oindex);
-        ISpendingCondition condition = _conditionFor(output.outputType, _requireProtocolFinalized(args.challengeTx));
-        if (!_isMet(condition, args, utxoPos)) revert SpendingConditionNotMet();
+        _requireSpent(args.exitingTx, utxoPos, args.challengeTx, args.inputIndex, args.witness);
     }
 
-    function _isMet(ISpendingCondition condition, ChallengeStandardExitArgs calldata args, uint256 utxoPos)
-        private
-        view
-        returns (bool)
-    {
-        return condition.verify(args.exitingTx, utxoPos, args.challengeTx, args.inputIndex, args.witness);
-    }
-
-    function _conditionFor(uint256 outputType, uint256 spendingTxType)
-        private
-        view
-        returns (ISpendingCondition condition)
-    {
-        condition = spendingConditionRegistry.spendingConditions(outputType, spendingTxType);
-        if (address(condition) == address(0)) revert SpendingConditionNotFound(outputType, spendingTxType);
-    }
-
-    function _idsOf(bool isDeposit, bytes calldata rawTx, uint256 utxoPos)
-        private
-        pure
-        returns (uint160 exitId, bytes32 outputId)
-    {
+    function _standardExitIdOf(bool isDeposit, bytes calldata rawTx, uint256 utxoPos) private pure returns (uint160) {
         (,, uint256 oindex) = Position.decode(utxoPos);
-        exitId = ExitId.ofStandardExit(isDeposit, rawTx, utxoPos, oindex);
-        outputId = _outputIdOf(isDeposit, rawTx, utxoPos, oindex);
-    }
-
-    function _outputIdOf(bool isDeposit, bytes calldata rawTx, uint256 utxoPos, uint256 oindex)
-        private
-        pure
-        returns (bytes32)
-    {
-        return isDeposit ? ExitId.ofDepositOutput(rawTx, oindex, utxoPos) : ExitId.ofOutput(rawTx, oindex);
+        return ExitId.ofStandardExit(isDeposit, rawTx, utxoPos, oindex);
     }
 }

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {InFlightExits} from "./InFlightExits.sol";
+
+/// @title The end of an in-flight exit
+/// @notice Each token's entry pays what is piggybacked of this token: outputs while the transaction is canonical and no
+///         input left through another exit, else inputs. Then the piggybacks of this token get their bonds back,
+///         whichever side they joined. The last entry ends the exit and returns its bond.
+abstract contract InFlightExitProcessing is InFlightExits {
+    event InFlightExitInputWithdrawn(uint160 indexed exitId, uint16 index);
+    event InFlightExitOutputWithdrawn(uint160 indexed exitId, uint16 index);
+    event InFlightExitOmitted(uint160 indexed exitId, address token);
+    event InFlightExitFinalized(uint160 indexed exitId);
+    event InFlightExitDeleted(uint160 indexed exitId);
+
+    error EntryWaiting(uint160 exitId);
+
+    /// @dev Marks inputs that left as inputs. The exit's own id marks those whose value left with the outputs. Bits 152
+    ///      to 159 are zero in every in-flight exit's id, and a standard exit's has bit 151 unset.
+    uint160 private constant LEFT_AS_INPUT = 1 << 152;
+
+    /// @notice Ends an exit that nobody piggybacked, after its first phase. Anyone may; its bond goes to whom it belongs.
+    /// @dev Reverts with InFlightExitNotFound, FirstPhaseNotOver, EntryWaiting when a piggyback put the exit into a queue
+    ///      (it ends there, even if all its piggybacks were blocked), NotEnoughGasToPay, or an error of the framework:
+    ///      NotASafeExitGame, Reentrant. Emits InFlightExitDeleted, and InFlightBondReturnFailed and CreditAdded before
+    ///      it when the bond is not taken.
+    function deleteNonPiggybackedInFlightExit(uint160 exitId) external nonReentrant {
+        InFlightRecord storage record = _inFlightExits[exitId];
+        Head memory head = _headOf(record);
+        if (head.startedAt == 0) revert InFlightExitNotFound(exitId);
+        uint256 end = _firstPhaseEnd(record);
+        if (block.timestamp < end) revert FirstPhaseNotOver(end);
+        if (head.waiting != 0) revert EntryWaiting(exitId);
+        _endExit(record, head);
+        emit InFlightExitDeleted(exitId);
+    }
+
+    /// @dev Processes one token of an in-flight exit, whose queue entry came up. The record must be of the same
+    ///      incarnation as the entry and at least one minimum exit period old, whatever the queue says.
+    function _processInFlightExit(uint160 exitId, address token, uint64 startedAt) internal {
+        InFlightRecord storage record = _inFlightExits[exitId];
+        Head memory head = _headOf(record);
+        uint256 group = _waitingGroupOf(record, head, token);
+        if (head.startedAt != startedAt || group == INPUTS_MAX) {
+            emit InFlightExitOmitted(exitId, token);
+            return;
+        }
+        _requireDue(exitId, startedAt);
+
+        uint256 piggybacked = _membersOf(head.groups, head.exitMap, group);
+        head.exitMap ^= uint8(piggybacked);
+        head.waiting ^= uint8(1 << group);
+        _setHead(record, head);
+        uint256 leaving = _finalize(exitId, record, head, piggybacked);
+        uint256 largeAmounts = record.claim.largeAmounts;
+        for (uint256 i = 0; piggybacked >> i != 0; ++i) {
+            if (piggybacked >> i & 1 == 0) continue;
+            Share storage share = record.shares[i];
+            (address target, uint256 bondSize) = (share.exitTarget, share.bondSize);
+            share.bondSize = 0;
+            if (leaving >> i & 1 == 1) {
+                _withdraw(target, token, _amountOf(record, largeAmounts, i));
+                if (i < FIRST_OUTPUT) emit InFlightExitInputWithdrawn(exitId, uint16(i));
+                else emit InFlightExitOutputWithdrawn(exitId, uint16(i - FIRST_OUTPUT));
+            }
+            _payInFlightBond(target, bondSize);
+        }
+        if (head.waiting == 0) {
+            _endExit(record, head);
+            emit InFlightExitFinalized(exitId);
+        }
+    }
+
+    /// @dev Decides which side leaves and marks it, and of a canonical transaction all inputs, whatever their tokens.
+    /// @return leaving Those of the piggybacked shares that leave now: the side that may, without what left before.
+    function _finalize(uint160 exitId, InFlightRecord storage record, Head memory head, uint256 piggybacked)
+        private
+        returns (uint256 leaving)
+    {
+        if (head.isCanonical && !_isAnyInputGone(exitId, record, head.present)) {
+            _flagAll(exitId, record, head.present & INPUTS_MASK);
+            return _flagAll(exitId, record, piggybacked & OUTPUTS_MASK);
+        }
+        leaving = _flagAll(exitId | LEFT_AS_INPUT, record, piggybacked & INPUTS_MASK);
+        if (leaving != 0) record.claim.paidInputs |= uint8(leaving);
+    }
+
+    /// @dev Whether an input left through another exit, or as an input in an earlier incarnation of this one. An input
+    ///      that left as an input in this incarnation does not count: a response may come between two tokens.
+    function _isAnyInputGone(uint160 exitId, InFlightRecord storage record, uint256 present)
+        private
+        view
+        returns (bool)
+    {
+        for (uint256 i = 0; i < INPUTS_MAX && present >> i & 1 == 1; ++i) {
+            uint160 by = framework.outputsFinalizations(record.shares[i].outputId);
+            if (by == 0 || by == exitId) continue;
+            if (by != exitId | LEFT_AS_INPUT || record.claim.paidInputs >> i & 1 == 0) return true;
+        }
+        return false;
+    }
+
+    /// @return flagged Those of the shares that were not marked before.
+    function _flagAll(uint160 exitId, InFlightRecord storage record, uint256 shares) private returns (uint256 flagged) {
+        for (uint256 i = 0; shares >> i != 0; ++i) {
+            if (shares >> i & 1 == 1 && _flag(record.shares[i].outputId, exitId)) {
+                flagged |= 1 << i;
+            }
+        }
+    }
+
+    /// @dev The group of this token if its entry waits, or INPUTS_MAX.
+    function _waitingGroupOf(InFlightRecord storage record, Head memory head, address token)
+        private
+        view
+        returns (uint256 group)
+    {
+        while (group < INPUTS_MAX && (head.waiting >> group & 1 == 0 || record.tokens[group] != token)) ++group;
+    }
+
+    /// @dev Deletes the record and pays the exit's bond.
+    function _endExit(InFlightRecord storage record, Head memory head) private {
+        Claim memory claim = record.claim;
+        for (uint256 i = 0; i < SHARES; ++i) {
+            if (head.present >> i & 1 == 0) continue;
+            Share storage share = record.shares[i];
+            share.outputId = 0;
+            share.exitTarget = address(0);
+            share.amountLow = 0;
+            share.exitableAt = 0;
+            if (claim.largeAmounts >> i & 1 == 1) share.amountHigh = 0;
+            if (i < INPUTS_MAX && _groupOf(head.groups, i) == i) record.tokens[i] = address(0);
+        }
+        (address bondOwner, uint256 bondSize) = (claim.bondOwner, head.bondSize);
+        Head memory none;
+        _setHead(record, none);
+        delete record.claim;
+        _payInFlightBond(bondOwner, bondSize);
+    }
+}
