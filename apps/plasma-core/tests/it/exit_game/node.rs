@@ -98,7 +98,7 @@ impl Node {
             let unknown = self.state.unknown_inputs([&paper.tx]).map(|key| key.position);
             let facts = self.facts(unknown.collect());
             let fee = RequiredFee::Ignored;
-            self.state.exec(paper.tx.clone(), &fee, &facts, &mut updates).unwrap();
+            self.state.exec(&paper.tx, &fee, &facts, &mut updates).unwrap();
             touched.extend(&paper.inputs);
         }
         self.state.close_block(&mut updates);
