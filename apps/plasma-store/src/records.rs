@@ -279,7 +279,7 @@ mod tests {
     }
 
     fn all_kinds() -> Vec<Kind> {
-        [kinds(), sentinel::tests::kinds()].concat()
+        [kinds(), in_flight::tests::kinds(), sentinel::tests::kinds()].concat()
     }
 
     #[test]

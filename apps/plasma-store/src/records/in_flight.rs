@@ -225,3 +225,106 @@ fn list<'a, T>(
     }
     Ok(items)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::records::tests::{Kind, written};
+    use plasma_core::wire::{Address, Blknum, H256, TxIndex};
+
+    const ID: ExitId = ExitId::from_bytes([5; 20]);
+
+    fn told(log_index: u32, event: InFlightEvent) -> InFlightMove {
+        InFlightMove {
+            eth_height: EthHeight::new(9),
+            log_index,
+            eth_block_hash: H256([6; 32]),
+            root_chain_txhash: H256([7; 32]),
+            event,
+        }
+    }
+
+    fn exit(events: impl IntoIterator<Item = InFlightEvent>) -> InFlightExit {
+        let moves = (1..).zip(events).map(|(log_index, event)| told(log_index, event));
+        InFlightExit { exit_id: ID, moves: moves.collect() }
+    }
+
+    fn events() -> [InFlightEvent; 8] {
+        let slot = PiggybackSlot::output(2);
+        let at = TxPos { blknum: Blknum::new(2000), txindex: TxIndex::new(3) };
+        let start = InFlightExitStart {
+            exit_id: ID,
+            tx_hash: H256([1; 32]),
+            initiator: Address([2; 20]),
+            started_at_s: 3,
+            tx_bytes: [4, 5].into(),
+            input_positions: vec![UtxoPos::deposit(Blknum::new(1))],
+            witnesses: vec![[6; 3].into()],
+            input_txs: vec![[7; 2].into(), [].into()],
+        };
+        let challenge = InFlightExitChallenge {
+            exit_id: ID,
+            tx_hash: H256([1; 32]),
+            challenger: Address([2; 20]),
+            competing_tx_pos: Some(at),
+            input_index: 1,
+            competing_tx: [8, 9].into(),
+            competing_input_index: 2,
+            competing_witness: [10; 3].into(),
+        };
+        [
+            InFlightEvent::Started(Box::new(start)),
+            InFlightEvent::Piggybacked { slot, exit_target: Address([3; 20]), exitable_at_s: 4 },
+            InFlightEvent::Blocked(slot),
+            InFlightEvent::Challenged(Box::new(challenge)),
+            InFlightEvent::Responded(at),
+            InFlightEvent::Withdrawn(slot, Payment::Wrongful),
+            InFlightEvent::Deleted,
+            InFlightEvent::Finalized,
+        ]
+    }
+
+    /// Every kind of value of this file.
+    pub(in crate::records) fn kinds() -> Vec<Kind> {
+        let tx_hash = H256([8; 32]);
+        let inputs = vec![UtxoPos::deposit(Blknum::new(1)), UtxoPos::deposit(Blknum::new(2))];
+        let record = InFlightRecord { exit_id: ID, tx_hash, inputs };
+        let mut kinds: Vec<Kind> = vec![(
+            |value| {
+                let record = decode_in_flight_record(ID, value)?;
+                Ok(written(|v| encode_in_flight_record(&record, v)))
+            },
+            written(|v| encode_in_flight_record(&record, v)),
+        )];
+        for event in events() {
+            kinds.push((
+                |value| {
+                    let exit = decode_in_flight_exit(ID, value)?;
+                    Ok(written(|v| encode_in_flight_exit(&exit, v)))
+                },
+                written(|v| encode_in_flight_exit(&exit([event]), v)),
+            ));
+        }
+        kinds
+    }
+
+    #[test]
+    fn what_an_exit_processor_cannot_have_written_is_damage() {
+        let check = |exit: &InFlightExit, cut: usize, tail: &[u8], expected| {
+            let mut value = written(|v| encode_in_flight_exit(exit, v));
+            value.truncate(value.len() - cut);
+            value.extend(tail);
+            assert_eq!(decode_in_flight_exit(ID, &value), Err(expected));
+        };
+        let [started, _, blocked, .., withdrawn, _, over] = events();
+        check(&exit([over.clone()]), 1, &[8], "unknown event of an in-flight exit");
+        check(&exit([over.clone()]), 0, &[0], "truncated value");
+        check(&exit([blocked]), 3, &[2, 0, 0], "unknown side of a piggyback");
+        check(&exit([withdrawn]), 1, &[3], "unknown kind of payment");
+        // Neither a list nor bytes are taken for as long as they say.
+        check(&exit([started.clone()]), 4, &[0xff; 4], "truncated value");
+        check(&exit([started]), 14, &[0xff; 4], "truncated value");
+        let twice = InFlightExit { exit_id: ID, moves: vec![told(1, over.clone()), told(1, over)] };
+        check(&twice, 0, &[], "moves of an exit out of order");
+    }
+}
