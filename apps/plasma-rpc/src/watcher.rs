@@ -6,7 +6,10 @@ mod byzantine;
 mod sentinel;
 mod status;
 
-pub use byzantine::{BlockWithholding, ByzantineEvent, ExitEvent, InvalidBlock};
+pub use byzantine::{
+    AvailablePiggyback, BlockWithholding, ByzantineEvent, ExitEvent, InFlightExitEvent,
+    InvalidBlock, PiggybackAvailable, PiggybackEvent,
+};
 pub use sentinel::{
     SENTINEL_DUTIES_MAX, SentinelAnswer, SentinelDuty, SentinelDutyId, SentinelRecord,
 };
