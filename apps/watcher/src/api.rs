@@ -21,8 +21,8 @@ use plasma_rpc::server::MethodTable;
 use plasma_rpc::watcher::{
     ACCOUNT_GET_EXITABLE_UTXOS, BLOCK_VALIDATE, BlockValidateParams, BlockValidity,
     CONFIGURATION_GET, ChallengeData, ContractAddresses, ExitData, ExitableUtxo, SENTINEL_GET,
-    STATUS_GET, SentinelAnswer, Status, TRANSACTION_BATCH_SUBMIT, TRANSACTION_SUBMIT, UTXO_GET_CHALLENGE_DATA,
-    UTXO_GET_EXIT_DATA, UtxoPosParams, WatcherConfiguration,
+    STATUS_GET, SentinelAnswer, Status, TRANSACTION_BATCH_SUBMIT, TRANSACTION_SUBMIT,
+    UTXO_GET_CHALLENGE_DATA, UTXO_GET_EXIT_DATA, UtxoPosParams, WatcherConfiguration,
 };
 use plasma_rpc::{RpcError, Service};
 use plasma_store::{Store, StoreError};

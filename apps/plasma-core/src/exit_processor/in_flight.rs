@@ -1,15 +1,15 @@
 //! In-flight exits in memory: each is judged again only when something is learned about what its transaction spends or makes.
 
 use super::competitor::{spends_of_challenge, spends_of_start};
-use super::in_flight_exit::InFlightTx;
+use super::in_flight_exit::{InFlightTx, output_of};
 use super::piggyback::{InFlightVerdict, judge_in_flight};
 use super::{
     ExitFacts, ExitProcessor, ExitProcessorUpdate, InFlightEvent, InFlightExit, InFlightMove,
     InFlightPhase, Incarnation, Payment, Subject,
 };
 use crate::db_update::{DbUpdate, TxPos, UtxoKey};
-use crate::root_chain::{EthEvent, PiggybackSlot};
-use crate::wire::{EthHeight, ExitId, UtxoPos};
+use crate::root_chain::{EthEvent, PiggybackSide, PiggybackSlot};
+use crate::wire::{Currency, EthHeight, ExitId, Transaction, UtxoPos};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The in-flight exits that need watching, and how to find them.
@@ -160,6 +160,26 @@ impl WatchedInFlight {
 }
 
 impl InFlightExit {
+    /// Currencies of the piggybacks that wait to be paid: the queues that the exit is in.
+    fn currencies(&self) -> Vec<Currency> {
+        let Some((start, now)) = self.start().zip(self.incarnation()) else {
+            return Vec::new();
+        };
+        let made = Transaction::decode_unsigned(&start.tx_bytes);
+        let currency = |slot: PiggybackSlot| {
+            let index = usize::from(slot.index);
+            match slot.side {
+                PiggybackSide::Output => Some(made.as_ref().ok()?.outputs().get(index)?.currency),
+                PiggybackSide::Input => {
+                    let oindex = start.input_positions.get(index)?.oindex;
+                    Some(output_of(start.input_txs.get(index)?, oindex)?.currency)
+                }
+            }
+        };
+        let joined = now.piggybacks.keys();
+        joined.filter_map(|slot| currency(*slot)).collect()
+    }
+
     fn has_due_payments(&self) -> bool {
         let is_due =
             |told: &InFlightMove| matches!(told.event, InFlightEvent::Withdrawn(_, Payment::Due));
@@ -168,6 +188,23 @@ impl InFlightExit {
 }
 
 impl ExitProcessor {
+    /// The active in-flight exits that anybody may delete now. Looks at every active exit.
+    pub fn deletable(&self, min_exit_period_s: u64, now_s: u64) -> Vec<InFlightExit> {
+        let all = self.in_flight.watched.values();
+        let deletable = all.filter(|watched| {
+            let now = watched.active();
+            now.is_some_and(|now| now.is_deletable(min_exit_period_s, now_s))
+        });
+        deletable.map(|watched| watched.exit.clone()).collect()
+    }
+
+    /// The currencies of all exits that wait to be paid. Looks at every active exit.
+    pub fn currencies_leaving(&self) -> BTreeSet<Currency> {
+        let standard = self.watched.values().map(|watched| watched.exit.currency);
+        let in_flight = self.in_flight.watched.values().filter(|it| it.active().is_some());
+        standard.chain(in_flight.flat_map(|watched| watched.exit.currencies())).collect()
+    }
+
     /// Which stored in-flight exits are needed to take these events: those that are not in memory.
     pub fn in_flight_exits_needed(&self, events: &[EthEvent]) -> BTreeSet<ExitId> {
         let named = events.iter().filter_map(InFlightMove::from_event).map(|(exit_id, _)| exit_id);

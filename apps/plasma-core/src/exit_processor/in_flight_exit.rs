@@ -326,7 +326,8 @@ impl InFlightTx {
     }
 }
 
-fn output_of(unsigned_tx: &[u8], oindex: OutputIndex) -> Option<Output> {
+/// The output that an input names, if its transaction makes one there.
+pub(super) fn output_of(unsigned_tx: &[u8], oindex: OutputIndex) -> Option<Output> {
     let tx = Transaction::decode_unsigned(unsigned_tx).ok()?;
     tx.outputs().get(usize::from(oindex.get())).copied()
 }

@@ -1,6 +1,7 @@
 //! In-flight exits: one transaction of Alice's with two inputs and two outputs, and what is said about its exit.
 
 mod data;
+mod duties;
 mod lifecycle;
 mod rules;
 

@@ -302,15 +302,8 @@ fn challenging_a_standard_exit_is_due_before_it_can_be_processed_and_earns_its_b
         let cause = exit.root_chain_txhash;
         let id = DutyId { exit_id: exit.exit_id, cause, task: Task::ChallengeStandardExit };
         let call = Call::ChallengeStandardExit(proof);
-        let expected = Duty {
-            id,
-            call,
-            opens_s,
-            due_s,
-            closes_s: None,
-            reward_wei: 14.into(),
-            at_stake_wei,
-        };
+        let expected =
+            Duty { id, call, opens_s, due_s, closes_s: None, reward_wei: 14.into(), at_stake_wei };
         assert_eq!(duty, expected);
     };
     check(crate::wire::ETH, 1_000, 800, Some(500.into()));
