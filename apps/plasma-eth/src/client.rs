@@ -19,6 +19,7 @@ mod tokens;
 
 pub use credits::CreditSource;
 pub use exit_queue::EXIT_QUEUE_LIST_MAX;
+pub(crate) use exits::{exit_ids_argument, read_exit_records};
 pub use exits::{ChallengeStandardExit, StandardExitRecord, StartStandardExit};
 pub(crate) use receipt::refusal_reason;
 pub use receipt::{Receipt, ReceiptNote, TxStatus};

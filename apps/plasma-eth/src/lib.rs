@@ -11,6 +11,7 @@
 //! Read in this order:
 //! - [`RootChain`]: the port. [`RootChainError`]: how it fails.
 //! - [`EthersRootChain`]: the port over a node. [`EthConfig`]: its limits. [`FakeRootChain`]: the port over a chain in memory.
+//! - [`SentinelChain`]: the port of a Sentinel, which has a key. [`EthersSentinelChain`]: over a node.
 //! - [`RootChainClient`]: what users do on the root chain.
 //! - [`Deployment`]: the address file. [`keystore`]: keys in encrypted files.
 
@@ -24,12 +25,14 @@ mod deployment;
 mod dev_chain;
 mod error;
 mod ethers_root_chain;
+mod ethers_sentinel_chain;
 mod fake_root_chain;
 pub mod keystore;
 mod node;
 mod revert;
 mod root_chain;
 mod rpc;
+mod sentinel_chain;
 mod tx;
 
 pub use anvil::{ANVIL_ENV, Anvil, AnvilConfig, AnvilError, DEV_CHAIN_ID, dev_keys, find_anvil};
@@ -47,7 +50,9 @@ pub use deployment::{
 pub use dev_chain::{DevChain, Snapshot};
 pub use error::{ErrorKind, NODE_TEXT_CHARS_MAX, RootChainCause, RootChainError};
 pub use ethers_root_chain::{EthersRootChain, SUBMIT_BLOCK_GAS_MAX};
+pub use ethers_sentinel_chain::EthersSentinelChain;
 pub use fake_root_chain::{FakeBlock, FakeRootChain, Orphaned, PoolRules, Pooled};
 pub use plasma_core::root_chain::{FeeQuote, GasFees, SubmissionState, SubmitOutcome};
 pub use revert::Revert;
 pub use root_chain::{ChildBlock, ContractFacts, EthBlock, RootChain};
+pub use sentinel_chain::{AccountState, SentinelChain};
