@@ -4,13 +4,14 @@
 //! therefore travels inside its owner's updates, in the same batch as the events up to that height.
 
 use crate::wire::{
-    Address, Blknum, BlockHash, Currency, EthHeight, ExitId, H256, OutputType, TxIndex, U256,
-    UtxoPos,
+    Address, Blknum, BlockHash, Currency, EthHeight, ExitId, H256, OutputType, TxHash, TxIndex,
+    U256, UtxoPos,
 };
 use std::collections::BTreeMap;
 
 pub use crate::exit_processor::ExitProcessorUpdate;
 pub use crate::sentinel::SentinelUpdate;
+pub use crate::state::InFlightRecord;
 
 /// One requested write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub enum StateUpdate {
     PutBlock(BlockHeader, Vec<H256>),
     /// What the pending block needs to be continued after a restart.
     PutPending(PendingRecord),
+    /// An in-flight exit that an operator heard of, keyed by exit id. A watcher writes none.
+    PutInFlightRecord(InFlightRecord),
 }
 
 /// What the block getter writes.
@@ -51,9 +54,10 @@ pub enum StateUpdate {
 pub enum BlockGetterUpdate {
     /// The chain broke a rule: the ledger stays at the last good block from here on. Replaces the one before.
     PutFault(ChainFault),
-    /// The signed bytes of a transaction, not part of the ledger, in which this account spends this output. Whatever was there
-    /// under the same key is replaced: any one of them is evidence enough. Nobody else can write under somebody's key.
-    PutQuarantinedSpend(UtxoKey, Box<[u8]>),
+    /// The signed bytes of a transaction, not part of the ledger, in which this account spends this output. Nobody else can write
+    /// under somebody's key. Different transactions are kept side by side, for a competitor is another transaction than the one
+    /// in flight; of one transaction any bytes will do.
+    PutQuarantinedSpend(UtxoKey, TxHash, Box<[u8]>),
     /// Every block from the fault up to this one has been looked at. Replaces the one before, also by a lower one.
     PutQuarantinedUpTo(Blknum),
 }
@@ -85,8 +89,8 @@ pub struct Utxo {
     pub amount: U256,
 }
 
-/// Where a transaction stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a transaction stands. Ordered by age: older first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxPos {
     /// Its block.
     pub blknum: Blknum,
@@ -180,6 +184,12 @@ services! {
     ExitFinalizer = "exit_finalizer",
     /// Recognises challenges of standard exits (watcher).
     ExitChallenger = "exit_challenger",
+    /// Takes inputs and piggybacked outputs of in-flight exits off the operator's ledger (child chain).
+    InFlightExiter = "in_flight_exiter",
+    /// Recognises everything that happens to in-flight exits but payments (watcher).
+    InFlightExitProcessor = "in_flight_exit_processor",
+    /// Recognises payments and the end of in-flight exits (watcher).
+    InFlightExitFinalizer = "in_flight_exit_finalizer",
 }
 
 impl From<StateUpdate> for DbUpdate {

@@ -43,6 +43,24 @@ pub const fn events_of(service: Service) -> &'static [EventKind] {
         Service::Exiter | Service::ExitProcessor => &[EventKind::ExitStarted],
         Service::ExitFinalizer => &[EventKind::ExitFinalized],
         Service::ExitChallenger => &[EventKind::ExitChallenged],
+        Service::InFlightExiter => {
+            &[EventKind::InFlightExitStarted, EventKind::InFlightExitOutputPiggybacked]
+        }
+        Service::InFlightExitProcessor => &[
+            EventKind::InFlightExitStarted,
+            EventKind::InFlightExitInputPiggybacked,
+            EventKind::InFlightExitOutputPiggybacked,
+            EventKind::InFlightExitInputBlocked,
+            EventKind::InFlightExitOutputBlocked,
+            EventKind::InFlightExitChallenged,
+            EventKind::InFlightExitChallengeResponded,
+            EventKind::InFlightExitDeleted,
+        ],
+        Service::InFlightExitFinalizer => &[
+            EventKind::InFlightExitInputWithdrawn,
+            EventKind::InFlightExitOutputWithdrawn,
+            EventKind::InFlightExitFinalized,
+        ],
     }
 }
 

@@ -7,26 +7,43 @@
 //! ```text
 //! events of exits ─► records_needed ─► on_events          blocks, deposits ─► on_ledger
 //! events of payments ─► exiting ─► State::exit_utxos ─► on_finalized
-//! quarantine ─► on_quarantined     facts_needed ─► store ─► decide ─► byzantine_events
+//! events of in-flight exits ─► in_flight_exits_needed ─► on_in_flight_events
+//! commit ─► judge ─► payments_due ─► State::exit_utxos ─► on_paid
+//! quarantine ─► on_quarantined     judge: facts_needed ─► store ─► decide     byzantine_events
 //! ```
 //! Only exits that need watching are in memory; closed ones are in the store, found by position and by exit id.
 
+pub mod canonicity;
 pub mod challenge;
+pub mod competitor;
 pub mod exit_data;
+pub mod finalization;
+mod in_flight;
+pub mod in_flight_data;
+pub mod in_flight_exit;
+pub mod piggyback;
 mod recognise;
 mod report;
 pub mod standard_exit;
 mod verdict;
 
+pub use canonicity::Canonicity;
 pub use challenge::{ChallengeData, ChallengeError, challenge_data};
+pub use competitor::{IN_FLIGHT_SPENDS_MAX, SpendSource};
 pub use exit_data::{ExitData, ExitDataFacts, ExitInvalid, exit_data, exitable_utxos};
+pub use finalization::InFlightPayment;
+pub use in_flight_exit::{
+    InFlightEvent, InFlightExit, InFlightMove, InFlightPhase, Incarnation, Payment,
+};
+pub use piggyback::{Piggyback, PiggybackPhase};
 pub use recognise::{ExitKey, PaidExits};
 pub use report::{ExitHeights, SlaMarginTooBig};
 pub use standard_exit::{StandardExit, StandardExitPhase};
-pub use verdict::{ExitFact, ExitFacts};
+pub use verdict::{ExitFact, ExitFacts, QUARANTINED_SPENDS_MAX};
 
 use crate::db_update::UtxoKey;
 use crate::wire::{Blknum, EthHeight, ExitId, OutputIndex, TxIndex, TypedDataDomain, UtxoPos};
+use in_flight::InFlightExits;
 use std::collections::{BTreeMap, BTreeSet};
 use verdict::{LedgerEdge, Verdict, judge};
 
@@ -38,6 +55,13 @@ pub const FACTS_MAX: usize = 1_024;
 pub enum ExitProcessorUpdate {
     /// A standard exit was recognised, or its phase changed. Keyed by position, and found by exit id.
     PutStandardExit(Box<StandardExit>),
+    /// Something new is known of an in-flight exit: replaces the whole record, keyed by exit id.
+    PutInFlightExit(Box<InFlightExit>),
+    /// An exit event told of a transaction in which this account spends this output: its signed bytes, with zeros for signatures
+    /// that were not told. Keyed by output, account and source, so that all that spend an output lie together.
+    PutInFlightSpend(UtxoKey, SpendSource, Box<[u8]>),
+    /// The in-flight exit that told of this spend was deleted.
+    DeleteInFlightSpend(UtxoKey, SpendSource),
 }
 
 /// Margins of the exit processor.
@@ -52,10 +76,18 @@ pub struct ExitProcessorConfig {
 /// A question about outputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactsRequest {
-    /// Which outputs, each with the one who exits it, under whom the quarantine may hold a spend. At most [`FACTS_MAX`].
+    /// Which outputs, each with the one who owns it, under whom spends may be kept. At most [`FACTS_MAX`].
     pub keys: Vec<UtxoKey>,
+    subjects: Vec<Subject>,
     epoch: u64,
     edge: LedgerEdge,
+}
+
+/// An exit to judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Standard(UtxoPos),
+    InFlight(ExitId),
 }
 
 /// An exit in memory.
@@ -76,8 +108,9 @@ pub struct ExitProcessor {
     edge: LedgerEdge,
     watched: BTreeMap<UtxoPos, Watched>,
     by_id: BTreeMap<ExitId, UtxoPos>,
-    /// Outputs to learn about, and the epoch of the newest reason.
-    unchecked: BTreeMap<UtxoPos, u64>,
+    in_flight: InFlightExits,
+    /// Exits to judge, and the epoch of the newest reason.
+    unchecked: BTreeMap<Subject, u64>,
     /// Counts questions, so that an answer from before a change does not settle what came after.
     epoch: u64,
     /// Active exits judged invalid, the longest running first.
@@ -90,12 +123,13 @@ pub struct ExitProcessor {
 
 impl ExitProcessor {
     /// Continues where the store left off. `active` are the stored exits whose phase
-    /// [is active](StandardExitPhase::is_active), `ledger_next` is [`State::blknum`](crate::state::State::blknum), and
+    /// [is active](StandardExitPhase::is_active), `in_flight` those that [are active](InFlightExit::is_active), `ledger_next` is [`State::blknum`](crate::state::State::blknum), and
     /// `fault` the block of the chain's fault.
     pub fn restore(
         config: ExitProcessorConfig,
         domain: TypedDataDomain,
         active: impl IntoIterator<Item = StandardExit>,
+        in_flight: impl IntoIterator<Item = InFlightExit>,
         ledger_next: Blknum,
         fault: Option<Blknum>,
     ) -> Self {
@@ -105,6 +139,7 @@ impl ExitProcessor {
             edge: LedgerEdge { next: ledger_next, fault },
             watched: BTreeMap::new(),
             by_id: BTreeMap::new(),
+            in_flight: InFlightExits::default(),
             unchecked: BTreeMap::new(),
             epoch: 0,
             invalid: BTreeSet::new(),
@@ -114,6 +149,9 @@ impl ExitProcessor {
         for exit in active {
             processor.watch(exit, Verdict::default());
         }
+        for exit in in_flight {
+            processor.watch_in_flight(exit, None);
+        }
         processor
     }
 
@@ -121,18 +159,16 @@ impl ExitProcessor {
     /// Costs nothing for exits of other outputs. (`E16`)
     pub fn on_ledger(&mut self, ledger_next: Blknum, touched: impl IntoIterator<Item = UtxoPos>) {
         self.edge.next = ledger_next;
-        if self.watched.is_empty() {
+        if self.watched.is_empty() && self.in_flight.is_empty() {
             return;
         }
         for position in touched {
-            if self.watched.contains_key(&position) {
-                self.mark(position);
-            }
+            self.mark_output(position);
         }
         let edge = UtxoPos::new(self.edge.blknum(), TxIndex::new(0), OutputIndex::new(0));
         let reached: Vec<UtxoPos> = self.ahead.range(..edge).copied().collect();
         for position in reached {
-            self.mark(position);
+            self.mark(Subject::Standard(position));
         }
     }
 
@@ -144,19 +180,17 @@ impl ExitProcessor {
         }
         self.edge.fault = Some(blknum);
         let from = UtxoPos::new(blknum, TxIndex::new(0), OutputIndex::new(0));
-        let concerned: Vec<UtxoPos> = self.watched.range(from..).map(|(at, _)| *at).collect();
-        for position in concerned {
-            self.mark(position);
+        let concerned = self.watched.range(from..).map(|(at, _)| Subject::Standard(*at));
+        let concerned: Vec<Subject> = concerned.chain(self.in_flight.subjects()).collect();
+        for subject in concerned {
+            self.mark(subject);
         }
     }
 
     /// The quarantine holds new spends, and they are in the store. (`E16`)
     pub fn on_quarantined(&mut self, spends: &[UtxoKey]) {
         for spend in spends {
-            let watched = self.watched.get(&spend.position);
-            if watched.is_some_and(|watched| watched.exit.owner == spend.owner) {
-                self.mark(spend.position);
-            }
+            self.mark_spend(*spend);
         }
     }
 
@@ -164,41 +198,68 @@ impl ExitProcessor {
     pub fn facts_needed(&mut self) -> FactsRequest {
         let epoch = self.epoch;
         self.epoch = self.epoch.saturating_add(1);
-        let watched = self.unchecked.keys().filter_map(|at| self.watched.get(at));
-        let keys = watched
-            .take(FACTS_MAX)
-            .map(|watched| UtxoKey { owner: watched.exit.owner, position: watched.exit.position });
-        FactsRequest { keys: keys.collect(), epoch, edge: self.edge }
+        let mut request =
+            FactsRequest { keys: Vec::new(), subjects: Vec::new(), epoch, edge: self.edge };
+        for subject in self.unchecked.keys() {
+            let keys = match subject {
+                Subject::Standard(position) => {
+                    let watched = self.watched.get(position);
+                    let key = watched.map(|watched| watched.exit.key());
+                    key.into_iter().collect()
+                }
+                Subject::InFlight(exit_id) => self.in_flight.keys(*exit_id),
+            };
+            if request.keys.len().saturating_add(keys.len()) > FACTS_MAX {
+                break;
+            }
+            request.keys.extend(keys);
+            request.subjects.push(*subject);
+        }
+        request
     }
 
-    /// Judges the exits of the outputs that were asked about. An output that is not among the facts never was, and nobody
-    /// spent it. What changed between question and answer is asked again. (`E6` to `E11`, `E16`)
+    /// Judges the exits that were asked about. An output that is not among the facts never was, and nobody spent it. What changed
+    /// between question and answer is asked again. (`E6` to `E11`, `E16`, `I5` to `I7`)
     pub fn decide(&mut self, request: &FactsRequest, facts: &ExitFacts) {
-        let nothing = ExitFact::default();
-        for position in request.keys.iter().map(|key| key.position) {
-            let mark = self.unchecked.get(&position);
+        for subject in &request.subjects {
+            let mark = self.unchecked.get(subject);
             let is_newest = mark.is_none_or(|epoch| *epoch <= request.epoch);
-            if is_newest && request.edge.is_ahead(position) == self.edge.is_ahead(position) {
-                self.unchecked.remove(&position);
-            }
-            let Some(watched) = self.watched.get_mut(&position) else {
-                continue;
-            };
-            let fact = facts.get(&position).unwrap_or(&nothing);
-            watched.verdict = judge(&watched.exit, fact, request.edge, &self.domain);
-            let (phase, verdict) = (watched.exit.phase, watched.verdict);
-            let by_age = (watched.exit.eth_height, position);
-            self.invalid.remove(&by_age);
-            self.ahead.remove(&position);
-            match (phase, verdict) {
-                (StandardExitPhase::Active, Verdict::Invalid { .. }) => {
-                    self.invalid.insert(by_age);
+            match *subject {
+                Subject::Standard(position) => {
+                    let is_ahead = request.edge.is_ahead(position);
+                    if is_newest && is_ahead == self.edge.is_ahead(position) {
+                        self.unchecked.remove(subject);
+                    }
+                    self.decide_standard(position, request, facts);
                 }
-                (StandardExitPhase::Active, Verdict::Open) => {
-                    self.ahead.insert(position);
+                Subject::InFlight(exit_id) if is_newest => {
+                    self.unchecked.remove(subject);
+                    self.decide_in_flight(exit_id, facts);
                 }
-                _ => {}
+                Subject::InFlight(_) => {}
             }
+        }
+    }
+
+    fn decide_standard(&mut self, position: UtxoPos, request: &FactsRequest, facts: &ExitFacts) {
+        let Some(watched) = self.watched.get_mut(&position) else {
+            return;
+        };
+        let nothing = ExitFact::default();
+        let fact = facts.get(&watched.exit.key()).unwrap_or(&nothing);
+        watched.verdict = judge(&watched.exit, fact, request.edge, &self.domain);
+        let (phase, verdict) = (watched.exit.phase, watched.verdict);
+        let by_age = (watched.exit.eth_height, position);
+        self.invalid.remove(&by_age);
+        self.ahead.remove(&position);
+        match (phase, verdict) {
+            (StandardExitPhase::Active, Verdict::Invalid { .. }) => {
+                self.invalid.insert(by_age);
+            }
+            (StandardExitPhase::Active, Verdict::Open) => {
+                self.ahead.insert(position);
+            }
+            _ => {}
         }
     }
 
@@ -207,14 +268,14 @@ impl ExitProcessor {
         self.watched.get(&position).map(|watched| &watched.exit)
     }
 
-    /// Whether this output is leaving or has left (`E19`).
+    /// Whether this output is leaving or has left, alone or with an in-flight transaction (`E19`).
     pub fn is_exiting(&self, position: UtxoPos) -> bool {
-        self.watched.contains_key(&position)
+        self.watched.contains_key(&position) || self.in_flight.is_exiting(position)
     }
 
     /// Exits in memory.
     pub fn active_count(&self) -> usize {
-        self.watched.len()
+        self.watched.len().saturating_add(self.in_flight.len())
     }
 
     /// Keeps an exit in memory, if it needs watching.
@@ -229,7 +290,7 @@ impl ExitProcessor {
         }
         self.by_id.insert(exit.exit_id, position);
         self.watched.insert(position, Watched { exit, verdict });
-        self.mark(position);
+        self.mark(Subject::Standard(position));
     }
 
     fn unwatch(&mut self, position: UtxoPos) -> Option<Watched> {
@@ -240,12 +301,33 @@ impl ExitProcessor {
         self.invalid.remove(&(watched.exit.eth_height, position));
         self.ahead.remove(&position);
         self.paid_invalid.remove(&position);
-        self.unchecked.remove(&position);
+        self.unchecked.remove(&Subject::Standard(position));
         Some(watched)
     }
 
-    fn mark(&mut self, position: UtxoPos) {
-        self.unchecked.insert(position, self.epoch);
+    /// Something was learned about an output.
+    fn mark_output(&mut self, position: UtxoPos) {
+        if self.watched.contains_key(&position) {
+            self.mark(Subject::Standard(position));
+        }
+        for exit_id in self.in_flight.concerned(position) {
+            self.mark(Subject::InFlight(exit_id));
+        }
+    }
+
+    /// A spend by this account became known.
+    fn mark_spend(&mut self, spend: UtxoKey) {
+        let watched = self.watched.get(&spend.position);
+        if watched.is_some_and(|watched| watched.exit.owner == spend.owner) {
+            self.mark(Subject::Standard(spend.position));
+        }
+        for exit_id in self.in_flight.concerned(spend.position) {
+            self.mark(Subject::InFlight(exit_id));
+        }
+    }
+
+    fn mark(&mut self, subject: Subject) {
+        self.unchecked.insert(subject, self.epoch);
     }
 }
 

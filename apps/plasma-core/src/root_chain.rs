@@ -2,7 +2,8 @@
 //!
 //! Events of our contracts carry everything a node needs to know about them; nothing is ever read from call data.
 
-use crate::wire::{Address, Blknum, Currency, EthHeight, ExitId, H256, U256, UtxoPos};
+use crate::db_update::TxPos;
+use crate::wire::{Address, Blknum, Currency, EthHeight, ExitId, H256, TxHash, U256, UtxoPos};
 use std::fmt;
 
 /// One event of the framework, a vault or the exit game, and where it stands on the root chain.
@@ -62,6 +63,141 @@ pub enum RootChainEvent {
         /// The contract's key.
         exit_id: ExitId,
     },
+    /// An in-flight exit was started.
+    InFlightExitStarted(Box<InFlightExitStart>),
+    /// The owner of an input or an output joined an in-flight exit with a bond.
+    InFlightExitPiggybacked {
+        /// The contract's key.
+        exit_id: ExitId,
+        /// The in-flight transaction.
+        tx_hash: TxHash,
+        /// Which input or output.
+        slot: PiggybackSlot,
+        /// Whom it will be paid to.
+        exit_target: Address,
+        /// Scheduled finalization time, in seconds.
+        exitable_at_s: u64,
+    },
+    /// Somebody showed that a piggybacked input or output was spent by another transaction.
+    InFlightExitPiggybackBlocked {
+        /// The contract's key.
+        exit_id: ExitId,
+        /// The in-flight transaction.
+        tx_hash: TxHash,
+        /// Which input or output.
+        slot: PiggybackSlot,
+        /// Who showed it.
+        challenger: Address,
+    },
+    /// Somebody showed a competitor: the in-flight transaction counts as non-canonical.
+    InFlightExitChallenged(Box<InFlightExitChallenge>),
+    /// Somebody showed where the in-flight transaction is included: it counts as canonical again.
+    InFlightExitChallengeResponded {
+        /// The contract's key.
+        exit_id: ExitId,
+        /// The in-flight transaction.
+        tx_hash: TxHash,
+        /// Who showed it.
+        challenger: Address,
+        /// Where it is included.
+        tx_pos: TxPos,
+    },
+    /// A piggybacked input or output was processed and paid.
+    InFlightExitPiggybackWithdrawn {
+        /// The contract's key.
+        exit_id: ExitId,
+        /// Which input or output.
+        slot: PiggybackSlot,
+    },
+    /// An in-flight exit that nobody takes part in was deleted.
+    InFlightExitDeleted {
+        /// The contract's key.
+        exit_id: ExitId,
+    },
+    /// An in-flight exit was processed in the queues of all its currencies, and is over.
+    InFlightExitFinalized {
+        /// The contract's key.
+        exit_id: ExitId,
+    },
+    /// A place in an exit queue came up whose in-flight exit is over already. Nothing changed.
+    InFlightExitOmitted {
+        /// The contract's key.
+        exit_id: ExitId,
+        /// Which queue.
+        currency: Currency,
+    },
+}
+
+/// The start of an in-flight exit. Bytes are as the contract got them; it checked them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InFlightExitStart {
+    /// The contract's key.
+    pub exit_id: ExitId,
+    /// The in-flight transaction.
+    pub tx_hash: TxHash,
+    /// Who started the exit: anybody may.
+    pub initiator: Address,
+    /// When, in seconds of root chain time.
+    pub started_at_s: u64,
+    /// Unsigned bytes of the in-flight transaction.
+    pub tx_bytes: Box<[u8]>,
+    /// What it spends, in the order of its inputs.
+    pub input_positions: Vec<UtxoPos>,
+    /// The signature of each input's owner, in the same order.
+    pub witnesses: Vec<Box<[u8]>>,
+    /// Unsigned bytes of the transactions that made the inputs, in the same order.
+    pub input_txs: Vec<Box<[u8]>>,
+}
+
+/// A challenge of the canonicity of an in-flight exit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InFlightExitChallenge {
+    /// The contract's key of the exit.
+    pub exit_id: ExitId,
+    /// The in-flight transaction.
+    pub tx_hash: TxHash,
+    /// Who showed the competitor.
+    pub challenger: Address,
+    /// Where the competitor is included; `None` when it is shown without a block (`2^256 - 1` in the event).
+    pub competing_tx_pos: Option<TxPos>,
+    /// Which input of the in-flight transaction the competitor spends, too.
+    pub input_index: u16,
+    /// Unsigned bytes of the competitor.
+    pub competing_tx: Box<[u8]>,
+    /// Which of its inputs spends it.
+    pub competing_input_index: u16,
+    /// The owner's signature of the competitor.
+    pub competing_witness: Box<[u8]>,
+}
+
+/// Which side of an in-flight transaction a piggyback is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PiggybackSide {
+    /// What the transaction spends: paid if it is not canonical.
+    Input,
+    /// What the transaction makes: paid if it is canonical.
+    Output,
+}
+
+/// One input or output of an in-flight transaction. Inputs come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PiggybackSlot {
+    /// Which side.
+    pub side: PiggybackSide,
+    /// Which of that side.
+    pub index: u16,
+}
+
+impl PiggybackSlot {
+    /// An input.
+    pub const fn input(index: u16) -> Self {
+        Self { side: PiggybackSide::Input, index }
+    }
+
+    /// An output.
+    pub const fn output(index: u16) -> Self {
+        Self { side: PiggybackSide::Output, index }
+    }
 }
 
 /// Kinds of events, to ask for.
@@ -77,6 +213,30 @@ pub enum EventKind {
     ExitChallenged,
     /// [`RootChainEvent::ExitFinalized`]
     ExitFinalized,
+    /// [`RootChainEvent::InFlightExitStarted`]
+    InFlightExitStarted,
+    /// [`RootChainEvent::InFlightExitPiggybacked`] of an input
+    InFlightExitInputPiggybacked,
+    /// [`RootChainEvent::InFlightExitPiggybacked`] of an output
+    InFlightExitOutputPiggybacked,
+    /// [`RootChainEvent::InFlightExitPiggybackBlocked`] of an input
+    InFlightExitInputBlocked,
+    /// [`RootChainEvent::InFlightExitPiggybackBlocked`] of an output
+    InFlightExitOutputBlocked,
+    /// [`RootChainEvent::InFlightExitChallenged`]
+    InFlightExitChallenged,
+    /// [`RootChainEvent::InFlightExitChallengeResponded`]
+    InFlightExitChallengeResponded,
+    /// [`RootChainEvent::InFlightExitPiggybackWithdrawn`] of an input
+    InFlightExitInputWithdrawn,
+    /// [`RootChainEvent::InFlightExitPiggybackWithdrawn`] of an output
+    InFlightExitOutputWithdrawn,
+    /// [`RootChainEvent::InFlightExitDeleted`]
+    InFlightExitDeleted,
+    /// [`RootChainEvent::InFlightExitFinalized`]
+    InFlightExitFinalized,
+    /// [`RootChainEvent::InFlightExitOmitted`]
+    InFlightExitOmitted,
 }
 
 impl RootChainEvent {
@@ -88,6 +248,26 @@ impl RootChainEvent {
             Self::ExitStarted { .. } => EventKind::ExitStarted,
             Self::ExitChallenged { .. } => EventKind::ExitChallenged,
             Self::ExitFinalized { .. } => EventKind::ExitFinalized,
+            Self::InFlightExitStarted(_) => EventKind::InFlightExitStarted,
+            Self::InFlightExitPiggybacked { slot, .. } => match slot.side {
+                PiggybackSide::Input => EventKind::InFlightExitInputPiggybacked,
+                PiggybackSide::Output => EventKind::InFlightExitOutputPiggybacked,
+            },
+            Self::InFlightExitPiggybackBlocked { slot, .. } => match slot.side {
+                PiggybackSide::Input => EventKind::InFlightExitInputBlocked,
+                PiggybackSide::Output => EventKind::InFlightExitOutputBlocked,
+            },
+            Self::InFlightExitChallenged(_) => EventKind::InFlightExitChallenged,
+            Self::InFlightExitChallengeResponded { .. } => {
+                EventKind::InFlightExitChallengeResponded
+            }
+            Self::InFlightExitPiggybackWithdrawn { slot, .. } => match slot.side {
+                PiggybackSide::Input => EventKind::InFlightExitInputWithdrawn,
+                PiggybackSide::Output => EventKind::InFlightExitOutputWithdrawn,
+            },
+            Self::InFlightExitDeleted { .. } => EventKind::InFlightExitDeleted,
+            Self::InFlightExitFinalized { .. } => EventKind::InFlightExitFinalized,
+            Self::InFlightExitOmitted { .. } => EventKind::InFlightExitOmitted,
         }
     }
 }

@@ -62,7 +62,10 @@ pub fn watcher_services(
     deposit_finality_margin_eth_blocks: u64,
     exit_finality_margin_eth_blocks: u64,
 ) -> Vec<ServiceSetup> {
-    use Service::{BlockGetter, Depositor, ExitChallenger, ExitFinalizer, ExitProcessor};
+    use Service::{
+        BlockGetter, Depositor, ExitChallenger, ExitFinalizer, ExitProcessor,
+        InFlightExitFinalizer, InFlightExitProcessor,
+    };
     use WaitsFor::{Synced, SyncedNoMargin};
     let (d, e) = (deposit_finality_margin_eth_blocks, exit_finality_margin_eth_blocks);
     // A spend of a deposit can be in a block that is submitted as soon as the deposit has its confirmations. Blocks are
@@ -74,6 +77,8 @@ pub fn watcher_services(
         line(ExitProcessor,  e, &[Synced(Depositor)]),
         line(ExitFinalizer,  e, &[Synced(Depositor), Synced(BlockGetter), Synced(ExitProcessor)]),
         line(ExitChallenger, e, &[Synced(ExitProcessor)]),
+        line(InFlightExitProcessor, e, &[Synced(Depositor)]),
+        line(InFlightExitFinalizer, e, &[Synced(Depositor), Synced(BlockGetter), Synced(InFlightExitProcessor)]),
     ];
     table
 }

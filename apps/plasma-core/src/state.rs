@@ -16,10 +16,12 @@
 
 mod exec;
 mod exits;
+mod in_flight;
 mod utxo_set;
 
 pub use exec::{Accepted, ExecError};
 pub use exits::{Exiting, ExitsOutcome};
+pub use in_flight::{InFlightExits, InFlightRecord};
 pub use utxo_set::{OutputFact, OutputFacts};
 
 use crate::db_update::{BlockHeader, PendingRecord, StateUpdate, TxPos, Utxo, UtxoKey};

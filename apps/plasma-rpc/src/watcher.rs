@@ -5,7 +5,10 @@
 mod byzantine;
 mod status;
 
-pub use byzantine::{BlockWithholding, ByzantineEvent, ExitEvent, InvalidBlock};
+pub use byzantine::{
+    AvailablePiggyback, BlockWithholding, ByzantineEvent, ExitEvent, InFlightExitEvent,
+    InvalidBlock, PiggybackAvailable, PiggybackEvent,
+};
 pub use status::{ContractAddresses, InFlightExitStatus, ServiceHeight, Status};
 
 use crate::child_chain::{

@@ -30,6 +30,10 @@ impl<'a> Reader<'a> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    pub(crate) fn u16(&mut self) -> Result<u16, Malformed> {
+        self.array().map(u16::from_be_bytes)
+    }
+
     pub(crate) fn u32(&mut self) -> Result<u32, Malformed> {
         self.array().map(u32::from_be_bytes)
     }
@@ -44,6 +48,23 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn hash(&mut self) -> Result<H256, Malformed> {
         self.array().map(H256)
+    }
+
+    pub(crate) fn flag(&mut self) -> Result<bool, Malformed> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err("neither yes nor no"),
+        }
+    }
+
+    /// Bytes behind their length.
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
+        // A length that no memory could hold is beyond the end in any case.
+        let len = usize::try_from(self.u32()?).unwrap_or(usize::MAX);
+        let (bytes, rest) = self.rest.split_at_checked(len).ok_or("truncated value")?;
+        self.rest = rest;
+        Ok(bytes)
     }
 
     /// A number behind its length.
@@ -86,6 +107,8 @@ fn minimal_uint(digits: &[u8]) -> Result<U256, Malformed> {
 pub(crate) trait WriteFields {
     fn put_uint(&mut self, number: U256);
     fn put_last_uint(&mut self, number: U256);
+    fn put_len(&mut self, len: usize);
+    fn put_bytes(&mut self, bytes: &[u8]);
 }
 
 impl WriteFields for Vec<u8> {
@@ -100,5 +123,15 @@ impl WriteFields for Vec<u8> {
         number.to_big_endian(&mut word);
         let skipped = 32 - number.bits().div_ceil(8);
         self.extend_from_slice(word.get(skipped..).unwrap_or_default());
+    }
+
+    fn put_len(&mut self, len: usize) {
+        // RocksDB takes no longer values.
+        self.extend(u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes());
+    }
+
+    fn put_bytes(&mut self, bytes: &[u8]) {
+        self.put_len(bytes.len());
+        self.extend_from_slice(bytes);
     }
 }

@@ -58,7 +58,15 @@ columns! {
     StandardExitIds = "standard_exit_ids", Shape::Random;
     /// Positions of standard exits that still need watching.
     ActiveExits = "active_exits", Shape::Small;
-    /// Spends found in blocks that are not part of the valid chain, by owner and position.
+    /// In-flight exits that an operator heard of, by exit id.
+    InFlightRecords = "in_flight_records", Shape::Random;
+    /// In-flight exits that a watcher heard of, by exit id.
+    InFlightExits = "in_flight_exits", Shape::Random;
+    /// Ids of in-flight exits that still need watching.
+    ActiveInFlightExits = "active_in_flight_exits", Shape::Small;
+    /// Spends that events of in-flight exits told of, by owner, position and source.
+    InFlightSpends = "in_flight_spends", Shape::Small;
+    /// Spends found in blocks that are not part of the valid chain, by owner, position and transaction.
     QuarantinedSpends = "quarantined_spends", Shape::Random;
     /// What the Sentinel offered under the nonces of its account, by account and nonce.
     SentinelNonces = "sentinel_nonces", Shape::Small;

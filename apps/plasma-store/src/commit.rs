@@ -11,7 +11,7 @@ use plasma_core::db_update::{
     BlockGetterUpdate, BlockQueueUpdate, DbUpdate, SentinelUpdate, Spender, StateUpdate, TxPos,
     Utxo, UtxoKey,
 };
-use plasma_core::exit_processor::{ExitProcessorUpdate, StandardExit};
+use plasma_core::exit_processor::{ExitProcessorUpdate, InFlightExit, StandardExit};
 use plasma_core::wire::UtxoPos;
 use rocksdb::{ColumnFamily, WriteBatch};
 
@@ -31,9 +31,7 @@ impl Store {
         for update in updates {
             match update {
                 DbUpdate::State(update) => batch.state(update),
-                DbUpdate::ExitProcessor(ExitProcessorUpdate::PutStandardExit(exit)) => {
-                    batch.standard_exit(exit)
-                }
+                DbUpdate::ExitProcessor(update) => batch.exit_processor(update),
                 DbUpdate::BlockGetter(update) => batch.block_getter(update),
                 DbUpdate::BlockQueue(BlockQueueUpdate::PutNonceOffset(offset)) => {
                     batch.meta(NONCE_OFFSET_KEY, |value| {
@@ -73,6 +71,10 @@ struct Batch<'a> {
     standard_exits: &'a ColumnFamily,
     standard_exit_ids: &'a ColumnFamily,
     active_exits: &'a ColumnFamily,
+    in_flight_records: &'a ColumnFamily,
+    in_flight_exits: &'a ColumnFamily,
+    active_in_flight_exits: &'a ColumnFamily,
+    in_flight_spends: &'a ColumnFamily,
     quarantined_spends: &'a ColumnFamily,
     sentinel_nonces: &'a ColumnFamily,
     sentinel_duties: &'a ColumnFamily,
@@ -94,6 +96,10 @@ impl<'a> Batch<'a> {
             standard_exits: store.column(Column::StandardExits)?,
             standard_exit_ids: store.column(Column::StandardExitIds)?,
             active_exits: store.column(Column::ActiveExits)?,
+            in_flight_records: store.column(Column::InFlightRecords)?,
+            in_flight_exits: store.column(Column::InFlightExits)?,
+            active_in_flight_exits: store.column(Column::ActiveInFlightExits)?,
+            in_flight_spends: store.column(Column::InFlightSpends)?,
             quarantined_spends: store.column(Column::QuarantinedSpends)?,
             sentinel_nonces: store.column(Column::SentinelNonces)?,
             sentinel_duties: store.column(Column::SentinelDuties)?,
@@ -150,6 +156,26 @@ impl<'a> Batch<'a> {
             StateUpdate::PutPending(pending) => {
                 self.meta(PENDING_KEY, |value| records::encode_pending(pending, value));
             }
+            StateUpdate::PutInFlightRecord(record) => {
+                self.put(self.in_flight_records, record.exit_id.as_bytes(), |value| {
+                    records::encode_in_flight_record(record, value);
+                });
+            }
+        }
+    }
+
+    fn exit_processor(&mut self, update: &ExitProcessorUpdate) {
+        match update {
+            ExitProcessorUpdate::PutStandardExit(exit) => self.standard_exit(exit),
+            ExitProcessorUpdate::PutInFlightExit(exit) => self.in_flight_exit(exit),
+            ExitProcessorUpdate::PutInFlightSpend(key, source, bytes) => {
+                let key = keys::in_flight_spend(*key, *source);
+                self.batch.put_cf(self.in_flight_spends, key, bytes);
+            }
+            ExitProcessorUpdate::DeleteInFlightSpend(key, source) => {
+                let key = keys::in_flight_spend(*key, *source);
+                self.batch.delete_cf(self.in_flight_spends, key);
+            }
         }
     }
 
@@ -164,13 +190,24 @@ impl<'a> Batch<'a> {
         }
     }
 
+    fn in_flight_exit(&mut self, exit: &InFlightExit) {
+        let key = exit.exit_id.as_bytes();
+        self.put(self.in_flight_exits, key, |value| records::encode_in_flight_exit(exit, value));
+        if exit.is_active() {
+            self.batch.put_cf(self.active_in_flight_exits, key, []);
+        } else {
+            self.batch.delete_cf(self.active_in_flight_exits, key);
+        }
+    }
+
     fn block_getter(&mut self, update: &BlockGetterUpdate) {
         match update {
             BlockGetterUpdate::PutFault(fault) => {
                 self.meta(FAULT_KEY, |value| records::encode_fault(fault, value));
             }
-            BlockGetterUpdate::PutQuarantinedSpend(key, bytes) => {
-                self.batch.put_cf(self.quarantined_spends, keys::utxo(*key), bytes);
+            BlockGetterUpdate::PutQuarantinedSpend(key, tx_hash, bytes) => {
+                let key = keys::quarantined_spend(*key, *tx_hash);
+                self.batch.put_cf(self.quarantined_spends, key, bytes);
             }
             BlockGetterUpdate::PutQuarantinedUpTo(blknum) => {
                 self.meta(QUARANTINED_UP_TO_KEY, |value| records::encode_u64(blknum.get(), value));

@@ -2,9 +2,14 @@
 
 use crate::codec::Malformed;
 use plasma_core::db_update::{TxPos, UtxoKey};
+use plasma_core::exit_processor::SpendSource;
 use plasma_core::sentinel::{DutyId, Task};
-use plasma_core::wire::{Address, Blknum, BlockHash, ExitId, H256, OutputIndex, TxIndex, UtxoPos};
+use plasma_core::wire::{
+    Address, Blknum, BlockHash, ExitId, H256, OutputIndex, TxHash, TxIndex, UtxoPos,
+};
 
+/// Bytes of a place in a block: block 8, transaction 4.
+pub(crate) const TX_POS_LEN: usize = 12;
 /// Bytes of a position: block 8, transaction 4, output 2.
 pub(crate) const POSITION_LEN: usize = 14;
 /// Bytes of an owner and a position.
@@ -18,8 +23,8 @@ pub(crate) fn blknum(blknum: Blknum) -> [u8; 8] {
     blknum.get().to_be_bytes()
 }
 
-pub(crate) fn tx_pos(at: TxPos) -> [u8; 12] {
-    let mut key = [0; 12];
+pub(crate) fn tx_pos(at: TxPos) -> [u8; TX_POS_LEN] {
+    let mut key = [0; TX_POS_LEN];
     key[..8].copy_from_slice(&at.blknum.get().to_be_bytes());
     key[8..].copy_from_slice(&at.txindex.get().to_be_bytes());
     key
@@ -37,6 +42,23 @@ pub(crate) fn utxo(key: UtxoKey) -> [u8; UTXO_KEY_LEN] {
     bytes[..20].copy_from_slice(key.owner.as_bytes());
     bytes[20..].copy_from_slice(&position(key.position));
     bytes
+}
+
+/// All that spend an output lie together, under [`utxo`].
+pub(crate) fn quarantined_spend(key: UtxoKey, tx_hash: TxHash) -> [u8; UTXO_KEY_LEN + 32] {
+    let mut bytes = [0; UTXO_KEY_LEN + 32];
+    bytes[..UTXO_KEY_LEN].copy_from_slice(&utxo(key));
+    bytes[UTXO_KEY_LEN..].copy_from_slice(tx_hash.as_bytes());
+    bytes
+}
+
+/// All that spend an output lie together, under [`utxo`].
+pub(crate) fn in_flight_spend(key: UtxoKey, source: SpendSource) -> Vec<u8> {
+    let (kind, name) = match &source {
+        SpendSource::InFlightExit(exit_id) => (0, exit_id.as_bytes().as_slice()),
+        SpendSource::Competitor(tx_hash) => (1, tx_hash.as_bytes()),
+    };
+    [&utxo(key), [kind].as_slice(), name].concat()
 }
 
 /// The account first, so that what another key of the operator offered is never read (docs/store.md).
@@ -57,9 +79,9 @@ pub(crate) fn duty(id: DutyId) -> [u8; DUTY_KEY_LEN] {
     key
 }
 
-/// First key behind all that begin with this owner or account; `None` behind the last possible one.
-pub(crate) fn behind_owner(owner: Address) -> Option<Vec<u8>> {
-    let mut key = owner.0.to_vec();
+/// First key behind all that begin with this owner, account or output; `None` behind the last possible one.
+pub(crate) fn behind(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut key = prefix.to_vec();
     while let Some(last) = key.pop() {
         if let Some(next) = last.checked_add(1) {
             key.push(next);
@@ -86,6 +108,22 @@ pub(crate) fn read_position(key: &[u8]) -> Result<UtxoPos, Malformed> {
         TxIndex::new(u32::from_be_bytes(*txindex)),
         OutputIndex::new(u16::from_be_bytes(oindex)),
     ))
+}
+
+pub(crate) fn read_tx_pos(key: [u8; TX_POS_LEN]) -> TxPos {
+    let [a, b, c, d, e, f, g, h, txindex @ ..] = key;
+    TxPos {
+        blknum: Blknum::new(u64::from_be_bytes([a, b, c, d, e, f, g, h])),
+        txindex: TxIndex::new(u32::from_be_bytes(txindex)),
+    }
+}
+
+pub(crate) fn read_hash(key: &[u8]) -> Result<H256, Malformed> {
+    key.try_into().map(H256).map_err(|_| "malformed hash")
+}
+
+pub(crate) fn read_exit_id(key: &[u8]) -> Result<ExitId, Malformed> {
+    key.try_into().map(ExitId::from_bytes).map_err(|_| "malformed exit id")
 }
 
 pub(crate) fn read_utxo_position(key: &[u8]) -> Result<UtxoPos, Malformed> {
@@ -134,7 +172,7 @@ mod tests {
         #[test]
         fn all_outputs_of_an_owner_lie_before_the_end_and_nobody_elses(owner: [u8; 20], other: [u8; 20], at in any_position()) {
             let key = |owner: [u8; 20]| utxo(UtxoKey { owner: Address(owner), position: at });
-            let end = behind_owner(Address(owner));
+            let end = behind(&owner);
             prop_assert!(end.as_deref().is_none_or(|end| key(owner).as_slice() < end));
             let within = |key: &[u8]| key >= owner.as_slice() && end.as_deref().is_none_or(|end| key < end);
             prop_assert_eq!(within(&key(other)), other == owner);
@@ -167,6 +205,6 @@ mod tests {
 
     #[test]
     fn there_is_nothing_behind_the_last_owner() {
-        assert_eq!(behind_owner(Address([0xff; 20])), None);
+        assert_eq!(behind(&[0xff; 20]), None);
     }
 }

@@ -19,5 +19,4 @@ mod store;
 
 pub use error::StoreError;
 pub use identity::{NodeKind, StoreIdentity};
-pub use read::QuarantinedSpends;
 pub use store::{Store, StoreConfig, StoreSize};

@@ -2,10 +2,9 @@
 
 mod blocks;
 mod exits;
+mod in_flight;
 mod outputs;
 mod sentinel;
-
-pub use exits::QuarantinedSpends;
 
 use crate::columns::Column;
 use crate::error::StoreError;
@@ -17,7 +16,8 @@ use rocksdb::{Direction, IteratorMode, ReadOptions};
 
 pub(crate) const PENDING_KEY: &[u8] = b"pending";
 pub(crate) const FAULT_KEY: &[u8] = b"fault";
-pub(crate) const QUARANTINED_UP_TO_KEY: &[u8] = b"quarantined_up_to";
+/// Not the key that stores used before they kept different spends side by side: what they overwrote is looked for again.
+pub(crate) const QUARANTINED_UP_TO_KEY: &[u8] = b"quarantined_txs_up_to";
 pub(crate) const NONCE_OFFSET_KEY: &[u8] = b"nonce_offset";
 pub(crate) const SPENT_KEY: &[u8] = b"sentinel_spent";
 
@@ -52,7 +52,8 @@ impl Store {
         self.decoded(Column::Meta, FAULT_KEY, records::decode_fault)
     }
 
-    /// The newest block after a fault that has been looked at.
+    /// The newest block after a fault that has been looked at; `None` also in a store from before in-flight exits, whose quarantine is
+    /// to be looked at again (docs/store.md).
     ///
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]

@@ -1,7 +1,11 @@
 //! Values: each begins with its version; docs/store.md describes them byte by byte.
 
+mod in_flight;
 mod sentinel;
 
+pub(crate) use in_flight::{
+    decode_in_flight_exit, decode_in_flight_record, encode_in_flight_exit, encode_in_flight_record,
+};
 pub(crate) use sentinel::{
     decode_duty, decode_nonce, decode_spent, encode_duty, encode_nonce, encode_spent,
 };
@@ -275,7 +279,7 @@ mod tests {
     }
 
     fn all_kinds() -> Vec<Kind> {
-        [kinds(), sentinel::tests::kinds()].concat()
+        [kinds(), in_flight::tests::kinds(), sentinel::tests::kinds()].concat()
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl Api {
                 exiting.insert(position);
             }
             let key = UtxoKey { owner, position };
-            if has_quarantine && self.store.quarantined_spend(key)?.is_some() {
+            if has_quarantine && !self.store.quarantined_spends(key, 1)?.is_empty() {
                 quarantined.insert(position);
             }
         }

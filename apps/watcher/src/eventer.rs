@@ -45,9 +45,11 @@ async fn run(
     loop {
         let progress = coordinator.progress();
         let challenges = progress.synced.get(&Service::ExitChallenger).copied();
+        let in_flight_exits = progress.synced.get(&Service::InFlightExitProcessor).copied();
         let heights = ExitHeights {
             root_chain: progress.root_chain_height.unwrap_or_default(),
             challenges: challenges.unwrap_or_default(),
+            in_flight_exits: in_flight_exits.unwrap_or_default(),
         };
         let findings = match guard.settle(heights).await {
             Ok(findings) => findings,
@@ -79,6 +81,12 @@ fn log(notification: &Notification) {
     let name = event.name();
     let what_to_do = match event.remedy() {
         Remedy::ChallengeExit => "challenge the exit: `penning wallet challenge POSITION`",
+        Remedy::ChallengePiggyback => {
+            "challenge the piggybacks: in_flight_exit.get_input_challenge_data, get_output_challenge_data"
+        }
+        Remedy::ChallengeCanonicity => "show the competitor: in_flight_exit.get_competitor",
+        Remedy::ProveCanonical => "show where it is included: in_flight_exit.prove_canonical",
+        Remedy::Piggyback => "owners of its inputs and outputs may join the exit",
         Remedy::MassExit => "leave the chain: `penning wallet exit start POSITION` for each output",
     };
     match change {

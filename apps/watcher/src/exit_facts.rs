@@ -1,8 +1,11 @@
 //! What the store knows about outputs that leave: lookups by key, never a scan.
 
 use plasma_core::db_update::{Spender, TxPos, UtxoKey};
-use plasma_core::exit_processor::{ExitDataFacts, ExitFact, ExitFacts, ExitKey, StandardExit};
-use plasma_core::wire::{Address, UtxoPos};
+use plasma_core::exit_processor::{
+    ExitDataFacts, ExitFact, ExitFacts, ExitKey, IN_FLIGHT_SPENDS_MAX, InFlightExit,
+    QUARANTINED_SPENDS_MAX, StandardExit,
+};
+use plasma_core::wire::{Address, ExitId, UtxoPos};
 use plasma_store::{Store, StoreError};
 
 /// Facts to judge or challenge the exit of an output with.
@@ -11,6 +14,7 @@ pub(crate) fn exit_fact(
     owner: Address,
     position: UtxoPos,
 ) -> Result<ExitFact, StoreError> {
+    let key = UtxoKey { owner, position };
     let spent_by = match store.spender(position)? {
         Some(Spender::Transaction(at)) => store.transaction(at)?,
         Some(Spender::Exit(_)) | None => None,
@@ -18,13 +22,14 @@ pub(crate) fn exit_fact(
     Ok(ExitFact {
         output: store.output_fact(position)?,
         spent_by,
-        quarantined: store.quarantined_spend(UtxoKey { owner, position })?,
+        quarantined: store.quarantined_spends(key, QUARANTINED_SPENDS_MAX)?,
+        in_flight: store.in_flight_spends(key, IN_FLIGHT_SPENDS_MAX)?,
     })
 }
 
 /// The same for many.
 pub(crate) fn exit_facts(store: &Store, keys: &[UtxoKey]) -> Result<ExitFacts, StoreError> {
-    let fact = |key: &UtxoKey| Ok((key.position, exit_fact(store, key.owner, key.position)?));
+    let fact = |key: &UtxoKey| Ok((*key, exit_fact(store, key.owner, key.position)?));
     keys.iter().map(fact).collect()
 }
 
@@ -43,6 +48,14 @@ pub(crate) fn stored_exits(
     Ok(exits)
 }
 
+/// Stored in-flight exits, as far as there are any.
+pub(crate) fn stored_in_flight_exits(
+    store: &Store,
+    exit_ids: impl IntoIterator<Item = ExitId>,
+) -> Result<Vec<InFlightExit>, StoreError> {
+    exit_ids.into_iter().filter_map(|exit_id| store.in_flight_exit(exit_id).transpose()).collect()
+}
+
 /// Facts for the exit of an output by its owner.
 pub(crate) fn exit_data_facts(
     store: &Store,
@@ -53,7 +66,8 @@ pub(crate) fn exit_data_facts(
     let output = store.output_fact(position)?;
     let is_spent_in_quarantine = match &output {
         Some(OutputFact::Unspent(owner, _)) => {
-            store.quarantined_spend(UtxoKey { owner: *owner, position })?.is_some()
+            let key = UtxoKey { owner: *owner, position };
+            !store.quarantined_spends(key, 1)?.is_empty()
         }
         Some(OutputFact::Gone(_)) | None => false,
     };

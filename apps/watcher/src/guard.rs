@@ -4,7 +4,7 @@
 //! It contains no rule; every method is a question to the cores and a lookup in the store. Whatever learns something new leaves it to
 //! [`GuardHandle::settle`] to judge exits again, when all of it is on disk.
 
-use crate::exit_facts::{exit_facts, stored_exits};
+use crate::exit_facts::{exit_facts, stored_exits, stored_in_flight_exits};
 use plasma_core::block_getter::{
     ApplyError, BlockGetter, BlockGetterConfig, BlockGetterRecord, apply_block,
 };
@@ -12,7 +12,7 @@ use plasma_core::byzantine::ByzantineEvent;
 use plasma_core::db_update::{ChainFault, DbUpdate, Service, StateUpdate, UtxoKey};
 use plasma_core::eth_event_listener::EventBatch;
 use plasma_core::exit_processor::{ExitHeights, ExitProcessor, ExitProcessorConfig};
-use plasma_core::state::{Deposit, State};
+use plasma_core::state::{Deposit, Exiting, State};
 use plasma_core::wire::{Blknum, EthHeight, TypedDataDomain, UtxoPos};
 use plasma_node::core_actor::{Core, CoreActor, CoreHandle, Fatal, Order, Unanswered};
 use plasma_node::supervisor::Nursery;
@@ -88,7 +88,14 @@ pub(crate) fn start_guard(
     let active = store.active_standard_exits()?;
     let guard = Guard {
         getter: BlockGetter::restore(getter, record),
-        exits: ExitProcessor::restore(exits, domain, active, state.blknum(), faulty),
+        exits: ExitProcessor::restore(
+            exits,
+            domain,
+            active,
+            store.active_in_flight_exits()?,
+            state.blknum(),
+            faulty,
+        ),
         state,
         touched: Vec::new(),
         quarantined: Vec::new(),
@@ -191,6 +198,42 @@ impl GuardHandle {
             updates.extend(written.into_iter().map(DbUpdate::from));
             guard.exits.on_finalized(&outcome, &stored, updates);
             updates.push(batch.height_update());
+            guard.touched.extend(positions);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes events of in-flight exits, payments included; what was paid leaves the ledger.
+    pub(crate) async fn on_in_flight_events(&self, batch: EventBatch) -> Result<(), Unanswered> {
+        self.decide(move |guard, store, updates| {
+            let needed = guard.exits.in_flight_exits_needed(&batch.events);
+            let stored = stored_in_flight_exits(store, needed)?;
+            guard.exits.on_in_flight_events(&batch.events, &stored, updates);
+            updates.push(batch.height_update());
+            Ok(())
+        })
+        .await?;
+        self.settle_payments().await
+    }
+
+    /// Takes what in-flight exits were paid off the ledger, once it is known what they are.
+    async fn settle_payments(&self) -> Result<(), Unanswered> {
+        self.decide(|guard, store, updates| {
+            guard.judge(store)?;
+            let due = guard.exits.payments_due();
+            if due.is_empty() {
+                return Ok(());
+            }
+            let exiting: Vec<Exiting> =
+                due.iter().flat_map(|paid| paid.exiting.iter().copied()).collect();
+            let positions: Vec<UtxoPos> = exiting.iter().map(|exit| exit.position).collect();
+            let unknown: Vec<UtxoPos> = guard.state.unknown(positions.iter().copied()).collect();
+            let facts = store.output_facts(&unknown)?;
+            let mut written = Vec::new();
+            let outcome = guard.state.exit_utxos(&exiting, &facts, &mut written);
+            updates.extend(written.into_iter().map(DbUpdate::from));
+            guard.exits.on_paid(&due, &outcome, updates);
             guard.touched.extend(positions);
             Ok(())
         })

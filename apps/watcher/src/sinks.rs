@@ -12,6 +12,8 @@ use plasma_node::eth_event_listener::EventSink;
 pub(crate) struct DepositSink(pub(crate) GuardHandle);
 /// Takes starts and challenges of exits.
 pub(crate) struct ExitSink(pub(crate) GuardHandle);
+/// Takes everything that happens to in-flight exits.
+pub(crate) struct InFlightExitSink(pub(crate) GuardHandle);
 /// Takes payments of exits.
 pub(crate) struct PaidExitSink(pub(crate) GuardHandle);
 
@@ -33,6 +35,13 @@ impl EventSink for DepositSink {
 impl EventSink for ExitSink {
     async fn commit(&self, batch: EventBatch) -> Result<(), Unanswered> {
         self.0.on_exit_events(batch).await
+    }
+}
+
+#[async_trait]
+impl EventSink for InFlightExitSink {
+    async fn commit(&self, batch: EventBatch) -> Result<(), Unanswered> {
+        self.0.on_in_flight_events(batch).await
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::WatcherConfig;
 use crate::download::Downloader;
 use crate::eventer::{FindingsWatch, start_eventer};
 use crate::guard::{GuardHandle, start_guard};
-use crate::sinks::{DepositSink, ExitSink, PaidExitSink};
+use crate::sinks::{DepositSink, ExitSink, InFlightExitSink, PaidExitSink};
 use crate::status::{FactsWatch, start_status};
 use plasma_core::db_update::Service;
 use plasma_core::exit_processor::SlaMarginTooBig;
@@ -172,11 +172,13 @@ impl Parts {
             config: self.config.listener,
             tick_ms: self.config.tick_ms,
         };
-        let sinks: [(Service, Arc<dyn EventSink>); 4] = [
+        let sinks: [(Service, Arc<dyn EventSink>); 6] = [
             (Service::Depositor, Arc::new(DepositSink(guard.clone()))),
             (Service::ExitProcessor, Arc::new(ExitSink(guard.clone()))),
             (Service::ExitChallenger, Arc::new(ExitSink(guard.clone()))),
             (Service::ExitFinalizer, Arc::new(PaidExitSink(guard.clone()))),
+            (Service::InFlightExitProcessor, Arc::new(InFlightExitSink(guard.clone()))),
+            (Service::InFlightExitFinalizer, Arc::new(InFlightExitSink(guard.clone()))),
         ];
         for (service, sink) in sinks {
             listeners.start(service, sink, nursery)?;

@@ -72,7 +72,8 @@ pub(super) fn follow(events: &[EthEvent]) -> Vec<SeenExit> {
                     exit.is_finalized = true;
                 }
             }
-            RootChainEvent::DepositCreated { .. } | RootChainEvent::BlockSubmitted { .. } => {}
+            // Of standard exits only; nothing else was asked for.
+            _ => {}
         }
     }
     by_position.into_values().collect()

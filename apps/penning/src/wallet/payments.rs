@@ -114,7 +114,17 @@ pub(super) fn danger(status: &Status) -> Option<String> {
         .byzantine_events
         .iter()
         .filter_map(|event| match event {
-            ByzantineEvent::InvalidExit(_) => None,
+            ByzantineEvent::InvalidExit(_)
+            | ByzantineEvent::NonCanonicalIfe(_)
+            | ByzantineEvent::InvalidIfeChallenge(_)
+            | ByzantineEvent::InvalidPiggyback(_)
+            | ByzantineEvent::PiggybackAvailable(_) => None,
+            ByzantineEvent::UnchallengedNonCanonicalIfe(_) => {
+                Some("nobody challenged a non-canonical in-flight exit".to_owned())
+            }
+            ByzantineEvent::UnchallengedPiggyback(_) => {
+                Some("nobody challenged an invalid piggyback of an in-flight exit".to_owned())
+            }
             ByzantineEvent::InvalidBlock(block) => {
                 Some(format!("block {} is invalid ({})", block.blknum, block.error_type))
             }

@@ -212,6 +212,7 @@ impl Ledger {
                 self.exits.remove(&gone.unwrap());
                 self.unspent.remove(&gone.unwrap());
             }
+            other => panic!("this chain knows no in-flight exits: {other:?}"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Evidence from blocks that will never be part of the ledger.
 //!
 //! A signed spend is evidence wherever it turns up: the contracts accept it as a challenge whether it was included or not. It
-//! is kept under the signer and the output, so that nobody can push somebody else's evidence aside, and only where the
+//! is kept under the signer, the output and the transaction, so that nobody can push somebody else's evidence aside, and only where the
 //! contracts could read it, so that nobody can push his own aside with something useless.
 
 use super::{BlockGetter, Fetched};
@@ -63,7 +63,7 @@ impl BlockGetter {
         for tx in transactions {
             for key in evidence(&tx) {
                 let bytes = tx.signed_bytes().into();
-                updates.push(BlockGetterUpdate::PutQuarantinedSpend(key, bytes).into());
+                updates.push(BlockGetterUpdate::PutQuarantinedSpend(key, tx.hash(), bytes).into());
                 spends.push(key);
             }
         }

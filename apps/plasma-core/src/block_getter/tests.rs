@@ -195,7 +195,7 @@ impl Universe {
                 DbUpdate::BlockGetter(BlockGetterUpdate::PutQuarantinedUpTo(blknum)) => {
                     self.record.quarantined_up_to = blknum;
                 }
-                DbUpdate::BlockGetter(BlockGetterUpdate::PutQuarantinedSpend(key, bytes)) => {
+                DbUpdate::BlockGetter(BlockGetterUpdate::PutQuarantinedSpend(key, _, bytes)) => {
                     assert!(!bytes.is_empty());
                     self.evidence.insert(key);
                 }

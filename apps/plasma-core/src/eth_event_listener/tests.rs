@@ -5,7 +5,7 @@ use crate::root_chain::RootChainEvent;
 use crate::wire::{Address, Blknum, ETH, H256, U256, UtxoPos};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const CONFIG: EthEventListenerConfig = EthEventListenerConfig {
     range_eth_blocks_max: 10,
@@ -210,6 +210,11 @@ fn each_service_reads_its_own_events() {
     assert_eq!(table["exit_processor"], [EventKind::ExitStarted]);
     assert_eq!(table["exit_finalizer"], [EventKind::ExitFinalized]);
     assert_eq!(table["exit_challenger"], [EventKind::ExitChallenged]);
+    assert_eq!(table["in_flight_exiter"].len(), 2);
+    assert_eq!(table["in_flight_exit_processor"].len(), 8);
+    assert_eq!(table["in_flight_exit_finalizer"].len(), 3);
+    let processed: BTreeSet<_> = table["in_flight_exit_processor"].iter().collect();
+    assert!(table["in_flight_exit_finalizer"].iter().all(|kind| !processed.contains(kind)));
 }
 
 /// What happens to a listener, and to the answer to what it asks.

@@ -36,9 +36,9 @@ pub enum ChallengeError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Spend {
     pub(super) tx_hash: TxHash,
-    tx_bytes: Box<[u8]>,
-    input_index: u16,
-    signature: Signature,
+    pub(super) tx_bytes: Box<[u8]>,
+    pub(super) input_index: u16,
+    pub(super) signature: Signature,
 }
 
 impl Spend {

@@ -110,7 +110,7 @@ impl ExitProcessor {
             let Some(mut exit) = exit.or_else(|| stored.iter().find(of_id).cloned()) else {
                 continue;
             };
-            let is_proven_invalid = matches!(verdict, Verdict::Invalid { .. });
+            let is_proven_invalid = matches!(verdict, Verdict::Invalid { is_told: false, .. });
             let is_fine = was_there || self.edge.is_ahead(position);
             exit.phase = if is_fine && !is_proven_invalid {
                 StandardExitPhase::Finalized

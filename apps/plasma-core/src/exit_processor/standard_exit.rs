@@ -3,6 +3,7 @@
 //! Whatever the root chain reports is kept as it is: bytes that make no sense are recorded and later judged invalid, never
 //! dropped (`E6`).
 
+use crate::db_update::UtxoKey;
 use crate::root_chain::{EthEvent, RootChainEvent};
 use crate::wire::{Address, Currency, EthHeight, ExitId, H256, Output, Transaction, U256, UtxoPos};
 
@@ -93,6 +94,11 @@ impl StandardExit {
                 == (self.owner, self.currency, self.amount)
         });
         fits && ExitId::standard(&self.exiting_tx, self.position) == Some(self.exit_id)
+    }
+
+    /// The output, under the one who exits it.
+    pub(super) const fn key(&self) -> UtxoKey {
+        UtxoKey { owner: self.owner, position: self.position }
     }
 
     /// Where it was started in the order of all root chain events.

@@ -1,6 +1,7 @@
 //! Standard exits (protocol 10.8): a small ledger, exits of all kinds, and what is said about them.
 
 mod data;
+mod in_flight;
 mod lifecycle;
 mod validity;
 
@@ -30,7 +31,7 @@ fn bob() -> Address {
 /// Everything the processor is told, and the store behind it.
 struct Universe {
     processor: ExitProcessor,
-    facts: ExitFacts,
+    facts: BTreeMap<UtxoPos, ExitFact>,
     store: BTreeMap<UtxoPos, StandardExit>,
     next: u64,
     fault: Option<u64>,
@@ -42,7 +43,7 @@ struct Universe {
 impl Universe {
     /// The ledger has blocks up to 4000; the root chain is at height 100, and challenges are known up to 98.
     fn new() -> Self {
-        let processor = ExitProcessor::restore(CONFIG, domain(), [], Blknum::new(5000), None);
+        let processor = ExitProcessor::restore(CONFIG, domain(), [], [], Blknum::new(5000), None);
         Self {
             processor,
             facts: BTreeMap::new(),
@@ -58,7 +59,7 @@ impl Universe {
     fn restart(&mut self) {
         let active = self.store.values().filter(|exit| exit.phase.is_active()).cloned();
         let (next, fault) = (Blknum::new(self.next), self.fault.map(Blknum::new));
-        self.processor = ExitProcessor::restore(CONFIG, domain(), active, next, fault);
+        self.processor = ExitProcessor::restore(CONFIG, domain(), active, [], next, fault);
         self.check();
     }
 
@@ -110,7 +111,7 @@ impl Universe {
         let owner = tx.spenders()[0];
         if owner == alice() {
             let fact = self.facts.entry(position).or_default();
-            fact.quarantined = Some(tx.signed_bytes().into());
+            fact.quarantined = vec![tx.signed_bytes().into()];
         }
         self.processor.on_quarantined(&[UtxoKey { owner, position }]);
     }
@@ -166,7 +167,7 @@ impl Universe {
                 return;
             }
             self.asked.extend(request.keys.iter().map(|key| key.position));
-            self.processor.decide(&request, &self.facts);
+            self.processor.decide(&request, &answer(&request, &self.facts));
         }
     }
 
@@ -193,12 +194,20 @@ impl Universe {
         ExitHeights {
             root_chain: EthHeight::new(self.eth_height),
             challenges: EthHeight::new(self.challenges),
+            in_flight_exits: EthHeight::new(self.challenges),
         }
     }
 
     fn phase(&self, position: UtxoPos) -> StandardExitPhase {
         self.store[&position].phase
     }
+}
+
+/// The facts that were asked for.
+fn answer(request: &FactsRequest, facts: &BTreeMap<UtxoPos, ExitFact>) -> ExitFacts {
+    let found =
+        request.keys.iter().filter_map(|key| Some((*key, facts.get(&key.position)?.clone())));
+    found.collect()
 }
 
 /// The transaction that made Alice 10 wei at any position of these tests, four times.

@@ -1,25 +1,32 @@
-//! Whether one exit is valid, by what the ledger and the quarantine know about its output (protocol 5.5).
+//! Whether one standard exit is valid, by what is known about its output (protocol 5.5).
 
 use super::StandardExit;
 use super::challenge::Spend;
-use crate::db_update::Spender;
+use crate::db_update::{Spender, TxPos, UtxoKey};
 use crate::state::OutputFact;
 use crate::wire::{Blknum, SignedTx, TxHash, TypedDataDomain, UtxoPos};
 use std::collections::BTreeMap;
 
-/// What is known about an exiting output, all of it read from the store at one time.
+/// What is known about an output that an exit is about, all of it read from the store at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExitFact {
     /// What the ledger knows; `None` when the output never was.
     pub output: Option<OutputFact>,
     /// The signed bytes of the transaction that spent it, when the ledger says that one did.
     pub spent_by: Option<Box<[u8]>>,
-    /// The signed bytes that the quarantine holds under the exit's owner and the output.
-    pub quarantined: Option<Box<[u8]>>,
+    /// The signed bytes that the quarantine holds under the owner and the output, at most [`QUARANTINED_SPENDS_MAX`] of them.
+    pub quarantined: Vec<Box<[u8]>>,
+    /// The signed bytes that exit events told of
+    /// ([`PutInFlightSpend`](super::ExitProcessorUpdate::PutInFlightSpend)) under the owner and the output, at most
+    /// [`IN_FLIGHT_SPENDS_MAX`](super::IN_FLIGHT_SPENDS_MAX) of them.
+    pub in_flight: Vec<Box<[u8]>>,
 }
 
-/// Facts by exiting output.
-pub type ExitFacts = BTreeMap<UtxoPos, ExitFact>;
+/// Most quarantined spends that facts hold about one output: of any two, one is not the transaction that is judged.
+pub const QUARANTINED_SPENDS_MAX: usize = 2;
+
+/// Facts by output and owner.
+pub type ExitFacts = BTreeMap<UtxoKey, ExitFact>;
 
 /// How an exit is judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +40,8 @@ pub(super) enum Verdict {
     Invalid {
         /// The transaction that spent it.
         spending_txhash: Option<TxHash>,
+        /// Whether nothing but exit events told of that transaction: it took from nobody as long as it is in no block.
+        is_told: bool,
     },
 }
 
@@ -55,15 +64,19 @@ impl LedgerEdge {
     pub(super) fn is_ahead(self, position: UtxoPos) -> bool {
         !position.blknum.is_deposit() && position.blknum >= self.blknum()
     }
+
+    /// Whether the root chain agrees that something is included here.
+    pub(super) fn vouches_for(self, at: TxPos) -> bool {
+        self.fault.is_none_or(|fault| at.blknum < fault)
+    }
 }
 
 impl ExitFact {
-    /// The spend of the exiting output by the one who exits, if there is one.
+    /// The spend of the exiting output by the one who exits, if there is one, wherever it is.
     pub(super) fn spend(&self, exit: &StandardExit, domain: &TypedDataDomain) -> Option<Spend> {
-        [&self.spent_by, &self.quarantined]
-            .into_iter()
-            .flatten()
-            .find_map(|bytes| Spend::find(bytes, exit.position, exit.owner, domain))
+        let edge = LedgerEdge { next: Blknum::default(), fault: None };
+        let known = self.spends(exit.key(), edge, domain).next();
+        known.map(|known| known.spend)
     }
 }
 
@@ -74,12 +87,13 @@ pub(super) fn judge(
     edge: LedgerEdge,
     domain: &TypedDataDomain,
 ) -> Verdict {
-    let invalid = |spending_txhash| Verdict::Invalid { spending_txhash };
+    let invalid = |spending_txhash| Verdict::Invalid { spending_txhash, is_told: false };
     if !exit.is_consistent() {
         return invalid(None); // E6
     }
-    if let Some(spend) = fact.spend(exit, domain) {
-        return invalid(Some(spend.tx_hash)); // E7
+    if let Some(known) = fact.spends(exit.key(), edge, domain).next() {
+        let spending_txhash = Some(known.spend.tx_hash);
+        return Verdict::Invalid { spending_txhash, is_told: known.is_told }; // E7
     }
     if edge.is_ahead(exit.position) {
         return Verdict::Open; // E8

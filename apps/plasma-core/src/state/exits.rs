@@ -40,12 +40,19 @@ impl State {
         for exit in exits {
             let spender = Spender::Exit(exit.exit_id);
             match self.utxos.find(&exit.position, facts) {
-                // Nothing of the pending block is on the root chain, so nothing of it can be exiting.
-                Some(OutputFact::Unspent(owner, _)) if exit.position.blknum != self.blknum => {
+                // Nothing of the pending block is on the root chain, so only an in-flight exit can be of it.
+                Some(OutputFact::Unspent(owner, _))
+                    if exit.position.blknum != self.blknum || exit.exit_id.is_in_flight() =>
+                {
                     updates
                         .push(StateUpdate::DeleteUtxo(UtxoKey { owner, position: exit.position }));
                     updates.push(StateUpdate::PutSpend(exit.position, spender));
-                    self.utxos.put_settled(exit.position, OutputFact::Gone(spender));
+                    let gone = OutputFact::Gone(spender);
+                    if exit.position.blknum == self.blknum {
+                        self.utxos.put_fresh(exit.position, gone);
+                    } else {
+                        self.utxos.put_settled(exit.position, gone);
+                    }
                     outcome.valid.push(*exit);
                 }
                 Some(OutputFact::Gone(by)) if by == spender => outcome.valid.push(*exit),

@@ -2,8 +2,10 @@
 
 use plasma_core::db_update::{PendingRecord, Spender, StateUpdate, TxPos, Utxo, UtxoKey};
 use plasma_core::fees::{AcceptedAmounts, RequiredFee, is_merge};
+use plasma_core::root_chain::EthEvent;
 use plasma_core::state::{
-    Accepted, Deposit, ExecError, Exiting, ExitsOutcome, OutputFact, OutputFacts, Role, State,
+    Accepted, Deposit, ExecError, Exiting, ExitsOutcome, InFlightExits, InFlightRecord, OutputFact,
+    OutputFacts, Role, State,
 };
 use plasma_core::wire::{
     Address, Blknum, Block, BlockHash, Currency, ETH, ExitId, H256, InputPointer, Output,
@@ -53,6 +55,7 @@ pub(crate) struct MemoryStore {
     pub(crate) transactions: BTreeMap<TxPos, Box<[u8]>>,
     pub(crate) blocks: BTreeMap<Blknum, BlockHash>,
     pub(crate) pending: PendingRecord,
+    pub(crate) in_flight: BTreeMap<ExitId, InFlightRecord>,
 }
 
 impl MemoryStore {
@@ -79,6 +82,9 @@ impl MemoryStore {
                     assert_eq!(self.blocks.insert(header.number, header.hash), None)
                 }
                 StateUpdate::PutPending(record) => self.pending = record,
+                StateUpdate::PutInFlightRecord(record) => {
+                    self.in_flight.insert(record.exit_id, record);
+                }
             }
         }
     }
@@ -225,6 +231,37 @@ impl TestChain {
         }
         self.assert_integrity();
         valid
+    }
+
+    /// Takes events of in-flight exits as the operator's node does; returns what was there to leave, and what was not.
+    pub(crate) fn in_flight(&mut self, events: &[EthEvent]) -> ExitsOutcome {
+        let mut first = None;
+        // Twice, as a listener that crashed after its commit would.
+        for _ in 0..2 {
+            let needed = InFlightExits::records_needed(events).into_iter();
+            let stored: Vec<InFlightRecord> =
+                needed.filter_map(|id| self.store.in_flight.get(&id).cloned()).collect();
+            let exits = InFlightExits::new(events, &stored);
+            let facts = self.store.facts(self.operator.unknown(exits.inputs()));
+            let spending = self.operator.spending_txs(&exits.inputs(), &facts).into_iter();
+            let hash = |at: TxPos| SignedTx::decode(&self.store.transactions[&at]).unwrap().hash();
+            let hashes = spending.map(|at| (at, hash(at))).collect();
+            let exiting = exits.exiting(&self.operator, &facts, &hashes);
+            let positions = exiting.iter().map(|exit| exit.position);
+            let leaving = self.store.facts(positions.clone());
+            let facts = self.store.facts(self.operator.unknown(positions));
+            let mut updates: Vec<StateUpdate> = exits.updates().collect();
+            let outcome = self.operator.exit_utxos(&exiting, &facts, &mut updates);
+            self.store.commit(updates);
+            for exit in outcome.valid.iter().filter(|_| first.is_none()) {
+                if let Some(OutputFact::Unspent(_, utxo)) = leaving.get(&exit.position) {
+                    *self.money.get_mut(&utxo.currency).unwrap() -= U512::from(utxo.amount);
+                }
+            }
+            self.assert_integrity();
+            assert_eq!(*first.get_or_insert(outcome.clone()), outcome, "the second time");
+        }
+        first.unwrap()
     }
 
     /// Forms a block and lets the watcher execute what was stored of it.

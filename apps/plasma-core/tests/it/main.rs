@@ -3,8 +3,10 @@
 
 mod chain;
 mod decoding;
+mod exit_game;
 mod merkle;
 mod state;
+mod state_in_flight;
 mod state_model;
 mod vectors;
 mod watching;

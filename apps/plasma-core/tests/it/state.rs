@@ -322,6 +322,7 @@ fn updates_name_every_effect_once() {
             StateUpdate::PutTransaction(..) => "transaction",
             StateUpdate::PutBlock(..) => "block",
             StateUpdate::PutPending(_) => "pending",
+            StateUpdate::PutInFlightRecord(_) => "in-flight record",
         })
         .collect();
     assert_eq!(shown, ["delete", "spend", "utxo", "utxo", "transaction"]);

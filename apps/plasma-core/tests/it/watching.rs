@@ -7,7 +7,7 @@
 mod node;
 mod oracle;
 mod root;
-mod store;
+pub(crate) mod store;
 
 use node::Node;
 use oracle::Oracle;

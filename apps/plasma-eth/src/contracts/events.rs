@@ -4,6 +4,8 @@
 //! addresses and other events are skipped, as a node may send more than was asked for; a log that claims to be one of ours and is not
 //! exactly what our contract emits is an error.
 
+mod in_flight;
+
 use super::Contract;
 use super::abi::Fields;
 use crate::{ContractAddresses, CreditSource, ReceiptNote, RootChainCause};
@@ -12,7 +14,8 @@ use ethers::types::Log;
 use plasma_core::root_chain::{EthEvent, EventKind, RootChainEvent};
 use plasma_core::wire::{Address, Blknum, EthHeight, ExitId, H256, U256, UtxoPos};
 
-/// Longest data of a log of ours. The longest holds a transaction of four inputs and outputs, below 1 kB.
+/// Longest data of a log of ours. The longest is the start of an in-flight exit, with its transaction, four input transactions and
+/// signatures, below 6.5 kB.
 pub(crate) const LOG_DATA_BYTES_MAX: usize = 16_384;
 
 /// Knows every event of one deployment.
@@ -61,6 +64,38 @@ impl LogReader {
             (exit_game, "ExitChallenged", Meaning::Event(K::ExitChallenged)),
             (exit_game, "ExitFinalized", Meaning::Event(K::ExitFinalized)),
             (exit_game, "ExitOmitted", Meaning::ExitOmitted),
+            (exit_game, "InFlightExitStarted", Meaning::Event(K::InFlightExitStarted)),
+            (
+                exit_game,
+                "InFlightExitInputPiggybacked",
+                Meaning::Event(K::InFlightExitInputPiggybacked),
+            ),
+            (
+                exit_game,
+                "InFlightExitOutputPiggybacked",
+                Meaning::Event(K::InFlightExitOutputPiggybacked),
+            ),
+            (exit_game, "InFlightExitInputBlocked", Meaning::Event(K::InFlightExitInputBlocked)),
+            (exit_game, "InFlightExitOutputBlocked", Meaning::Event(K::InFlightExitOutputBlocked)),
+            (exit_game, "InFlightExitChallenged", Meaning::Event(K::InFlightExitChallenged)),
+            (
+                exit_game,
+                "InFlightExitChallengeResponded",
+                Meaning::Event(K::InFlightExitChallengeResponded),
+            ),
+            (
+                exit_game,
+                "InFlightExitInputWithdrawn",
+                Meaning::Event(K::InFlightExitInputWithdrawn),
+            ),
+            (
+                exit_game,
+                "InFlightExitOutputWithdrawn",
+                Meaning::Event(K::InFlightExitOutputWithdrawn),
+            ),
+            (exit_game, "InFlightExitDeleted", Meaning::Event(K::InFlightExitDeleted)),
+            (exit_game, "InFlightExitFinalized", Meaning::Event(K::InFlightExitFinalized)),
+            (exit_game, "InFlightExitOmitted", Meaning::Event(K::InFlightExitOmitted)),
             (eth_vault, "CreditAdded", Meaning::Credit(CreditVault::EthVault)),
             (erc20_vault, "CreditAdded", Meaning::Credit(CreditVault::Erc20Vault)),
             (exit_game, "CreditAdded", Meaning::Credit(CreditVault::ExitGame)),
@@ -156,6 +191,9 @@ impl LogReader {
 
 impl KnownEvent {
     fn read(&self, kind: EventKind, log: &Log) -> Result<RootChainEvent, RootChainCause> {
+        if let Some(event) = self.read_in_flight(kind, log)? {
+            return Ok(event);
+        }
         Ok(match kind {
             EventKind::DepositCreated => {
                 let mut fields = self.fields(log, &["depositor", "blknum", "token", "amount"])?;
@@ -186,6 +224,7 @@ impl KnownEvent {
             EventKind::ExitFinalized => RootChainEvent::ExitFinalized {
                 exit_id: self.exit_id(self.fields(log, &["exitId"])?.u256()?)?,
             },
+            other => return Err(self.malformed(&format!("is a {other:?} that nobody reads"))),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Byzantine events as `status.get` shows them (protocol 5.6): `{"event": name, "details": {"name": name, …}}`.
 
 use crate::json::{hex, uint};
-use plasma_core::byzantine::ExitFault;
+use plasma_core::byzantine::{AvailablePiggybacks, ExitFault, InFlightFault, PiggybackFault};
 use plasma_core::wire::{Address, Blknum, BlockHash, Currency, EthHeight, H256, U256, UtxoPos};
 use serde::de::Error;
 use serde::ser::SerializeStruct;
@@ -19,6 +19,18 @@ pub enum ByzantineEvent {
     InvalidExit(ExitEvent),
     /// Nobody challenged an invalid exit in time. Everybody should exit.
     UnchallengedExit(ExitEvent),
+    /// An in-flight exit has a competitor. Show it to the contract.
+    NonCanonicalIfe(InFlightExitEvent),
+    /// Nobody showed the competitor in time. Everybody should exit.
+    UnchallengedNonCanonicalIfe(InFlightExitEvent),
+    /// An in-flight exit counts as non-canonical although its transaction was included first. Prove it.
+    InvalidIfeChallenge(InFlightExitEvent),
+    /// Somebody joined an in-flight exit with something that was spent. Challenge it.
+    InvalidPiggyback(PiggybackEvent),
+    /// Nobody challenged it in time. Everybody should exit.
+    UnchallengedPiggyback(PiggybackEvent),
+    /// Owners of these inputs and outputs may join an in-flight exit.
+    PiggybackAvailable(PiggybackAvailable),
 }
 
 /// Details of [`ByzantineEvent::InvalidBlock`].
@@ -70,12 +82,62 @@ pub struct ExitEvent {
     pub spending_txhash: Option<H256>,
 }
 
+/// Details of the events about an in-flight exit as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InFlightExitEvent {
+    /// Unsigned bytes of the in-flight transaction.
+    #[serde(with = "hex")]
+    pub txbytes: Vec<u8>,
+}
+
+/// Details of the events about piggybacks that must not be paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PiggybackEvent {
+    /// Unsigned bytes of the in-flight transaction.
+    #[serde(with = "hex")]
+    pub txbytes: Vec<u8>,
+    /// Which inputs, ascending.
+    pub inputs: Vec<u16>,
+    /// Which outputs, ascending.
+    pub outputs: Vec<u16>,
+}
+
+/// Details of [`ByzantineEvent::PiggybackAvailable`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PiggybackAvailable {
+    /// Unsigned bytes of the in-flight transaction.
+    #[serde(with = "hex")]
+    pub txbytes: Vec<u8>,
+    /// Inputs that nobody joined with yet.
+    pub available_inputs: Vec<AvailablePiggyback>,
+    /// Outputs that nobody joined with yet.
+    pub available_outputs: Vec<AvailablePiggyback>,
+}
+
+/// An input or output, and who may join with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AvailablePiggyback {
+    /// Which one.
+    pub index: u16,
+    /// Its owner.
+    #[serde(with = "hex")]
+    pub address: Address,
+}
+
 impl From<&plasma_core::byzantine::ByzantineEvent> for ByzantineEvent {
     fn from(event: &plasma_core::byzantine::ByzantineEvent) -> Self {
         use plasma_core::byzantine::ByzantineEvent as Core;
         match event {
             Core::UnchallengedExit(fault) => Self::UnchallengedExit(fault.into()),
             Core::InvalidExit(fault) => Self::InvalidExit(fault.into()),
+            Core::NonCanonicalIfe(fault) => Self::NonCanonicalIfe(fault.into()),
+            Core::UnchallengedNonCanonicalIfe(fault) => {
+                Self::UnchallengedNonCanonicalIfe(fault.into())
+            }
+            Core::InvalidIfeChallenge(fault) => Self::InvalidIfeChallenge(fault.into()),
+            Core::InvalidPiggyback(fault) => Self::InvalidPiggyback(fault.into()),
+            Core::UnchallengedPiggyback(fault) => Self::UnchallengedPiggyback(fault.into()),
+            Core::PiggybackAvailable(available) => Self::PiggybackAvailable(available.into()),
             Core::InvalidBlock { blknum, hash, error_type } => Self::InvalidBlock(InvalidBlock {
                 hash: *hash,
                 blknum: *blknum,
@@ -103,6 +165,38 @@ impl From<&ExitFault> for ExitEvent {
     }
 }
 
+impl From<&InFlightFault> for InFlightExitEvent {
+    fn from(fault: &InFlightFault) -> Self {
+        Self { txbytes: fault.tx_bytes.to_vec() }
+    }
+}
+
+impl From<&PiggybackFault> for PiggybackEvent {
+    fn from(fault: &PiggybackFault) -> Self {
+        Self {
+            txbytes: fault.tx_bytes.to_vec(),
+            inputs: fault.inputs.clone(),
+            outputs: fault.outputs.clone(),
+        }
+    }
+}
+
+impl From<&AvailablePiggybacks> for PiggybackAvailable {
+    fn from(available: &AvailablePiggybacks) -> Self {
+        let shown = |slots: &[plasma_core::byzantine::AvailablePiggyback]| {
+            slots
+                .iter()
+                .map(|slot| AvailablePiggyback { index: slot.index, address: slot.owner })
+                .collect()
+        };
+        Self {
+            txbytes: available.tx_bytes.to_vec(),
+            available_inputs: shown(&available.inputs),
+            available_outputs: shown(&available.outputs),
+        }
+    }
+}
+
 impl ByzantineEvent {
     /// The stable name.
     pub const fn name(&self) -> &'static str {
@@ -111,6 +205,12 @@ impl ByzantineEvent {
             Self::BlockWithholding(_) => "block_withholding",
             Self::InvalidExit(_) => "invalid_exit",
             Self::UnchallengedExit(_) => "unchallenged_exit",
+            Self::NonCanonicalIfe(_) => "non_canonical_ife",
+            Self::UnchallengedNonCanonicalIfe(_) => "unchallenged_non_canonical_ife",
+            Self::InvalidIfeChallenge(_) => "invalid_ife_challenge",
+            Self::InvalidPiggyback(_) => "invalid_piggyback",
+            Self::UnchallengedPiggyback(_) => "unchallenged_piggyback",
+            Self::PiggybackAvailable(_) => "piggyback_available",
         }
     }
 }
@@ -138,6 +238,17 @@ impl Serialize for ByzantineEvent {
             Self::InvalidExit(details) | Self::UnchallengedExit(details) => {
                 event.serialize_field("details", &Named { name, details })?;
             }
+            Self::NonCanonicalIfe(details)
+            | Self::UnchallengedNonCanonicalIfe(details)
+            | Self::InvalidIfeChallenge(details) => {
+                event.serialize_field("details", &Named { name, details })?;
+            }
+            Self::InvalidPiggyback(details) | Self::UnchallengedPiggyback(details) => {
+                event.serialize_field("details", &Named { name, details })?;
+            }
+            Self::PiggybackAvailable(details) => {
+                event.serialize_field("details", &Named { name, details })?;
+            }
         }
         event.end()
     }
@@ -158,6 +269,16 @@ impl<'de> Deserialize<'de> for ByzantineEvent {
             "block_withholding" => serde_json::from_str(details).map(Self::BlockWithholding),
             "invalid_exit" => serde_json::from_str(details).map(Self::InvalidExit),
             "unchallenged_exit" => serde_json::from_str(details).map(Self::UnchallengedExit),
+            "non_canonical_ife" => serde_json::from_str(details).map(Self::NonCanonicalIfe),
+            "unchallenged_non_canonical_ife" => {
+                serde_json::from_str(details).map(Self::UnchallengedNonCanonicalIfe)
+            }
+            "invalid_ife_challenge" => serde_json::from_str(details).map(Self::InvalidIfeChallenge),
+            "invalid_piggyback" => serde_json::from_str(details).map(Self::InvalidPiggyback),
+            "unchallenged_piggyback" => {
+                serde_json::from_str(details).map(Self::UnchallengedPiggyback)
+            }
+            "piggyback_available" => serde_json::from_str(details).map(Self::PiggybackAvailable),
             other => return Err(D::Error::custom(format!("no byzantine event: {other:?}"))),
         }
         .map_err(D::Error::custom)
@@ -190,6 +311,35 @@ mod tests {
         )
     }
 
+    fn any_in_flight() -> impl Strategy<Value = ByzantineEvent> {
+        let slots = || prop::collection::vec(0_u16..4, 0..4);
+        let parts = (prop::collection::vec(any::<u8>(), 0..40), slots(), slots(), 0..6);
+        parts.prop_map(|(txbytes, inputs, outputs, kind)| {
+            let of_exit = InFlightExitEvent { txbytes: txbytes.clone() };
+            let of_piggybacks = PiggybackEvent {
+                txbytes: txbytes.clone(),
+                inputs: inputs.clone(),
+                outputs: outputs.clone(),
+            };
+            let available = |slots: Vec<u16>| {
+                let address = Address::repeat_byte(7);
+                slots.into_iter().map(|index| AvailablePiggyback { index, address }).collect()
+            };
+            match kind {
+                0 => ByzantineEvent::NonCanonicalIfe(of_exit),
+                1 => ByzantineEvent::UnchallengedNonCanonicalIfe(of_exit),
+                2 => ByzantineEvent::InvalidIfeChallenge(of_exit),
+                3 => ByzantineEvent::InvalidPiggyback(of_piggybacks),
+                4 => ByzantineEvent::UnchallengedPiggyback(of_piggybacks),
+                _ => ByzantineEvent::PiggybackAvailable(PiggybackAvailable {
+                    txbytes,
+                    available_inputs: available(inputs),
+                    available_outputs: available(outputs),
+                }),
+            }
+        })
+    }
+
     fn any_event() -> impl Strategy<Value = ByzantineEvent> {
         let block = (any_hash(), any::<u64>().prop_map(Blknum::new));
         prop_oneof![
@@ -201,6 +351,7 @@ mod tests {
             }),
             any_exit().prop_map(ByzantineEvent::InvalidExit),
             any_exit().prop_map(ByzantineEvent::UnchallengedExit),
+            any_in_flight(),
         ]
     }
 

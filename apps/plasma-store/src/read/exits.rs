@@ -2,15 +2,13 @@
 
 use crate::columns::Column;
 use crate::error::StoreError;
+use crate::keys::{self, UTXO_KEY_LEN};
+use crate::records;
 use crate::store::Store;
-use crate::{keys, records};
 use plasma_core::db_update::UtxoKey;
 use plasma_core::exit_processor::StandardExit;
-use plasma_core::wire::{Address, ExitId, UtxoPos};
-use std::collections::BTreeSet;
-
-/// Positions of one owner's outputs that were spent on the invalid part of the chain.
-pub type QuarantinedSpends = BTreeSet<UtxoPos>;
+use plasma_core::wire::{ExitId, SignedTx, TxHash, UtxoPos};
+use std::collections::BTreeMap;
 
 impl Store {
     /// The newest exit of an output, also a closed one.
@@ -53,31 +51,31 @@ impl Store {
         exits.collect()
     }
 
-    /// The signed bytes by which this owner spends this output on the invalid part of the chain.
+    /// The signed bytes of different transactions in which this owner spends this output on the invalid part of the chain, at most
+    /// `limit`.
     ///
-    /// # Errors
-    /// [`StoreError::Io`]
-    pub fn quarantined_spend(&self, key: UtxoKey) -> Result<Option<Box<[u8]>>, StoreError> {
-        Ok(self.get(Column::QuarantinedSpends, &keys::utxo(key))?.map(|bytes| Box::from(&*bytes)))
-    }
-
-    /// Which of an owner's outputs from `first` to `last` were spent on the invalid part of the chain, at most `limit`.
+    /// A store from before in-flight exits holds one of them under the output alone (docs/store.md). It counts like any other, once.
     ///
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
-    pub fn quarantined_spends_of(
+    pub fn quarantined_spends(
         &self,
-        owner: Address,
-        first: UtxoPos,
-        last: UtxoPos,
+        key: UtxoKey,
         limit: usize,
-    ) -> Result<QuarantinedSpends, StoreError> {
-        let key = |position| keys::utxo(UtxoKey { owner, position });
-        let end = [key(last).as_slice(), &[0]].concat();
-        let spends =
-            self.range(Column::QuarantinedSpends, &key(first), Some(end), limit, |key, _| {
-                keys::read_utxo_position(key)
-            })?;
-        Ok(spends.into_iter().collect())
+    ) -> Result<Vec<Box<[u8]>>, StoreError> {
+        let (first, end) = (keys::utxo(key), keys::behind(&keys::utxo(key)));
+        // One more: the transaction of the old entry may be among the others, too.
+        let (column, count) = (Column::QuarantinedSpends, limit.saturating_add(1));
+        let found = self.range(column, &first, end, count, |key, bytes| {
+            let tx_hash = match key.get(UTXO_KEY_LEN..).unwrap_or_default() {
+                [] => {
+                    SignedTx::decode(bytes).map_err(|_| "transaction that does not decode")?.hash()
+                }
+                tx_hash => keys::read_hash(tx_hash)?,
+            };
+            Ok((tx_hash, Box::from(bytes)))
+        })?;
+        let different: BTreeMap<TxHash, Box<[u8]>> = found.into_iter().collect();
+        Ok(different.into_values().take(limit).collect())
     }
 }

@@ -82,7 +82,7 @@ impl Store {
             Some(position) => [keys::utxo(UtxoKey { owner, position }).as_slice(), &[0]].concat(),
             None => owner.as_bytes().to_vec(),
         };
-        self.range(Column::Utxos, &first, keys::behind_owner(owner), limit, |key, value| {
+        self.range(Column::Utxos, &first, keys::behind(owner.as_bytes()), limit, |key, value| {
             Ok((keys::read_utxo_position(key)?, records::decode_utxo(value)?))
         })
     }

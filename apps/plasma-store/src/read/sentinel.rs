@@ -20,7 +20,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
     pub fn sentinel(&self, account: Address) -> Result<RecoveredSentinel, StoreError> {
-        let (first, end) = (keys::nonce(account, 0), keys::behind_owner(account));
+        let (first, end) = (keys::nonce(account, 0), keys::behind(account.as_bytes()));
         let nonces =
             self.range(Column::SentinelNonces, &first, end, usize::MAX, |key, value| {
                 records::decode_nonce(keys::read_nonce(key)?, value)

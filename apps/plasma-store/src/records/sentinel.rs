@@ -57,7 +57,7 @@ pub(crate) fn decode_nonce(
                 eth_height: EthHeight::new(reader.u64()?),
                 gas_used: reader.u64()?,
                 gas_price_wei: reader.array().map(u128::from_be_bytes)?,
-                succeeded: flag(&mut reader)?,
+                succeeded: reader.flag()?,
             };
             Fate::Mined(Mined { txhash, receipt, seen_s: reader.u64()? })
         }
@@ -121,15 +121,7 @@ fn encode_txhash(txhash: Option<H256>, value: &mut Vec<u8>) {
 }
 
 fn decode_txhash(reader: &mut Reader<'_>) -> Result<Option<H256>, Malformed> {
-    Ok(if flag(reader)? { Some(reader.hash()?) } else { None })
-}
-
-fn flag(reader: &mut Reader<'_>) -> Result<bool, Malformed> {
-    match reader.u8()? {
-        0 => Ok(false),
-        1 => Ok(true),
-        _ => Err("neither yes nor no"),
-    }
+    Ok(if reader.flag()? { Some(reader.hash()?) } else { None })
 }
 
 pub(crate) fn encode_duty(record: &DutyRecord, value: &mut Vec<u8>) {

@@ -1,6 +1,6 @@
 //! A value that was damaged on disk is an error that names it, and never a panic.
 
-use crate::{creation, open, pos, primitive, sentinel};
+use crate::{creation, in_flight, open, pos, primitive, sentinel};
 use plasma_core::db_update::{
     BlockGetterUpdate, BlockHeader, BlockQueueUpdate, ChainFault, DbUpdate, FaultKind,
     PendingRecord, SentinelUpdate, Service, Spender, StateUpdate,
@@ -12,7 +12,7 @@ use plasma_store::{Store, StoreError};
 use proptest::prelude::*;
 use std::path::Path;
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 17] = [
     "default",
     "meta",
     "utxos",
@@ -23,6 +23,10 @@ const COLUMNS: [&str; 13] = [
     "standard_exits",
     "standard_exit_ids",
     "active_exits",
+    "in_flight_records",
+    "in_flight_exits",
+    "active_in_flight_exits",
+    "in_flight_spends",
     "quarantined_spends",
     "sentinel_nonces",
     "sentinel_duties",
@@ -63,6 +67,8 @@ fn fill(path: &Path) {
         BlockQueueUpdate::PutNonceOffset(1).into(),
         DbUpdate::ServiceHeight(Service::Depositor, EthHeight::new(3)),
         ExitProcessorUpdate::PutStandardExit(Box::new(exit)).into(),
+        in_flight::put_record(&in_flight::record(1)),
+        in_flight::put(&in_flight::active(1)),
         sentinel::put_nonce(&sentinel::nonce(1, 5, Fate::Open)),
         sentinel::put_duty(&sentinel::duty(1, Some(DutyOutcome::Done))),
         SentinelUpdate::PutSpent { day: 1, wei: U256::from(300) }.into(),
@@ -86,6 +92,8 @@ fn read_all(store: &Store) -> Result<(), StoreError> {
     store.spender(pos(1, 0, 0))?;
     store.active_standard_exits()?;
     store.standard_exit_by_id(ExitId::from_bytes([1; 20]))?;
+    store.in_flight_record(in_flight::id(1))?;
+    store.active_in_flight_exits()?;
     store.sentinel(primitive(1))?;
     Ok(())
 }
@@ -119,6 +127,8 @@ fn truncated_values_are_reported_with_their_key() {
         "blocks",
         "standard_exits",
         "standard_exit_ids",
+        "in_flight_records",
+        "in_flight_exits",
         "sentinel_nonces",
         "sentinel_duties",
     ] {

@@ -4,7 +4,9 @@
 mod corruption;
 mod crash;
 mod identity;
+mod in_flight;
 mod outputs;
+mod quarantine;
 mod records;
 mod sentinel;
 

@@ -3,7 +3,7 @@
 use crate::{creation, open, payment, pos, primitive, tx_pos};
 use plasma_core::db_update::{
     BlockGetterUpdate, BlockHeader, BlockQueueUpdate, ChainFault, DbUpdate, FaultKind,
-    PendingRecord, Service, Spender, StateUpdate, UtxoKey,
+    PendingRecord, Service, Spender, StateUpdate,
 };
 use plasma_core::exit_processor::{ExitProcessorUpdate, StandardExit, StandardExitPhase};
 use plasma_core::wire::merkle::MerkleBuilder;
@@ -170,40 +170,6 @@ fn exits_are_found_by_output_and_id_and_only_active_ones_are_restored() {
     store.commit(&[put(&closed)]).unwrap();
     assert_eq!(store.active_standard_exits().unwrap(), [stolen]);
     assert_eq!(store.standard_exit(active.position).unwrap(), Some(closed));
-}
-
-#[test]
-fn quarantined_spends_are_found_by_owner_and_output() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
-    let key = |owner, blknum| UtxoKey { owner: primitive(owner), position: pos(blknum, 0, 0) };
-    let spend = |owner, blknum, salt| {
-        DbUpdate::from(BlockGetterUpdate::PutQuarantinedSpend(
-            key(owner, blknum),
-            payment(salt, &[primitive(1)]),
-        ))
-    };
-    store
-        .commit(&[
-            spend(1, 10, 1),
-            spend(1, 20, 2),
-            spend(1, 30, 3),
-            spend(2, 20, 4),
-            spend(1, 20, 5),
-        ])
-        .unwrap();
-    assert_eq!(store.quarantined_spend(key(1, 20)).unwrap(), Some(payment(5, &[primitive(1)])));
-    assert_eq!(store.quarantined_spend(key(2, 10)).unwrap(), None);
-    let of = |first, last, limit| {
-        let found = store
-            .quarantined_spends_of(primitive(1), pos(first, 0, 0), pos(last, 0, 0), limit)
-            .unwrap();
-        found.into_iter().map(|position| position.blknum.get()).collect::<Vec<_>>()
-    };
-    assert_eq!(of(0, 100, 10), [10, 20, 30]);
-    assert_eq!(of(10, 20, 10), [10, 20]);
-    assert_eq!(of(11, 19, 10), Vec::<u64>::new());
-    assert_eq!(of(0, 100, 2), [10, 20]);
 }
 
 #[test]

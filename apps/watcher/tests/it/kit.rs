@@ -354,6 +354,7 @@ pub(crate) fn name(event: &ByzantineEvent) -> &'static str {
         ByzantineEvent::BlockWithholding(_) => "block_withholding",
         ByzantineEvent::InvalidExit(_) => "invalid_exit",
         ByzantineEvent::UnchallengedExit(_) => "unchallenged_exit",
+        other => panic!("no in-flight exit was started: {other:?}"),
     }
 }
 

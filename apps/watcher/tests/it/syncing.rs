@@ -110,6 +110,8 @@ async fn the_status_says_how_far_both_chains_are() {
             "exit_challenger",
             "exit_finalizer",
             "exit_processor",
+            "in_flight_exit_finalizer",
+            "in_flight_exit_processor",
             "root_chain_height"
         ]
     );

@@ -11,9 +11,9 @@ fn exit_of(position: UtxoPos) -> StandardExit {
 }
 
 fn fact_with(bytes: &[u8], is_in_ledger: bool) -> ExitFact {
-    let bytes = Some(bytes.into());
-    let (spent_by, quarantined) = if is_in_ledger { (bytes, None) } else { (None, bytes) };
-    ExitFact { output: None, spent_by, quarantined }
+    let (spent_by, quarantined) =
+        if is_in_ledger { (Some(bytes.into()), vec![]) } else { (None, vec![bytes.into()]) };
+    ExitFact { spent_by, quarantined, ..ExitFact::default() }
 }
 
 /// Spends these outputs with the signatures of these keys.
@@ -149,4 +149,62 @@ fn exitable_outputs_are_unspent_and_not_leaving() {
     let exitable = exitable_utxos(unspent, &quarantined, is_exiting);
     let positions: Vec<_> = exitable.map(|(position, _)| position).collect();
     assert_eq!(positions, [free, challenged_exit]);
+}
+
+/// An in-flight transaction of Alice's with a deposit and another output, and what the store knows of them.
+fn in_flight() -> (SignedTx, Vec<ExitDataFacts>) {
+    let (payment, signatures) = spend(&[pos(7, 0, 0), P], &[1, 1]);
+    let made_by = creating_tx().encode_signed(&[]);
+    let leaf = SignedTx::decode(&made_by).unwrap().leaf();
+    let utxo = Utxo { output_type: OutputType::Payment, currency: ETH, amount: U256::from(10) };
+    let facts = ExitDataFacts {
+        output: Some(OutputFact::Unspent(alice(), utxo)),
+        is_spent_in_quarantine: false,
+        created_by: Some(made_by.into()),
+        proof: InclusionProof::from_leaves(0, &[leaf]),
+    };
+    let signed = SignedTx::new(Transaction::Payment(payment), &signatures).unwrap();
+    (signed, vec![facts.clone(), facts])
+}
+
+#[test]
+fn an_in_flight_exit_is_started_with_the_proofs_of_its_inputs() {
+    let (signed, facts) = in_flight();
+    let proof = facts[0].proof.clone().unwrap();
+    let data = in_flight_data::in_flight_exit_data(&signed, facts).unwrap();
+    assert_eq!(*data.tx_bytes, *signed.unsigned_bytes());
+    assert_eq!(data.signatures, signed.signatures().collect::<Vec<_>>());
+    let positions: Vec<_> = data.inputs.iter().map(|input| input.position).collect();
+    assert_eq!(positions, [pos(7, 0, 0), P]);
+    for input in data.inputs {
+        assert_eq!(*input.tx_bytes, *creating_tx().encode_unsigned());
+        assert_eq!(input.proof, proof);
+    }
+}
+
+#[test]
+fn without_proofs_of_all_inputs_no_in_flight_exit_is_started() {
+    type Change = fn(&mut Vec<ExitDataFacts>);
+    let gone = Some(OutputFact::Gone(Spender::Exit(exit_id(P))));
+    let not_found = "in_flight_exit:tx_for_input_not_found";
+    let spent_deposit = "in_flight_exit:deposit_input_spent_ife_unsupported";
+    let cases: [(Change, &str); 5] = [
+        (|facts| drop(facts.pop()), not_found),
+        (|facts| facts[1].output = None, not_found),
+        (|facts| facts[1].created_by = None, not_found),
+        (|facts| facts[1].created_by = Some(Box::default()), not_found),
+        (|facts| facts[0].proof = None, not_found),
+    ];
+    for (change, expected) in cases {
+        let (signed, mut facts) = in_flight();
+        change(&mut facts);
+        let error = in_flight_data::in_flight_exit_data(&signed, facts).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    let (signed, mut facts) = in_flight();
+    facts[1].output = gone;
+    assert!(in_flight_data::in_flight_exit_data(&signed, facts.clone()).is_ok(), "as for exits");
+    facts[0].output = gone;
+    let error = in_flight_data::in_flight_exit_data(&signed, facts).unwrap_err();
+    assert_eq!(error.to_string(), spent_deposit);
 }

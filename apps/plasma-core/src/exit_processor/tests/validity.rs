@@ -236,7 +236,7 @@ fn what_changes_between_question_and_answer_is_asked_again() {
     universe.spent(spent, &alice_spends(spent));
     universe.unspent(ahead);
     universe.apply_up_to(6000);
-    universe.processor.decide(&request, &old_facts);
+    universe.processor.decide(&request, &answer(&request, &old_facts));
     let heights = universe.heights();
     assert_eq!(universe.processor.byzantine_events(heights), [], "nothing is said too early");
     assert_eq!(universe.events(), [("invalid_exit", spent, Some(alice_spends(spent).hash()))]);

@@ -59,7 +59,7 @@ impl Node {
         let state = State::restore(Role::Watcher, store.pending.clone(), &[]).unwrap();
         let fault = store.fault.as_ref().map(|fault| fault.blknum);
         let active = store.exits.values().filter(|exit| exit.phase.is_active()).cloned();
-        let exits = ExitProcessor::restore(EXITS, domain(), active, state.blknum(), fault);
+        let exits = ExitProcessor::restore(EXITS, domain(), active, [], state.blknum(), fault);
         let record = BlockGetterRecord {
             last_applied: state.blknum().previous_child_block(),
             synced_height: store.getter_height,
@@ -102,6 +102,7 @@ impl Node {
         ExitHeights {
             root_chain: EthHeight::new(world.height),
             challenges: EthHeight::new(self.challenges_seen),
+            in_flight_exits: EthHeight::new(self.challenges_seen),
         }
     }
 
@@ -308,7 +309,7 @@ impl Node {
                 return;
             }
             let facts = request.keys.iter();
-            let facts = facts.map(|key| (key.position, self.exit_fact(key.position, key.owner)));
+            let facts = facts.map(|key| (*key, self.exit_fact(key.position, key.owner)));
             let facts = facts.collect();
             self.exits.decide(&request, &facts);
         }
@@ -316,11 +317,7 @@ impl Node {
 
     fn exit_fact(&self, position: UtxoPos, owner: plasma_core::wire::Address) -> ExitFact {
         let key = plasma_core::db_update::UtxoKey { owner, position };
-        ExitFact {
-            output: self.store.output(position),
-            spent_by: self.store.spent_by(position),
-            quarantined: self.store.quarantined.get(&key).cloned(),
-        }
+        self.store.exit_fact(key)
     }
 
     pub(super) fn challenge_data(

@@ -5,12 +5,26 @@ use ethers::abi::Token;
 use ethers::types::U64;
 use proptest::prelude::*;
 
-const EVERY_KIND: [EventKind; 5] = [
+mod in_flight;
+
+const EVERY_KIND: [EventKind; 17] = [
     EventKind::DepositCreated,
     EventKind::BlockSubmitted,
     EventKind::ExitStarted,
     EventKind::ExitChallenged,
     EventKind::ExitFinalized,
+    EventKind::InFlightExitStarted,
+    EventKind::InFlightExitInputPiggybacked,
+    EventKind::InFlightExitOutputPiggybacked,
+    EventKind::InFlightExitInputBlocked,
+    EventKind::InFlightExitOutputBlocked,
+    EventKind::InFlightExitChallenged,
+    EventKind::InFlightExitChallengeResponded,
+    EventKind::InFlightExitInputWithdrawn,
+    EventKind::InFlightExitOutputWithdrawn,
+    EventKind::InFlightExitDeleted,
+    EventKind::InFlightExitFinalized,
+    EventKind::InFlightExitOmitted,
 ];
 
 fn addresses() -> ContractAddresses {
@@ -87,7 +101,7 @@ fn examples() -> Vec<(Log, RootChainEvent)> {
     let game = |name, values: &[Token]| {
         log(Contract::PaymentExitGame, parts.payment_exit_game, name, values)
     };
-    vec![
+    let of_standard_exits = vec![
         deposit(Contract::EthVault, parts.eth_vault, Address::zero()),
         deposit(Contract::Erc20Vault, parts.erc20_vault, Address::repeat_byte(8)),
         (
@@ -112,7 +126,8 @@ fn examples() -> Vec<(Log, RootChainEvent)> {
             game("ExitFinalized", &[uint(7)]),
             RootChainEvent::ExitFinalized { exit_id: ExitId::from_u256(7.into()) },
         ),
-    ]
+    ];
+    of_standard_exits.into_iter().chain(in_flight::examples()).collect()
 }
 
 #[test]
@@ -149,7 +164,7 @@ fn one_filter_asks_for_all_kinds_and_contracts() {
         emitters,
         [parts.plasma_framework, parts.eth_vault, parts.erc20_vault, parts.payment_exit_game]
     );
-    assert_eq!(topics.len(), 5);
+    assert_eq!(topics.len(), EVERY_KIND.len());
     let (emitters, topics) = reader().filter(&[EventKind::DepositCreated]);
     assert_eq!(emitters, [parts.eth_vault, parts.erc20_vault]);
     assert_eq!(topics.len(), 1);
@@ -296,7 +311,7 @@ proptest! {
     /// Whatever is done to the bytes of a log, it is read back as exactly those bytes, or refused, or not ours any more.
     #[test]
     fn a_mutated_log_is_read_exactly_or_refused(
-        example in 0_usize..6, flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        example in 0_usize..18, flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         cut in proptest::option::of(any::<prop::sample::Index>()), extra in proptest::collection::vec(any::<u8>(), 0..40),
         drop_topic: bool,
     ) {

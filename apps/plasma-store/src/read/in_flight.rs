@@ -1,0 +1,61 @@
+//! In-flight exits, and the spends that their events told of.
+
+use crate::columns::Column;
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::{keys, records};
+use plasma_core::db_update::{InFlightRecord, UtxoKey};
+use plasma_core::exit_processor::InFlightExit;
+use plasma_core::wire::ExitId;
+
+impl Store {
+    /// What an operator remembers of an in-flight exit, for
+    /// [`InFlightExits::new`](plasma_core::state::InFlightExits::new).
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn in_flight_record(&self, exit_id: ExitId) -> Result<Option<InFlightRecord>, StoreError> {
+        self.decoded(Column::InFlightRecords, exit_id.as_bytes(), |value| {
+            records::decode_in_flight_record(exit_id, value)
+        })
+    }
+
+    /// What a watcher knows of an in-flight exit, also of a closed one and of one whose start is not known yet. The id of a
+    /// transaction's exit is [`ExitId::in_flight`] of its unsigned bytes, so this finds exits by transaction as well.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn in_flight_exit(&self, exit_id: ExitId) -> Result<Option<InFlightExit>, StoreError> {
+        self.decoded(Column::InFlightExits, exit_id.as_bytes(), |value| {
+            records::decode_in_flight_exit(exit_id, value)
+        })
+    }
+
+    /// All in-flight exits that still need watching. Closed ones are not looked at.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn active_in_flight_exits(&self) -> Result<Vec<InFlightExit>, StoreError> {
+        let column = Column::ActiveInFlightExits;
+        let ids = self.range(column, &[], None, usize::MAX, |key, _| keys::read_exit_id(key))?;
+        let exits = ids.into_iter().map(|exit_id| {
+            let missing = || StoreError::corrupted(column, exit_id.as_bytes(), "no such exit");
+            self.in_flight_exit(exit_id)?.ok_or_else(missing)
+        });
+        exits.collect()
+    }
+
+    /// The signed bytes by which this account spends this output, as events of in-flight exits told, at most `limit`, in the
+    /// order of their sources. Two sources may tell of the same transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    pub fn in_flight_spends(
+        &self,
+        key: UtxoKey,
+        limit: usize,
+    ) -> Result<Vec<Box<[u8]>>, StoreError> {
+        let (first, end) = (keys::utxo(key), keys::behind(&keys::utxo(key)));
+        self.range(Column::InFlightSpends, &first, end, limit, |_, bytes| Ok(Box::from(bytes)))
+    }
+}
