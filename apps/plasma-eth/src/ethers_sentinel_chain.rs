@@ -4,27 +4,29 @@
 //! address file and the key alone, without a word of the node; nothing is handed over before the node's framework has confirmed
 //! that file. It holds no state but what never changes.
 
-use crate::client::{exit_ids_argument, read_exit_records};
+use crate::client::{exit_ids_argument, next_exit, read_exit_records, read_in_flight_records};
 use crate::contracts::calls::call_data;
-use crate::contracts::Contract;
+use crate::contracts::{Contract, Fields};
 use crate::deployed::{Deployed, Parts};
 use crate::error::printable;
 use crate::node::{At, Call as NodeCall, Node};
 use crate::rpc::answers::{u64_of, u128_of};
 use crate::tx::{Draft, Signed};
 use crate::{
-    AccountState, ContractAddresses, Deployment, EthConfig, RootChainCause, RootChainError,
-    SentinelChain, StandardExitRecord, SubmitOutcome,
+    AccountState, ContractAddresses, Deployment, EthConfig, InFlightExitRecord, RootChainCause,
+    RootChainError, SentinelChain, StandardExitRecord, SubmitOutcome,
 };
 use async_trait::async_trait;
 use ethers::types::TransactionReceipt;
 use futures::future::try_join_all;
 use plasma_core::sentinel::{Call, Checked, Receipt, RootChainFacts, Transaction};
+use plasma_core::wire::ids::ExitPriority;
 use plasma_core::wire::{Address, EthHeight, ExitId, H256, SecretKey, U256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Records of exits that are read with one request; more take several. A record takes some 15,000 of the gas that nodes allow.
+/// Records of exits that are read with one request; more take several. A record of an in-flight exit takes up to 80,000 of the gas
+/// that nodes allow, which is 50 million at geth.
 const EXIT_RECORDS_MAX: usize = 256;
 
 /// The root chain as a node tells it to a Sentinel.
@@ -104,6 +106,25 @@ impl EthersSentinelChain {
             .map_err(|cause| cause.during("eth_getTransactionReceipt", format!("{txhash:?}")))
     }
 
+    /// The exit game's records of these exits as of the newest block.
+    async fn records<T>(
+        &self,
+        function: &'static str,
+        exit_ids: &[ExitId],
+        read: fn(&mut Fields, usize) -> Result<Vec<T>, RootChainCause>,
+    ) -> Result<Vec<T>, RootChainError> {
+        let game = (Contract::PaymentExitGame, self.parts().await?.addresses.payment_exit_game);
+        let node = &self.deployed.node;
+        let at = At::Block(node.newest_block().await?.hash);
+        let mut records = Vec::with_capacity(exit_ids.len());
+        for some in exit_ids.chunks(EXIT_RECORDS_MAX) {
+            let mut fields = node.read(game, function, &[exit_ids_argument(some)], at).await?;
+            let read = read(&mut fields, some.len());
+            records.extend(read.map_err(|cause| cause.during(function, ""))?);
+        }
+        Ok(records)
+    }
+
     /// Fails unless each of these blocks is the one at its height.
     async fn require_canonical(
         &self,
@@ -176,7 +197,8 @@ impl SentinelChain for EthersSentinelChain {
         let (to, data) = self.target(Some(call));
         let from = Some(self.key.address());
         let tried = NodeCall { from, to: Some(to), value_wei: U256::zero(), data };
-        let gas = self.deployed.node.estimate_gas_at(&tried, Some(At::Latest), || call.name().into());
+        let gas =
+            self.deployed.node.estimate_gas_at(&tried, Some(At::Latest), || call.name().into());
         match gas.await {
             Ok(gas) => Ok(Checked::Passes { gas }),
             Err(error) => match error.revert() {
@@ -203,18 +225,23 @@ impl SentinelChain for EthersSentinelChain {
         &self,
         exit_ids: &[ExitId],
     ) -> Result<Vec<Option<StandardExitRecord>>, RootChainError> {
-        let game = self.parts().await?.addresses.payment_exit_game;
+        self.records("standardExits", exit_ids, read_exit_records).await
+    }
+
+    async fn in_flight_exits(
+        &self,
+        exit_ids: &[ExitId],
+    ) -> Result<Vec<Option<InFlightExitRecord>>, RootChainError> {
+        self.records("inFlightExits", exit_ids, read_in_flight_records).await
+    }
+
+    async fn next_exits(
+        &self,
+        queues: &[(u64, Address)],
+    ) -> Result<Vec<Option<ExitPriority>>, RootChainError> {
+        self.parts().await?;
         let at = At::Block(self.deployed.node.newest_block().await?.hash);
-        let mut records = Vec::with_capacity(exit_ids.len());
-        for some in exit_ids.chunks(EXIT_RECORDS_MAX) {
-            let arguments = [exit_ids_argument(some)];
-            let game = (Contract::PaymentExitGame, game);
-            let node = &self.deployed.node;
-            let mut fields = node.read(game, "standardExits", &arguments, at).await?;
-            let read = read_exit_records(&mut fields, some.len());
-            records.extend(read.map_err(|cause| cause.during("standardExits", ""))?);
-        }
-        Ok(records)
+        try_join_all(queues.iter().map(|queue| next_exit(&self.deployed, *queue, at))).await
     }
 }
 

@@ -192,8 +192,7 @@ impl Node {
         context: impl Fn() -> String,
     ) -> Result<u64, RootChainError> {
         let method = "eth_estimateGas";
-        let params: Vec<Value> =
-            std::iter::once(call.param()).chain(at.map(At::param)).collect();
+        let params: Vec<Value> = std::iter::once(call.param()).chain(at.map(At::param)).collect();
         let gas: U256 = self.rpc.call(method, &context, params).await?;
         u64_of(gas, "gas").map_err(|cause| cause.during(method, context()))
     }

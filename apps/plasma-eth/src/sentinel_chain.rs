@@ -8,11 +8,13 @@
 //! account() ──► AccountState (one block, its nonce) ──► Sentinel::receipts_needed ──► facts() ──► Sentinel::on_root_chain
 //! Action::Check ──► check() ──► Sentinel::on_checked, unless it is an error
 //! Action::Send  ──► send()  ──► Sentinel::on_sent, always
+//! standard_exits() · in_flight_exits() · next_exits() ──► what only the contracts know: bonds and heads of queues
 //! ```
 
-use crate::{EthBlock, RootChainError, StandardExitRecord, SubmitOutcome};
+use crate::{EthBlock, InFlightExitRecord, RootChainError, StandardExitRecord, SubmitOutcome};
 use async_trait::async_trait;
 use plasma_core::sentinel::{Call, Checked, RootChainFacts, Transaction};
+use plasma_core::wire::ids::ExitPriority;
 use plasma_core::wire::{Address, ExitId, H256};
 
 /// What a Sentinel does on the root chain, with its own key.
@@ -62,6 +64,19 @@ pub trait SentinelChain: Send + Sync {
         &self,
         exit_ids: &[ExitId],
     ) -> Result<Vec<Option<StandardExitRecord>>, RootChainError>;
+
+    /// The same of in-flight exits; `None` for one that was never started or is over.
+    async fn in_flight_exits(
+        &self,
+        exit_ids: &[ExitId],
+    ) -> Result<Vec<Option<InFlightExitRecord>>, RootChainError>;
+
+    /// Which exit leaves each of these queues next, and from when it may, all as of one block and in their order. A queue is named
+    /// by its vault and its token; `None` for one that is empty or does not exist.
+    async fn next_exits(
+        &self,
+        queues: &[(u64, Address)],
+    ) -> Result<Vec<Option<ExitPriority>>, RootChainError>;
 }
 
 /// The account as of one block.

@@ -142,8 +142,7 @@ pub(crate) fn read_exit_records(
     fields: &mut Fields,
     exits: usize,
 ) -> Result<Vec<Option<StandardExitRecord>>, RootChainCause> {
-    let records: Vec<_> =
-        fields.array()?.into_iter().map(read_record).collect::<Result<_, _>>()?;
+    let records: Vec<_> = fields.array()?.into_iter().map(read_record).collect::<Result<_, _>>()?;
     if records.len() == exits {
         Ok(records)
     } else {

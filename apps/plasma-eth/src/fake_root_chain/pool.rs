@@ -44,6 +44,13 @@ pub(super) trait Waiting {
     fn txhash(&self) -> H256;
 }
 
+impl AuthorityTx {
+    pub(super) const fn pooled(&self) -> Pooled {
+        let Self { nonce, root, fees, txhash } = *self;
+        Pooled { nonce, root, fees, txhash }
+    }
+}
+
 impl Waiting for AuthorityTx {
     fn nonce(&self) -> u64 {
         self.nonce

@@ -182,9 +182,8 @@ fn decode_call(contract: Contract, call: &Call, data: &[u8]) -> Vec<(String, Tok
     let tokens = function.decode_input(arguments).unwrap();
     assert_eq!(encode(&tokens), arguments, "{}", call.name());
     let entries = abi["abi"].as_array().unwrap();
-    let is_it = |entry: &&serde_json::Value| {
-        entry["type"] == "function" && entry["name"] == call.name()
-    };
+    let is_it =
+        |entry: &&serde_json::Value| entry["type"] == "function" && entry["name"] == call.name();
     let inputs = entries.iter().find(is_it).unwrap()["inputs"].clone();
     let (inputs, tokens) = match tokens.as_slice() {
         [Token::Tuple(fields)] => (inputs[0]["components"].clone(), fields.clone()),
