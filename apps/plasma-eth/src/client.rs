@@ -13,13 +13,18 @@ mod credits;
 mod deposits;
 mod exit_queue;
 mod exits;
+mod in_flight_exits;
 mod receipt;
 mod sending;
 mod tokens;
 
 pub use credits::CreditSource;
 pub use exit_queue::EXIT_QUEUE_LIST_MAX;
+pub(crate) use exit_queue::next_exit;
 pub use exits::{ChallengeStandardExit, StandardExitRecord, StartStandardExit};
+pub(crate) use exits::{exit_ids_argument, read_exit_records};
+pub(crate) use in_flight_exits::read_in_flight_records;
+pub use in_flight_exits::{InFlightExitRecord, InFlightShareRecord, OldestCompetitor};
 pub(crate) use receipt::refusal_reason;
 pub use receipt::{Receipt, ReceiptNote, TxStatus};
 pub use sending::{Progress, SentTransaction};

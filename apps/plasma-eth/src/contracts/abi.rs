@@ -117,6 +117,11 @@ impl Fields {
         self.next("a list", Token::into_array)
     }
 
+    /// A list whose length is part of its type.
+    pub(crate) fn fixed_array(&mut self) -> Result<Vec<Token>, RootChainCause> {
+        self.next("a fixed list", Token::into_fixed_array)
+    }
+
     /// The fields of a struct.
     pub(crate) fn tuple(&mut self) -> Result<Self, RootChainCause> {
         self.next("a struct", |token| token.into_tuple().map(Self::new))
@@ -216,6 +221,7 @@ mod tests {
                 (Contract::PlasmaFramework, "blocks"),
                 (Contract::PlasmaFramework, "getVersion"),
                 (Contract::PaymentExitGame, "standardExits"),
+                (Contract::PaymentExitGame, "inFlightExits"),
                 (Contract::PriorityQueue, "heapList"),
             ] {
                 if let Ok(fields) = decode_output(contract, name, &bytes) {

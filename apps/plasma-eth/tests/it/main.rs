@@ -8,4 +8,5 @@ mod exits;
 mod kit;
 mod misbehaving_node;
 mod processes;
+mod sentinel;
 mod submitting;
