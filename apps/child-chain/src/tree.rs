@@ -1,20 +1,20 @@
 //! The operator's actors, and how they are built from disk (architecture section 5).
 //!
 //! ```text
-//! eth_height_monitor ─► root_chain_coordinator ─► depositor, exiter ─► state ─► block_queue ─► root chain
+//! eth_height_monitor ─► root_chain_coordinator ─► depositor, exiters ─► state ─► block_queue ─► root chain
 //! fee_server ─► API ─► state
 //! ```
 
 use crate::block_queue::{BlockQueueError, BlockQueueShell, start_block_queue};
 use crate::config::ChildChainConfig;
 use crate::fee_server::{FeeFile, FeeSpecsError, Fees, start_fee_server};
-use crate::sinks::{DepositSink, ExitSink};
+use crate::sinks::{DepositSink, ExitSink, InFlightExitSink};
 use plasma_core::db_update::Service;
 use plasma_core::root_chain_coordinator::{ServiceTableError, child_chain_services};
 use plasma_core::state::Role;
 use plasma_eth::{Deployment, RootChain};
 use plasma_node::alarms::Alarms;
-use plasma_node::eth_event_listener::Listeners;
+use plasma_node::eth_event_listener::{EventSink, Listeners};
 use plasma_node::eth_height_monitor::start_eth_height_monitor;
 use plasma_node::memory_monitor::start_memory_monitor;
 use plasma_node::root_chain_coordinator::{CoordinatorHandle, start_root_chain_coordinator};
@@ -122,8 +122,14 @@ impl Parts {
             config: self.config.listener,
             tick_ms: self.config.listener_tick_ms,
         };
-        listeners.start(Service::Depositor, Arc::new(DepositSink(state.clone())), nursery)?;
-        listeners.start(Service::Exiter, Arc::new(ExitSink(state.clone())), nursery)?;
+        let sinks: [(Service, Arc<dyn EventSink>); 3] = [
+            (Service::Depositor, Arc::new(DepositSink(state.clone()))),
+            (Service::Exiter, Arc::new(ExitSink(state.clone()))),
+            (Service::InFlightExiter, Arc::new(InFlightExitSink(state.clone()))),
+        ];
+        for (service, sink) in sinks {
+            listeners.start(service, sink, nursery)?;
+        }
         start_block_queue(recovered, state.clone(), heights, nursery);
         Ok(ChildChain { state, fees, coordinator })
     }

@@ -21,7 +21,8 @@ use child_chain::ChildChainConfig;
 use clap::Args;
 use folder::Folder;
 use plasma_core::block_queue::BlockQueueConfig;
-use plasma_eth::{EthConfig, EthersRootChain, RetryPolicy};
+use plasma_core::sentinel::SentinelConfig;
+use plasma_eth::{EthConfig, EthersRootChain, EthersSentinelChain, RetryPolicy, SentinelChain};
 use plasma_node::eth_height_monitor::EthHeightMonitorConfig;
 use plasma_node::telemetry::{LogFormat, init_logging};
 use plasma_rpc::client::{ClientConfig, HttpRpcClient};
@@ -78,6 +79,9 @@ pub(crate) struct DevnetArgs {
     /// What is logged, in the language of RUST_LOG
     #[arg(long, env = "PENNING_LOG", value_name = "FILTER", default_value = "warn")]
     log: String,
+    /// The watcher challenges by itself what is wrong, and processes exits that are due, with an account of its own
+    #[arg(long)]
+    sentinel: bool,
     /// Print devnet.json when everything is ready, and nothing else to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -195,7 +199,7 @@ impl DevnetArgs {
             block_queue: BlockQueueConfig { tick_ms: 250, ..BlockQueueConfig::default() },
             ..ChildChainConfig::default()
         };
-        let root_chain = self.root_chain(chain, true)?;
+        let root_chain = Self::root_chain(chain, true)?;
         let deployment = chain.deployment.clone();
         let store = open_store(&folder.file("child-chain"), NodeKind::ChildChain, &deployment)?;
         let version = version();
@@ -219,9 +223,15 @@ impl DevnetArgs {
             download_retry_ms_max: 2_000,
             tick_ms: 250,
             eth_height_monitor: self.eth_height_monitor(),
+            sentinel: SentinelConfig {
+                process_exits: true,
+                bump_after_eth_blocks: 1,
+                ..SentinelConfig::default()
+            },
             ..WatcherConfig::default()
         };
-        let root_chain = self.root_chain(chain, false)?;
+        let root_chain = Self::root_chain(chain, false)?;
+        let sentinel = self.sentinel.then(|| Self::sentinel_chain(chain)).transpose()?;
         let store = open_store(&folder.file("watcher"), NodeKind::Watcher, &deployment)?;
         let version = version();
         let setup = watcher::Setup { config, deployment, root_chain, sentinel, store, version };
@@ -235,13 +245,14 @@ impl DevnetArgs {
         }
     }
 
-    fn root_chain(&self, chain: &Chain, signs: bool) -> Result<Arc<EthersRootChain>> {
-        let eth = EthConfig {
-            retry: RetryPolicy { first_pause_ms: 50, ..RetryPolicy::default() },
-            ..EthConfig::new(chain.anvil.rpc_url().clone())
-        };
+    fn root_chain(chain: &Chain, signs: bool) -> Result<Arc<EthersRootChain>> {
         let key = signs.then(|| chain.keys.authority.clone());
-        Ok(Arc::new(EthersRootChain::new(eth, &chain.deployment, key)?))
+        Ok(Arc::new(EthersRootChain::new(eth(chain), &chain.deployment, key)?))
+    }
+
+    fn sentinel_chain(chain: &Chain) -> Result<Arc<dyn SentinelChain>> {
+        let key = chain.keys.sentinel.clone();
+        Ok(Arc::new(EthersSentinelChain::new(eth(chain), &chain.deployment, key)?))
     }
 
     fn file(&self, chain: &Chain) -> DevnetFile {
@@ -258,6 +269,11 @@ impl DevnetArgs {
             watcher_url: url(self.watcher_port),
         }
     }
+}
+
+fn eth(chain: &Chain) -> EthConfig {
+    let retry = RetryPolicy { first_pause_ms: 50, ..RetryPolicy::default() };
+    EthConfig { retry, ..EthConfig::new(chain.anvil.rpc_url().clone()) }
 }
 
 fn local(port: u16) -> SocketAddr {

@@ -9,7 +9,9 @@ use crate::settings::{SettingsError, Sources, list, table, typed};
 use anyhow::{Context, Result};
 use clap::Args;
 use plasma_core::wire::SecretKey;
-use plasma_eth::{Deployment, EthConfig, EthersRootChain, RpcUrl};
+use plasma_eth::{
+    Deployment, EthConfig, EthersRootChain, EthersSentinelChain, RpcUrl, SentinelChain,
+};
 use plasma_node::startup::store_identity;
 use plasma_node::telemetry::{LogFormat, init_logging};
 use plasma_store::{NodeKind, Store, StoreConfig};
@@ -73,11 +75,30 @@ pub(crate) struct ChildChainArgs {
 /// Run a watching node: execute every block again, watch every exit, and tell what is wrong
 ///
 /// Settings come from --set, then from the environment (`PENNING_WATCHER_<NAME>`), then from --config, then from defaults;
-/// --print-settings shows them.
+/// --print-settings shows them. With --sentinel the node does not only tell: it challenges by itself, with a key that only pays gas
+/// and should be used for nothing else. The key comes from a keystore, a key file, or PENNING_SENTINEL_KEY.
 #[derive(Args, Debug)]
 pub(crate) struct WatcherArgs {
     #[command(flatten)]
     node: NodeArgs,
+    /// Challenge what is wrong, answer wrong challenges, and clear away what nobody joined
+    #[arg(long)]
+    sentinel: bool,
+    /// Keystore of the Sentinel
+    #[arg(long, value_name = "FILE", requires = "sentinel", conflicts_with = "sentinel_key_file")]
+    sentinel_keystore: Option<PathBuf>,
+    /// File with the Sentinel's private key
+    #[arg(long, value_name = "FILE", requires = "sentinel")]
+    sentinel_key_file: Option<PathBuf>,
+    /// File with the password of the keystore; else PENNING_SENTINEL_PASSWORD, PENNING_PASSWORD or a prompt
+    #[arg(long, env = "PENNING_PASSWORD_FILE", value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Decide and simulate everything, and send nothing. Setting: sentinel.dry_run
+    #[arg(long, requires = "sentinel")]
+    dry_run: bool,
+    /// Also pay for the processing of exits that are due. Setting: sentinel.process_exits
+    #[arg(long, requires = "sentinel")]
+    process_exits: bool,
 }
 
 /// `<semver>+<7 digits of the git commit>`, for the envelopes of our servers.
@@ -111,12 +132,18 @@ impl ChildChainArgs {
 
 impl WatcherArgs {
     pub(crate) fn run(self) -> Result<()> {
-        let defaults = watcher::WatcherConfig::default();
-        let Some((place, config)) = self.node.settings("PENNING_WATCHER", &defaults)? else {
+        let mut defaults = watcher::WatcherConfig::default();
+        defaults.sentinel.dry_run = self.dry_run;
+        defaults.sentinel.process_exits = self.process_exits;
+        let Some((place, mut config)) = self.node.settings("PENNING_WATCHER", &defaults)? else {
             return Ok(());
         };
+        config.sentinel.dry_run |= self.dry_run;
+        config.sentinel.process_exits |= self.process_exits;
+        let key = self.sentinel.then(|| self.key()).transpose()?;
         run_system(async move {
             let (deployment, root_chain) = place.root_chain(None)?;
+            let sentinel = key.map(|key| place.sentinel(&deployment, key)).transpose()?;
             let store = open_store(&place.data_dir, NodeKind::Watcher, &deployment)?;
             let version = version();
             let setup = watcher::Setup { config, deployment, root_chain, sentinel, store, version };
@@ -124,6 +151,15 @@ impl WatcherArgs {
             announce("watcher", node.local_addr());
             node.run(stop_signal()?).await.context("the watcher ended")
         })
+    }
+
+    fn key(&self) -> Result<SecretKey> {
+        let role = Role {
+            name: "sentinel",
+            keystore: self.sentinel_keystore.as_deref(),
+            key_file: self.sentinel_key_file.as_deref(),
+        };
+        role.key(self.password_file.as_deref())
     }
 }
 
@@ -196,6 +232,13 @@ impl Place {
         let rpc_url: RpcUrl = self.rpc_url.parse().context("rpc_url")?;
         let root_chain = EthersRootChain::new(EthConfig::new(rpc_url), &deployment, key)?;
         Ok((deployment, Arc::new(root_chain)))
+    }
+
+    fn sentinel(&self, deployment: &Deployment, key: SecretKey) -> Result<Arc<dyn SentinelChain>> {
+        let rpc_url: RpcUrl = self.rpc_url.parse().context("rpc_url")?;
+        tracing::info!(account = ?key.address(), "the sentinel pays its gas from this account");
+        let chain = EthersSentinelChain::new(EthConfig::new(rpc_url), deployment, key)?;
+        Ok(Arc::new(chain))
     }
 }
 

@@ -46,13 +46,14 @@ pub struct ServiceSetup {
 
 /// The services of a child chain. Its deposit margin is a promise to watchers, which have to use the same.
 pub fn child_chain_services(deposit_finality_margin_eth_blocks: u64) -> Vec<ServiceSetup> {
-    use Service::{Depositor, Exiter};
+    use Service::{Depositor, Exiter, InFlightExiter};
     use WaitsFor::Synced;
     let d = deposit_finality_margin_eth_blocks;
     #[rustfmt::skip]
     let table = vec![
-        line(Depositor, d, &[]),
-        line(Exiter,    d, &[Synced(Depositor)]),
+        line(Depositor,      d, &[]),
+        line(Exiter,         d, &[Synced(Depositor)]),
+        line(InFlightExiter, d, &[Synced(Depositor)]),
     ];
     table
 }

@@ -29,9 +29,10 @@ pub use sentinel::{FakeSentinelChain, MinedCall};
 use crate::{ContractAddresses, ContractFacts, ErrorKind, EthBlock, SubmitOutcome};
 use chain::{AuthorityTx, Chain};
 use faults::Faults;
-use plasma_core::root_chain::RootChainEvent;
+use plasma_core::root_chain::{PiggybackSlot, RootChainEvent};
 use plasma_core::wire::{
-    Address, Blknum, BlockHash, CHILD_BLOCK_INTERVAL, Currency, ExitId, H256, U256, UtxoPos,
+    Address, Blknum, BlockHash, CHILD_BLOCK_INTERVAL, Currency, ExitId, H256, SignedTx, U256,
+    UtxoPos,
 };
 use pool::Pool;
 use sentinel::{Script, Wallet};
@@ -193,9 +194,29 @@ impl FakeRootChain {
         self.mine_block(|block| block.exit_finalized(exit_id));
     }
 
-    /// Any other event, such as those of in-flight exits; see [`FakeBlock::tell`].
-    pub fn tell(&self, event: RootChainEvent) -> H256 {
-        self.mine_block(|block| block.tell(event))
+    /// An in-flight exit; see [`FakeBlock::in_flight_exit_started`].
+    pub fn in_flight_exit_started(
+        &self,
+        initiator: Address,
+        tx: &SignedTx,
+        input_txs: &[Vec<u8>],
+    ) -> ExitId {
+        self.mine_block(|block| block.in_flight_exit_started(initiator, tx, input_txs))
+    }
+
+    /// A piggyback of an in-flight exit; see [`FakeBlock::in_flight_piggybacked`].
+    pub fn in_flight_piggybacked(
+        &self,
+        tx: &SignedTx,
+        slot: PiggybackSlot,
+        exit_target: Address,
+    ) -> ExitId {
+        self.mine_block(|block| block.in_flight_piggybacked(tx, slot, exit_target))
+    }
+
+    /// Any other event; see [`FakeBlock::event`].
+    pub fn event(&self, event: RootChainEvent) -> H256 {
+        self.mine_block(|block| block.event(event))
     }
 
     /// The operator submits any root, past its node's queue; see [`FakeBlock::raw_root`].

@@ -5,7 +5,7 @@
 //!
 //! - [`Node`]: port, actors, shutdown. [`WatcherConfig`]: what can be set.
 //! - [`tree`]: the actors. `guard`: the cores and their commits. `block_getter`, `download`: following the operator. `sinks`: following
-//!   the root chain. `eventer`: what is wrong. `api`, `status`, `exit_facts`: the methods.
+//!   the root chain. `eventer`: what is wrong. `sentinel`: what is done about it. `api`, `status`, `exit_facts`: the methods.
 
 mod api;
 mod block_getter;
@@ -15,6 +15,7 @@ mod eventer;
 mod exit_facts;
 mod guard;
 mod node;
+mod sentinel;
 mod sinks;
 mod status;
 pub mod tree;

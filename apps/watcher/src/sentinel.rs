@@ -8,14 +8,13 @@
 //! new L1 block ─► facts ──────────────┼─► Plan ─► commit ─► simulate, send ─► next Plan …
 //! ```
 
+mod duties;
+
 use crate::eventer::FindingsWatch;
-use crate::exit_facts::exit_fact;
-use crate::guard::Findings;
-use plasma_core::byzantine::{ByzantineEvent, ExitFault};
+use crate::guard::GuardHandle;
 use plasma_core::db_update::{DbUpdate, Service};
-use plasma_core::exit_processor::{ChallengeData, StandardExitPhase, challenge_data};
 use plasma_core::sentinel::{
-    Action, Call, Duty, DutyId, Notice, Plan, Sentinel, SentinelConfig, Transaction,
+    Action, Call, Notice, Plan, RootChainFacts, Sentinel, SentinelConfig, Transaction,
 };
 use plasma_core::wire::{ExitId, TypedDataDomain, U256};
 use plasma_eth::{RootChainError, SentinelChain};
@@ -25,7 +24,7 @@ use plasma_node::supervisor::{Lease, Nursery};
 use plasma_node::worker::Worker;
 use plasma_rpc::watcher::SentinelAnswer;
 use plasma_store::{Store, StoreError};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +50,7 @@ enum SentinelError {
 pub(crate) struct SentinelParts {
     pub(crate) config: SentinelConfig,
     pub(crate) chain: Arc<dyn SentinelChain>,
+    pub(crate) guard: GuardHandle,
     pub(crate) store: Store,
     pub(crate) domain: Arc<TypedDataDomain>,
     pub(crate) min_exit_period_s: u64,
@@ -71,8 +71,8 @@ pub(crate) fn start_sentinel(
     parts: SentinelParts,
     nursery: &mut Nursery,
 ) -> Result<SentinelWatch, StoreError> {
-    let account = parts.chain.account();
-    let recovered = parts.store.sentinel()?;
+    let account = parts.chain.address();
+    let recovered = parts.store.sentinel(account)?;
     let sentinel = Sentinel::restore(parts.config, account, recovered);
     let (sender, answer) = watch::channel(None);
     let shell = Shell { parts, sentinel, bonds: BTreeMap::new(), sender };
@@ -83,7 +83,7 @@ pub(crate) fn start_sentinel(
 struct Shell {
     parts: SentinelParts,
     sentinel: Sentinel,
-    /// Bonds of the exits that are wanted now.
+    /// Bonds of the standard exits that are to be challenged.
     bonds: BTreeMap<ExitId, U256>,
     sender: watch::Sender<Option<Arc<SentinelAnswer>>>,
 }
@@ -110,9 +110,7 @@ impl Shell {
 
     /// Takes in the newest root chain block, and what is wrong by it.
     async fn look(&mut self, lease: &Lease) -> Result<(), SentinelError> {
-        let sentinel = &self.sentinel;
-        let receipts_needed = |nonce| sentinel.receipts_needed(nonce);
-        let facts = match self.parts.chain.facts(&receipts_needed).await {
+        let facts = match self.facts().await {
             Ok(facts) => facts,
             Err(error) => {
                 tracing::warn!(%error, "the sentinel waits for the root chain");
@@ -125,16 +123,23 @@ impl Shell {
         let Some(findings) = findings.filter(|_| self.knows_everything()) else {
             return Ok(());
         };
-        match self.duties(findings).await? {
+        match self.duties(&findings, facts.eth_time_s).await? {
             Ok((duties, met)) => {
                 let plan = self.sentinel.on_duties(duties, |id| met.contains(id));
                 self.carry_out(plan, lease).await
             }
             Err(error) => {
-                tracing::warn!(%error, "the sentinel cannot read the bonds of exits");
+                tracing::warn!(%error, "the sentinel cannot read exits on the root chain");
                 Ok(())
             }
         }
+    }
+
+    /// Everything as of one block, or nothing.
+    async fn facts(&self) -> Result<RootChainFacts, RootChainError> {
+        let chain = &self.parts.chain;
+        let account = chain.account().await?;
+        chain.facts(&account, &self.sentinel.receipts_needed(account.nonce)).await
     }
 
     /// Whether the exits and challenges of the root chain are known as far as they ever are. A watcher that catches up would seem to
@@ -148,34 +153,9 @@ impl Shell {
         let reaches = |service| {
             progress.synced.get(&service).is_some_and(|height| height.plus(margin) >= newest)
         };
-        reaches(Service::ExitProcessor) && reaches(Service::ExitChallenger)
-    }
-
-    /// What is to be done, and what somebody has done of what was wanted before.
-    async fn duties(
-        &mut self,
-        findings: Arc<Findings>,
-    ) -> Result<Result<(Vec<Duty>, BTreeSet<DutyId>), RootChainError>, SentinelError> {
-        let before: Vec<DutyId> = self.sentinel.duties().iter().map(|duty| duty.id).collect();
-        let (store, domain) = (self.parts.store.clone(), self.parts.domain.clone());
-        let read = move || {
-            let met = met(&store, &before)?;
-            Ok::<_, StoreError>((proofs(&store, &findings, &domain)?, met))
-        };
-        let (proofs, met) = tokio::task::spawn_blocking(read).await??;
-        self.bonds.retain(|exit_id, _| proofs.iter().any(|(exit, _)| exit.exit_id == *exit_id));
-        let unknown = proofs.iter().map(|(exit, _)| exit.exit_id);
-        let unknown: Vec<ExitId> = unknown.filter(|id| !self.bonds.contains_key(id)).collect();
-        match self.parts.chain.exit_bonds(&unknown).await {
-            Ok(bonds) => self.bonds.extend(unknown.into_iter().zip(bonds)),
-            Err(error) => return Ok(Err(error)),
-        }
-        let period_s = self.parts.min_exit_period_s;
-        let duty = |(exit, proof): (ExitFault, ChallengeData)| {
-            let bond_wei = self.bonds.get(&exit.exit_id).copied().unwrap_or_default();
-            Duty::challenge_standard_exit(&exit, proof, bond_wei, period_s)
-        };
-        Ok(Ok((proofs.into_iter().map(duty).collect(), met)))
+        let services =
+            [Service::ExitProcessor, Service::ExitChallenger, Service::InFlightExitProcessor];
+        services.into_iter().all(reaches)
     }
 
     /// Commits a plan, does what it says, and carries out what comes of it.
@@ -241,45 +221,6 @@ impl Shell {
             is_new
         });
     }
-}
-
-/// Which duties somebody has done: their exits are challenged.
-fn met(store: &Store, duties: &[DutyId]) -> Result<BTreeSet<DutyId>, StoreError> {
-    let mut met = BTreeSet::new();
-    for id in duties {
-        let exit = store.standard_exit_by_id(id.exit_id)?;
-        let is_done = exit.is_some_and(|exit| {
-            exit.root_chain_txhash == id.cause && exit.phase == StandardExitPhase::Challenged
-        });
-        met.extend(is_done.then_some(*id));
-    }
-    Ok(met)
-}
-
-/// The invalid exits that can be challenged, each with its proof.
-fn proofs(
-    store: &Store,
-    findings: &Findings,
-    domain: &TypedDataDomain,
-) -> Result<Vec<(ExitFault, ChallengeData)>, StoreError> {
-    let mut proofs = Vec::new();
-    for event in &findings.events {
-        let ByzantineEvent::InvalidExit(fault) = event else {
-            continue;
-        };
-        let exit = store.standard_exit(fault.position)?;
-        let fact = exit_fact(store, fault.owner, fault.position)?;
-        match challenge_data(exit.as_ref(), &fact, domain) {
-            Ok(proof) if proof.exit_id == fault.exit_id => proofs.push((fault.clone(), proof)),
-            // Another exit of the output was started meanwhile: the next findings are about that.
-            Ok(_) => {}
-            Err(error) => {
-                let position = fault.position;
-                tracing::debug!(%position, %error, "an invalid exit cannot be challenged");
-            }
-        }
-    }
-    Ok(proofs)
 }
 
 fn log_sent(transaction: &Transaction, outcome: &str) {

@@ -114,7 +114,8 @@ impl Parts {
             start_root_chain_coordinator(table, heights, self.metrics.clone(), nursery)?;
         self.start_listeners(&guard, &coordinator, nursery)?;
         start_block_getter(self.following(&guard, &coordinator), nursery);
-        let findings = start_eventer(guard, coordinator.clone(), self.metrics.clone(), nursery);
+        let findings =
+            start_eventer(guard.clone(), coordinator.clone(), self.metrics.clone(), nursery);
         let facts = start_status(
             self.root_chain.clone(),
             coordinator.clone(),
@@ -122,12 +123,13 @@ impl Parts {
             config.tick_ms,
             nursery,
         );
-        let sentinel = self.start_sentinel(&findings, &coordinator, nursery)?;
+        let sentinel = self.start_sentinel(&guard, &findings, &coordinator, nursery)?;
         Ok(Watcher { findings, coordinator, facts, sentinel })
     }
 
     fn start_sentinel(
         &self,
+        guard: &GuardHandle,
         findings: &FindingsWatch,
         coordinator: &CoordinatorHandle,
         nursery: &mut Nursery,
@@ -138,6 +140,7 @@ impl Parts {
         let parts = SentinelParts {
             config: self.config.sentinel,
             chain: chain.clone(),
+            guard: guard.clone(),
             store: self.store.clone(),
             domain: Arc::new(self.domain()),
             min_exit_period_s: self.deployment.min_exit_period_s,

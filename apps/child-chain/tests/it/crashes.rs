@@ -55,6 +55,7 @@ async fn whichever_actor_dies_every_acknowledged_payment_is_in_a_block_once() {
             "eth_height_monitor",
             "exiter",
             "fee_server",
+            "in_flight_exiter",
             "memory_monitor",
             "root_chain_coordinator",
             "state"

@@ -166,8 +166,9 @@ impl World {
         self.chain.mine(1);
         eventually("the root chain is read", async || {
             let synced = operator.tree.get()?.coordinator.progress().synced;
-            let at_least = |service| synced.get(&service).is_some_and(|at| *at >= height);
-            (at_least(Service::Depositor) && at_least(Service::Exiter)).then_some(())
+            let services = [Service::Depositor, Service::Exiter, Service::InFlightExiter];
+            let read = |service| synced.get(service).is_some_and(|at| *at >= height);
+            services.iter().all(read).then_some(())
         })
         .await;
     }

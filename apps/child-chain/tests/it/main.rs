@@ -6,6 +6,7 @@ mod blocks;
 mod crashes;
 mod exits;
 mod fees;
+mod in_flight_exits;
 mod kit;
 mod overload;
 mod root_chain;

@@ -74,6 +74,7 @@ pub(super) async fn with_network<R: Send + 'static>(
         config: watcher_config(child_chain_url.clone()),
         deployment,
         root_chain: Arc::new(watcher_chain.with_key_of(None)),
+        sentinel: None,
         store: watcher_store.clone(),
         version: crate::nodes::version(),
     });

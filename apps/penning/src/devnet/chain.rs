@@ -14,8 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Accounts for users. Those for the network itself come after them, so that users have the well-known first ones.
 const ACCOUNTS: usize = 10;
-/// Deployer, maintainer, authority and fee claimer.
-const OFFICES: usize = 4;
+/// Deployer, maintainer, authority, fee claimer and Sentinel.
+const OFFICES: usize = 5;
 /// The time unit of exits when nobody says otherwise.
 const MIN_EXIT_PERIOD_S: u64 = 120;
 /// How often anvil writes its state, against a power cut.
@@ -30,17 +30,19 @@ pub(super) struct Keys {
     pub(super) maintainer: SecretKey,
     pub(super) authority: SecretKey,
     pub(super) fee_claimer: SecretKey,
+    pub(super) sentinel: SecretKey,
 }
 
 impl Keys {
     fn well_known() -> Result<Self> {
         let mut keys = dev_keys(u32::try_from(ACCOUNTS + OFFICES)?)?;
         let offices = keys.split_off(ACCOUNTS);
-        let Ok([deployer, maintainer, authority, fee_claimer]) = <[_; OFFICES]>::try_from(offices)
+        let Ok([deployer, maintainer, authority, fee_claimer, sentinel]) =
+            <[_; OFFICES]>::try_from(offices)
         else {
             bail!("the development keys are incomplete");
         };
-        Ok(Self { accounts: keys, deployer, maintainer, authority, fee_claimer })
+        Ok(Self { accounts: keys, deployer, maintainer, authority, fee_claimer, sentinel })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The table of cases of protocol 10.5, and random histories of check-ins.
 
 use super::Service::{
-    BlockGetter, Depositor, ExitChallenger, ExitFinalizer, ExitProcessor, Exiter,
+    BlockGetter, Depositor, ExitChallenger, ExitFinalizer, ExitProcessor, Exiter, InFlightExiter,
 };
 use super::WaitsFor::{Synced, SyncedNoMargin};
 use super::*;
@@ -69,6 +69,7 @@ fn nobody_moves_until_all_are_there_and_the_root_chain_is_known() {
     let mut coordinator = RootChainCoordinator::new(child_chain_services(0)).unwrap();
     coordinator.check_in(Depositor, h(1)).unwrap();
     coordinator.check_in(Exiter, h(1)).unwrap();
+    coordinator.check_in(InFlightExiter, h(0)).unwrap();
     assert_eq!(guide(&coordinator, Depositor), None, "no height yet");
     coordinator.on_eth_height(h(10));
     assert_eq!(guide(&coordinator, Depositor), Some((10, 10)));
@@ -80,7 +81,7 @@ fn nobody_moves_until_all_are_there_and_the_root_chain_is_known() {
     coordinator.check_in(Exiter, h(0)).unwrap();
     assert_eq!(guide(&coordinator, Depositor), Some((10, 10)), "back, lower than before");
     let heights: Vec<_> = coordinator.synced_heights().collect();
-    assert_eq!(heights, [(Depositor, h(1)), (Exiter, h(0))]);
+    assert_eq!(heights, [(Depositor, h(1)), (Exiter, h(0)), (InFlightExiter, h(0))]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::log::{DutyRecord, day_of};
 use super::{Now, Sentinel, SentinelHalt, Wanted};
 use crate::root_chain::GasFees;
 use crate::wire::{Address, EthHeight, H256, U256};
+use std::collections::BTreeSet;
 
 /// The Sentinel at a glance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,12 @@ impl Sentinel {
             promised_wei: self.promised_wei(),
             in_flight: self.open_slots().count(),
         }
+    }
+
+    /// The duties that have not ended, whether they are wanted or not: about these [`Self::on_duties`] asks whether they are met.
+    pub fn unended(&self) -> BTreeSet<DutyId> {
+        let open = self.records.values().filter(|record| record.outcome.is_none());
+        self.wanted.keys().copied().chain(open.map(|record| record.id)).collect()
     }
 
     /// The duties that go on, the most urgent first. [`Self::history`] has those that ended.

@@ -6,7 +6,7 @@
 use crate::operator::Operator;
 use crate::users::{Who, root_of};
 use plasma_core::wire::{Address, Blknum, Block, BlockHash, ETH, EthHeight, H256, UtxoPos};
-use plasma_eth::{Deployment, FakeRootChain, RootChain};
+use plasma_eth::{Deployment, FakeRootChain, FakeSentinelChain, RootChain};
 use plasma_node::startup::store_identity;
 use plasma_node::supervisor::{Published, SupervisorError};
 use plasma_rpc::child_chain::{SubmitAnswer, SubmitParams};
@@ -60,6 +60,8 @@ pub(crate) type Ended = Result<(), SupervisorError<WatcherError>>;
 /// What outlives a process.
 pub(crate) struct World {
     pub(crate) chain: FakeRootChain,
+    /// Whether its watchers act, and how.
+    pub(crate) sentinel: Option<FakeSentinelChain>,
     pub(crate) operator: Operator,
     pub(crate) config: WatcherConfig,
     pub(crate) deployment: Deployment,
@@ -97,7 +99,8 @@ impl World {
         };
         config.eth_height_monitor.poll_ms = 20;
         let folder = tempfile::tempdir().unwrap();
-        Self { chain, operator, config, deployment, next_blknum: Blknum::new(1_000), folder }
+        let next_blknum = Blknum::new(1_000);
+        Self { chain, sentinel: None, operator, config, deployment, next_blknum, folder }
     }
 
     /// A world with this patience for blocks that are not served.
@@ -169,6 +172,7 @@ impl World {
             config: self.config.clone(),
             deployment: self.deployment.clone(),
             root_chain: Arc::new(self.chain.clone()),
+            sentinel: self.sentinel.clone().map(|chain| Arc::new(chain) as _),
             store: self.open_store().await,
             version: "0.1.0+0000000".to_owned(),
         };

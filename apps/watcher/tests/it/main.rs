@@ -8,6 +8,7 @@ mod kit;
 mod lies;
 mod operator;
 mod outages;
+mod sentinel;
 mod syncing;
 mod users;
 mod withholding;
