@@ -22,8 +22,11 @@ pub use phase::{ExitKind, ExitPhase, Mover, SlotPhase, Step};
 pub use standard::{StandardCase, StandardStanding};
 
 use crate::db_update::TxPos;
-use crate::exit_processor::ExitStanding;
+use crate::exit_processor::{
+    ExitStanding, InFlightExit, InFlightFindings, Judgement, StandardExit,
+};
 use crate::wire::{Address, Currency, EthHeight, ExitId, H256, TxHash, U256, UtxoPos};
+use std::collections::BTreeSet;
 
 /// What there is to know of an exit, whatever time it is. Small: it holds no transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +123,16 @@ impl ExitCase {
         }
     }
 
+    /// Of an exit that is not in memory: a closed one, or one that was read just now.
+    pub fn of_standard(exit: &StandardExit) -> Self {
+        Self::Standard(StandardCase::new(exit, Judgement::default()))
+    }
+
+    /// The same for an in-flight exit. `None` while its start is unknown.
+    pub fn of_in_flight(exit: &InFlightExit) -> Option<Self> {
+        InFlightCase::new(exit, InFlightFindings::default()).map(Self::InFlight)
+    }
+
     /// The contract's key.
     pub const fn exit_id(&self) -> ExitId {
         match self {
@@ -133,6 +146,14 @@ impl ExitCase {
         match self {
             Self::Standard(_) => ExitKind::Standard,
             Self::InFlight(_) => ExitKind::InFlight,
+        }
+    }
+
+    /// Everybody whom it concerns: who started it, who can join, and who is paid.
+    pub fn accounts(&self) -> BTreeSet<Address> {
+        match self {
+            Self::Standard(case) => [case.owner].into_iter().collect(),
+            Self::InFlight(case) => case.accounts(),
         }
     }
 

@@ -77,6 +77,8 @@ codes! {
     CHALLENGE_UTXO_NOT_SPENT = "challenge:utxo_not_spent", 200, JSON_RPC_REFUSED, "The exiting output is not spent, so its exit cannot be challenged.";
     /// Exit data of an output that is not there.
     EXIT_INVALID = "exit:invalid", 200, JSON_RPC_REFUSED, "Utxo was spent or does not exist.";
+    /// An exit that nobody started.
+    EXIT_NOT_FOUND = "exit:not_found", 200, JSON_RPC_REFUSED, "No such exit is known.";
     /// The Ethereum node refuses the watcher's connection.
     ETHEREUM_REFUSED = "connection:econnrefused", 200, JSON_RPC_REFUSED, "Cannot connect to the Ethereum node.";
     /// Too few signatures, at a watcher.

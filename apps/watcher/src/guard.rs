@@ -11,6 +11,7 @@ use plasma_core::block_getter::{
 use plasma_core::byzantine::ByzantineEvent;
 use plasma_core::db_update::{ChainFault, DbUpdate, Service, StateUpdate, UtxoKey};
 use plasma_core::eth_event_listener::EventBatch;
+use plasma_core::exit_concierge::ExitBoard;
 use plasma_core::exit_processor::{ExitHeights, ExitProcessor, ExitProcessorConfig};
 use plasma_core::state::{Deposit, Exiting, State};
 use plasma_core::wire::{Blknum, EthHeight, TypedDataDomain, UtxoPos};
@@ -27,6 +28,7 @@ pub(crate) struct Guard {
     pub(crate) exits: ExitProcessor,
     touched: Vec<UtxoPos>,
     quarantined: Vec<UtxoKey>,
+    board: Arc<ExitBoard>,
 }
 
 impl Core for Guard {
@@ -44,6 +46,8 @@ pub(crate) struct Findings {
     pub(crate) is_unsafe: bool,
     /// The newest block of the ledger, zero when there is none.
     pub(crate) last_applied: Blknum,
+    /// All open exits, to be shown. Shared with the guard until it changes them.
+    pub(crate) board: Arc<ExitBoard>,
 }
 
 /// What became of an attempt to apply the next block.
@@ -99,6 +103,7 @@ pub(crate) fn start_guard(
         state,
         touched: Vec::new(),
         quarantined: Vec::new(),
+        board: Arc::default(),
     };
     let core = CoreActor::start("guard", guard, store.clone(), nursery);
     Ok(GuardHandle { core, news: Arc::new(Notify::new()) })
@@ -144,7 +149,9 @@ impl GuardHandle {
             let is_unsafe = fault.is_some() || guard.exits.is_chain_unsafe(heights);
             let events = guard.exits.byzantine_events(heights).into_iter().chain(fault).collect();
             let last_applied = guard.getter.last_applied();
-            Ok((Findings { events, is_unsafe, last_applied }, Vec::new()))
+            ExitBoard::update(&mut guard.board, &mut guard.exits);
+            let board = guard.board.clone();
+            Ok((Findings { events, is_unsafe, last_applied, board }, Vec::new()))
         };
         self.core.decide(Order::AfterAll, settle).await
     }

@@ -122,6 +122,12 @@ impl InFlightCase {
         })
     }
 
+    pub(super) fn accounts(&self) -> BTreeSet<Address> {
+        let paid = self.slots.iter().filter_map(|slot| slot.joined.map(|(who, _)| who));
+        let owners = self.slots.iter().map(|slot| slot.owner);
+        owners.chain(paid).chain([self.initiator]).collect()
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.phase == InFlightPhase::Active
     }

@@ -1,5 +1,6 @@
 //! The words of the concierge: phases, steps, and who can do something. Their names are stable: clients compare them.
 
+use crate::wire::ExitId;
 use std::fmt;
 
 macro_rules! names {
@@ -139,6 +140,13 @@ names! {
     }
 }
 
+impl ExitKind {
+    /// What an exit id names.
+    pub fn of(exit_id: ExitId) -> Self {
+        if exit_id.is_in_flight() { Self::InFlight } else { Self::Standard }
+    }
+}
+
 impl ExitPhase {
     /// Whether the exit is over.
     pub const fn is_over(self) -> bool {
@@ -190,7 +198,10 @@ impl ExitPhase {
         );
         let ends = next.is_over()
             && ExitKind::ALL.iter().any(|kind| self.is_of(*kind) && next.is_of(*kind));
+        // The ledger is asked about a payment after it was heard of.
+        let is_told_wrong = matches!((self, next), (Self::Paid, Self::PaidWrongly));
         self == next
+            || is_told_wrong
             || self.becomes_with_time(next)
             || is_open_standard
             || is_open_in_flight
