@@ -110,6 +110,16 @@ pub struct Window {
     pub is_hard: bool,
 }
 
+impl ExitParts {
+    /// Standard or in-flight.
+    pub const fn kind(&self) -> ExitKind {
+        match self {
+            Self::Standard { .. } => ExitKind::Standard,
+            Self::InFlight { .. } => ExitKind::InFlight,
+        }
+    }
+}
+
 impl ExitCase {
     /// Of an exit that the exit processor has in memory. `None` while its start is unknown.
     pub fn watched(standing: &ExitStanding<'_>) -> Option<Self> {

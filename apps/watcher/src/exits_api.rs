@@ -51,7 +51,7 @@ impl Exits<'_> {
         let mut page = Page { limit, exits: Vec::new(), last: None };
         let is_whole = match params.address {
             None => {
-                let open = self.board.after(after).filter(|case| case.is_open());
+                let open = self.board.after(after);
                 let mut open = open.take(OPEN_EXAMINED_MAX.saturating_add(1));
                 let examined = open.by_ref().take(OPEN_EXAMINED_MAX);
                 self.fill(&mut page, examined.cloned().map(Ok), params)? && open.next().is_none()

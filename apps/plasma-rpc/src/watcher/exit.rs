@@ -261,7 +261,7 @@ impl From<&ExitView> for Exit {
     fn from(view: &ExitView) -> Self {
         let common = Self {
             exit_id: view.exit_id,
-            kind: ExitKind::of(view.exit_id).name().to_owned(),
+            kind: view.parts.kind().name().to_owned(),
             phase: view.phase.name().to_owned(),
             is_over: view.phase.is_over(),
             exitor: view.exitor,
@@ -287,7 +287,6 @@ impl From<&ExitView> for Exit {
         };
         match &view.parts {
             ExitParts::Standard { position, currency, amount, spending_txhash } => Self {
-                kind: ExitKind::Standard.name().to_owned(),
                 utxo_pos: Some(*position),
                 currency: Some(*currency),
                 amount: Some(*amount),
@@ -296,7 +295,6 @@ impl From<&ExitView> for Exit {
             },
             ExitParts::InFlight { tx_hash, started_at_s, is_canonical, included_at, slots } => {
                 Self {
-                    kind: ExitKind::InFlight.name().to_owned(),
                     txhash: Some(*tx_hash),
                     started_at_s: Some(*started_at_s),
                     is_canonical: Some(*is_canonical),
