@@ -25,8 +25,9 @@ pub use pool::{PoolRules, Pooled};
 use crate::{ContractAddresses, ContractFacts, ErrorKind, EthBlock, SubmitOutcome};
 use chain::Chain;
 use faults::Faults;
+use plasma_core::root_chain::{PiggybackSlot, RootChainEvent};
 use plasma_core::wire::{
-    Address, Blknum, BlockHash, CHILD_BLOCK_INTERVAL, Currency, ExitId, U256, UtxoPos,
+    Address, Blknum, BlockHash, CHILD_BLOCK_INTERVAL, Currency, ExitId, SignedTx, U256, UtxoPos,
 };
 use pool::Pool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -177,6 +178,31 @@ impl FakeRootChain {
     /// A standard exit was paid.
     pub fn exit_finalized(&self, exit_id: ExitId) {
         self.mine_block(|block| block.exit_finalized(exit_id));
+    }
+
+    /// An in-flight exit; see [`FakeBlock::in_flight_exit_started`].
+    pub fn in_flight_exit_started(
+        &self,
+        initiator: Address,
+        tx: &SignedTx,
+        input_txs: &[Vec<u8>],
+    ) -> ExitId {
+        self.mine_block(|block| block.in_flight_exit_started(initiator, tx, input_txs))
+    }
+
+    /// A piggyback of an in-flight exit; see [`FakeBlock::in_flight_piggybacked`].
+    pub fn in_flight_piggybacked(
+        &self,
+        tx: &SignedTx,
+        slot: PiggybackSlot,
+        exit_target: Address,
+    ) -> ExitId {
+        self.mine_block(|block| block.in_flight_piggybacked(tx, slot, exit_target))
+    }
+
+    /// Any other event; see [`FakeBlock::event`].
+    pub fn event(&self, event: RootChainEvent) {
+        self.mine_block(|block| block.event(event));
     }
 
     /// The operator submits any root, past its node's queue; see [`FakeBlock::raw_root`].

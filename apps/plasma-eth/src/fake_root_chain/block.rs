@@ -3,10 +3,10 @@
 use super::World;
 use super::chain::{AuthorityTx, MinedBlock};
 use crate::{ChildBlock, GasFees};
-use plasma_core::root_chain::{EthEvent, RootChainEvent};
+use plasma_core::root_chain::{EthEvent, InFlightExitStart, PiggybackSlot, RootChainEvent};
 use plasma_core::wire::{
-    Address, Blknum, BlockHash, Currency, ExitId, H256, MerkleBuilder, Transaction, U256, UtxoPos,
-    ids, merkle::leaf_hash,
+    Address, Blknum, BlockHash, Currency, ExitId, H256, MerkleBuilder, SignedTx, Transaction, U256,
+    UtxoPos, ids, merkle::leaf_hash,
 };
 
 /// A root chain block while it is filled: every call adds a transaction, which is executed at once.
@@ -89,6 +89,61 @@ impl<'a> FakeBlock<'a> {
         self.emit(RootChainEvent::ExitFinalized { exit_id });
     }
 
+    /// Somebody starts an in-flight exit of a transaction, `input_txs` being the unsigned bytes of what made its inputs. Nothing of
+    /// it is checked.
+    pub fn in_flight_exit_started(
+        &mut self,
+        initiator: Address,
+        tx: &SignedTx,
+        input_txs: &[Vec<u8>],
+    ) -> ExitId {
+        let tx_bytes = tx.unsigned_bytes();
+        let exit_id = ExitId::in_flight(&tx_bytes);
+        let witnesses = tx.signatures().map(|signature| signature.as_bytes().as_slice().into());
+        self.emit(RootChainEvent::InFlightExitStarted(Box::new(InFlightExitStart {
+            exit_id,
+            tx_hash: tx.hash(),
+            initiator,
+            started_at_s: self.timestamp_s(),
+            tx_bytes: tx_bytes.into(),
+            input_positions: input_positions(tx).collect(),
+            witnesses: witnesses.collect(),
+            input_txs: input_txs.iter().map(|bytes| bytes.as_slice().into()).collect(),
+        })));
+        exit_id
+    }
+
+    /// The owner of an input or an output joins the exit of a transaction. Nothing of it is checked; it can be paid as late as the
+    /// contract would say of the first piggyback of its currency.
+    pub fn in_flight_piggybacked(
+        &mut self,
+        tx: &SignedTx,
+        slot: PiggybackSlot,
+        exit_target: Address,
+    ) -> ExitId {
+        let exit_id = ExitId::in_flight(&tx.unsigned_bytes());
+        let youngest = input_positions(tx).max().and_then(|input| self.child_block(input.blknum));
+        let exitable_at_s = ids::exitable_at_s(
+            self.timestamp_s(),
+            youngest.map_or(0, |block| block.timestamp_s),
+            self.world.facts.min_exit_period_s,
+            false,
+        );
+        self.emit(RootChainEvent::InFlightExitPiggybacked {
+            exit_id,
+            tx_hash: tx.hash(),
+            slot,
+            exit_target,
+            exitable_at_s,
+        });
+        exit_id
+    }
+
+    /// Any other event, which changes nothing but what is reported: nothing of it is checked.
+    pub fn event(&mut self, event: RootChainEvent) {
+        self.emit(event);
+    }
+
     /// Whatever the pool holds that is next in line and can pay for this block, also while the pool is held.
     pub fn submissions(&mut self) {
         let base_fee = self.world.base_fee_per_gas_wei;
@@ -153,4 +208,8 @@ impl<'a> FakeBlock<'a> {
             event,
         });
     }
+}
+
+fn input_positions(tx: &SignedTx) -> impl Iterator<Item = UtxoPos> + '_ {
+    tx.transaction().inputs().iter().filter_map(|input| input.position())
 }

@@ -2,8 +2,12 @@
 
 use super::*;
 use crate::{FeeQuote, GasFees, RootChain, RootChainCause, RootChainError};
-use plasma_core::root_chain::{EthEvent, EventKind, RootChainEvent};
-use plasma_core::wire::{ETH, EthHeight, H256, OutputIndex, TxIndex};
+use plasma_core::root_chain::{
+    EthEvent, EventKind, InFlightExitStart, PiggybackSlot, RootChainEvent,
+};
+use plasma_core::wire::{
+    ETH, EthHeight, H256, Output, OutputIndex, PaymentTx, Signature, SignedTx, Transaction, TxIndex,
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -323,6 +327,55 @@ fn step() -> impl Strategy<Value = Step> {
         any::<bool>().prop_map(Step::Hold),
         Just(Step::DropPool),
     ]
+}
+
+#[test]
+fn in_flight_exits_are_told_as_the_contract_would() {
+    let chain = FakeRootChain::new(1);
+    let (one, other) = (chain.deposit(ALICE, ETH, 10.into()), chain.deposit(ALICE, ETH, 5.into()));
+    let youngest_at_s = chain.newest_block().timestamp_s;
+    let tx = PaymentTx {
+        inputs: [other, one].map(|blknum| UtxoPos::deposit(blknum).into()).into_iter().collect(),
+        outputs: [Output::payment(ALICE, ETH, 15.into())].into_iter().collect(),
+        metadata: H256::zero(),
+    };
+    let signatures = [Signature::from_bytes([1; 65]), Signature::from_bytes([2; 65])];
+    let tx = SignedTx::new(Transaction::Payment(tx), &signatures).unwrap();
+    let slot = PiggybackSlot::output(0);
+    let input_txs = [vec![1], vec![2]];
+    chain.mine_block(|block| {
+        let exit_id = block.in_flight_exit_started(ALICE, &tx, &input_txs);
+        assert_eq!(block.in_flight_piggybacked(&tx, slot, ALICE), exit_id);
+        block.event(RootChainEvent::InFlightExitDeleted { exit_id });
+    });
+    let now_s = chain.newest_block().timestamp_s;
+    let exit_id = ExitId::in_flight(&tx.unsigned_bytes());
+    let start = InFlightExitStart {
+        exit_id,
+        tx_hash: tx.hash(),
+        initiator: ALICE,
+        started_at_s: now_s,
+        tx_bytes: tx.unsigned_bytes().into(),
+        input_positions: vec![UtxoPos::deposit(other), UtxoPos::deposit(one)],
+        witnesses: vec![[1; 65].into(), [2; 65].into()],
+        input_txs: vec![[1].into(), [2].into()],
+    };
+    let period_s = 7 * 24 * 60 * 60;
+    let told = [
+        RootChainEvent::InFlightExitStarted(Box::new(start)),
+        RootChainEvent::InFlightExitPiggybacked {
+            exit_id,
+            tx_hash: tx.hash(),
+            slot,
+            exit_target: ALICE,
+            exitable_at_s: youngest_at_s + 2 * period_s,
+        },
+        RootChainEvent::InFlightExitDeleted { exit_id },
+    ];
+    let kinds = told.each_ref().map(RootChainEvent::kind);
+    let newest = chain.newest_block().eth_height;
+    let events = now(chain.events(&kinds, EthHeight::new(0), newest)).unwrap();
+    assert_eq!(events.into_iter().map(|event| event.event).collect::<Vec<_>>(), told);
 }
 
 fn take(chain: &FakeRootChain, step: Step) {
