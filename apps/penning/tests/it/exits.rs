@@ -96,11 +96,12 @@ async fn payments_and_deposits_are_paid_out_exactly_and_bonds_come_back() {
     });
     assert_eq!(chain.process("eth", 0).await.len(), 0);
     assert_eq!(chain.phase(&of_ether), "waiting");
-    let told = chain.wallet(1, "exits");
+    let told = wait_for("the watcher has read of both exits", DEADLINE, || {
+        let told = chain.wallet(1, "exits");
+        (told["exits"].as_array().unwrap().len() == 2).then_some(told)
+    });
     assert_eq!(told["source"], "watcher");
-    let shown = told["exits"].as_array().unwrap();
-    assert_eq!(shown.len(), 2);
-    for exit in shown {
+    for exit in told["exits"].as_array().unwrap() {
         assert_eq!((&exit["phase"], &exit["next"]), (&json!("waiting"), &json!("wait")));
         assert_eq!(amount(&exit["bond"]), ether.bond_wei);
     }
