@@ -255,7 +255,7 @@ async fn ten_thousand_open_exits_are_paged_and_answered_at_once() {
     let watched = world.start().await;
     let made = deposit_tx(Alice, 1);
     let ids: Vec<ExitId> = world.chain.mine_block(|block| {
-        let operators = |blknum: &u64| *blknum % 1_000 != 0;
+        let operators = |blknum: &u64| !blknum.is_multiple_of(1_000);
         let blknums = (1..).filter(operators).take(usize::try_from(EXITS).unwrap());
         let positions = blknums.map(|blknum| UtxoPos::deposit(Blknum::new(blknum)));
         positions.map(|at| block.exit_started(Alice.address(), at, &made)).collect()
