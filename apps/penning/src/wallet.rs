@@ -9,7 +9,9 @@ mod credit;
 mod deposit;
 mod exit;
 mod exit_data;
+mod exit_lines;
 mod exits;
+mod exits_command;
 mod key;
 mod key_source;
 mod look;
@@ -107,6 +109,8 @@ enum WalletCommand {
     /// Take money back to the root chain
     #[command(subcommand)]
     Exit(exit::ExitCommand),
+    /// How far all exits of an account are: phase, time left, place in the queue, bond, and what to do next
+    Exits(exits_command::ExitsArgs),
     /// Stop the exit of an output that was spent, and earn its bond
     Challenge(challenge::ChallengeArgs),
     /// Payouts and bonds that could not be delivered and wait for you
@@ -132,6 +136,7 @@ impl WalletArgs {
             WalletCommand::Merge(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Status(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Exit(command) => Box::pin(command.run(&session()?)).await,
+            WalletCommand::Exits(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Challenge(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Credit(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::WithdrawCredit(args) => Box::pin(args.run(&session()?)).await,

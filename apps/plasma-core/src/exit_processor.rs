@@ -25,6 +25,7 @@ pub mod piggyback;
 mod recognise;
 mod report;
 pub mod standard_exit;
+mod standing;
 mod verdict;
 
 pub use canonicity::Canonicity;
@@ -39,6 +40,7 @@ pub use piggyback::{Piggyback, PiggybackPhase};
 pub use recognise::{ExitKey, PaidExits};
 pub use report::{ExitHeights, SlaMarginTooBig};
 pub use standard_exit::{StandardExit, StandardExitPhase};
+pub use standing::{ExitStanding, InFlightFindings, Judgement};
 pub use verdict::{ExitFact, ExitFacts, QUARANTINED_SPENDS_MAX};
 
 use crate::db_update::UtxoKey;
@@ -119,6 +121,8 @@ pub struct ExitProcessor {
     ahead: BTreeSet<UtxoPos>,
     /// Paid, and should not have been.
     paid_invalid: BTreeSet<UtxoPos>,
+    /// Exits about which there may be something new to say.
+    changed: BTreeSet<ExitId>,
 }
 
 impl ExitProcessor {
@@ -145,6 +149,7 @@ impl ExitProcessor {
             invalid: BTreeSet::new(),
             ahead: BTreeSet::new(),
             paid_invalid: BTreeSet::new(),
+            changed: BTreeSet::new(),
         };
         for exit in active {
             processor.watch(exit, Verdict::default());
@@ -248,6 +253,7 @@ impl ExitProcessor {
         let nothing = ExitFact::default();
         let fact = facts.get(&watched.exit.key()).unwrap_or(&nothing);
         watched.verdict = judge(&watched.exit, fact, request.edge, &self.domain);
+        self.changed.insert(watched.exit.exit_id);
         let (phase, verdict) = (watched.exit.phase, watched.verdict);
         let by_age = (watched.exit.eth_height, position);
         self.invalid.remove(&by_age);
@@ -281,6 +287,7 @@ impl ExitProcessor {
     /// Keeps an exit in memory, if it needs watching.
     fn watch(&mut self, exit: StandardExit, verdict: Verdict) {
         let position = exit.position;
+        self.changed.insert(exit.exit_id);
         match exit.phase {
             StandardExitPhase::Active => {}
             StandardExitPhase::FinalizedInvalid => {
@@ -295,6 +302,7 @@ impl ExitProcessor {
 
     fn unwatch(&mut self, position: UtxoPos) -> Option<Watched> {
         let watched = self.watched.remove(&position)?;
+        self.changed.insert(watched.exit.exit_id);
         if self.by_id.get(&watched.exit.exit_id) == Some(&position) {
             self.by_id.remove(&watched.exit.exit_id);
         }

@@ -12,7 +12,8 @@
 //! - [`fees`]: what the operator asks. [`state`]: the ledger.
 //! - [`byzantine`]: what can be wrong. [`block_getter`]: what a watcher downloads and executes, and what it does with what is
 //!   wrong. [`block_validator`]: a block without its history.
-//! - [`exit_processor`]: which exits are valid. [`eventer`]: what appeared and what was resolved.
+//! - [`exit_processor`]: which exits are valid. [`eventer`]: what appeared and what was resolved. [`exit_concierge`]: how far each exit
+//!   is, and what to do next.
 //! - [`sentinel`]: what a watcher does about it on L1 by itself.
 //! - [`payment_builder`]: what a wallet sends.
 #![deny(
@@ -44,6 +45,7 @@ pub mod byzantine;
 pub mod db_update;
 pub mod eth_event_listener;
 pub mod eventer;
+pub mod exit_concierge;
 pub mod exit_processor;
 pub mod fees;
 pub mod fresh_blocks;

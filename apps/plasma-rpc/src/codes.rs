@@ -81,6 +81,8 @@ codes! {
     IN_FLIGHT_TX_FOR_INPUT_NOT_FOUND = "in_flight_exit:tx_for_input_not_found", 200, JSON_RPC_REFUSED, "The transaction that made an input is not known.";
     /// In-flight exit data of a transaction that spends a deposit which is gone.
     IN_FLIGHT_DEPOSIT_INPUT_SPENT = "in_flight_exit:deposit_input_spent_ife_unsupported", 200, JSON_RPC_REFUSED, "An input is a deposit that was spent or has left: no in-flight exit data is served for such a transaction.";
+    /// An exit that nobody started.
+    EXIT_NOT_FOUND = "exit:not_found", 200, JSON_RPC_REFUSED, "No such exit is known.";
     /// The Ethereum node refuses the watcher's connection.
     ETHEREUM_REFUSED = "connection:econnrefused", 200, JSON_RPC_REFUSED, "Cannot connect to the Ethereum node.";
     /// Too few signatures, at a watcher.

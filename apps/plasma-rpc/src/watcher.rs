@@ -3,6 +3,7 @@
 //! Field order is part of the contract, because the JSON is compared as text by golden tests.
 
 mod byzantine;
+mod exit;
 mod in_flight;
 mod sentinel;
 mod status;
@@ -10,6 +11,10 @@ mod status;
 pub use byzantine::{
     AvailablePiggyback, BlockWithholding, ByzantineEvent, ExitEvent, InFlightExitEvent,
     InvalidBlock, PiggybackAvailable, PiggybackEvent,
+};
+pub use exit::{
+    EXIT_PAGE_LEN_MAX, Exit, ExitAllParams, ExitGetParams, ExitPage, ExitQueuePlace, ExitSlot,
+    ExitWindow, IncludedAt,
 };
 pub use in_flight::{
     CanonicalProof, CompetitorData, IN_FLIGHT_EXIT_GET_COMPETITOR, IN_FLIGHT_EXIT_GET_DATA,
@@ -57,6 +62,11 @@ pub const UTXO_GET_EXIT_DATA: Endpoint<UtxoPosParams, ExitData> =
 /// What a challenge of an output's exit has to prove.
 pub const UTXO_GET_CHALLENGE_DATA: Endpoint<UtxoPosParams, ChallengeData> =
     Endpoint::post("utxo.get_challenge_data", "get_utxo_challenge");
+/// How far an exit is, and what to do next.
+pub const EXIT_GET: Endpoint<ExitGetParams, Exit> = Endpoint::post("exit.get", "get_exit");
+/// Open exits, or all exits of an account, page by page.
+pub const EXIT_ALL: Endpoint<ExitAllParams, ExitPage> =
+    Endpoint::post("exit.all", "get_exits").in_flight_max(BIG_CALLS_IN_FLIGHT_MAX);
 /// Checks a transaction statelessly and forwards it to the child chain.
 pub const TRANSACTION_SUBMIT: Endpoint<SubmitParams, SubmitAnswer> =
     Endpoint::post("transaction.submit", "submit");
@@ -80,6 +90,8 @@ pub const METHODS: &[MethodSpec] = &[
     UTXO_GET_EXIT_DATA.spec,
     UTXO_GET_CHALLENGE_DATA.spec,
     SENTINEL_GET.spec,
+    EXIT_GET.spec,
+    EXIT_ALL.spec,
     TRANSACTION_SUBMIT.spec,
     TRANSACTION_BATCH_SUBMIT.spec,
     IN_FLIGHT_EXIT_GET_DATA.spec,

@@ -58,6 +58,8 @@ columns! {
     StandardExitIds = "standard_exit_ids", Shape::Random;
     /// Positions of standard exits that still need watching.
     ActiveExits = "active_exits", Shape::Small;
+    /// Ids of all exits that concern an account, by account and exit id.
+    ExitsByAccount = "exits_by_account", Shape::Small;
     /// In-flight exits that an operator heard of, by exit id.
     InFlightRecords = "in_flight_records", Shape::Random;
     /// In-flight exits that a watcher heard of, by exit id.

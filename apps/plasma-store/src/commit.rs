@@ -3,7 +3,8 @@
 use crate::columns::Column;
 use crate::error::StoreError;
 use crate::read::{
-    FAULT_KEY, NONCE_OFFSET_KEY, PENDING_KEY, QUARANTINED_UP_TO_KEY, SPENT_KEY, height_key,
+    EXITS_INDEXED_KEY, FAULT_KEY, NONCE_OFFSET_KEY, PENDING_KEY, QUARANTINED_UP_TO_KEY, SPENT_KEY,
+    height_key,
 };
 use crate::store::{Store, durable};
 use crate::{keys, records};
@@ -11,6 +12,7 @@ use plasma_core::db_update::{
     BlockGetterUpdate, BlockQueueUpdate, DbUpdate, SentinelUpdate, Spender, StateUpdate, TxPos,
     Utxo, UtxoKey,
 };
+use plasma_core::exit_concierge::ExitCase;
 use plasma_core::exit_processor::{ExitProcessorUpdate, InFlightExit, StandardExit};
 use plasma_core::wire::UtxoPos;
 use rocksdb::{ColumnFamily, WriteBatch};
@@ -51,6 +53,25 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Makes the index of exits by account in a store from before there was one: once, for all exits it holds.
+    pub(crate) fn index_exits(&self) -> Result<(), StoreError> {
+        if self.get(Column::Meta, EXITS_INDEXED_KEY)?.is_some() {
+            return Ok(());
+        }
+        let mut batch = Batch::new(self, 1)?;
+        for exit in self.all_standard_exits()? {
+            batch.index(&ExitCase::of_standard(&exit));
+        }
+        let in_flight = self.all_in_flight_exits()?;
+        for case in in_flight.iter().filter_map(ExitCase::of_in_flight) {
+            batch.index(&case);
+        }
+        batch.meta(EXITS_INDEXED_KEY, |value| records::encode_u64(1, value));
+        self.db().write_opt(batch.batch, &durable()).map_err(StoreError::io("write to"))
+    }
+}
+
 /// A batch in the making, with the columns looked up once and one buffer for all values.
 ///
 /// Outputs are held back and written in the order of their keys ([`Batch::sorted`]): RocksDB keeps recent writes in a sorted list, and
@@ -71,6 +92,7 @@ struct Batch<'a> {
     standard_exits: &'a ColumnFamily,
     standard_exit_ids: &'a ColumnFamily,
     active_exits: &'a ColumnFamily,
+    exits_by_account: &'a ColumnFamily,
     in_flight_records: &'a ColumnFamily,
     in_flight_exits: &'a ColumnFamily,
     active_in_flight_exits: &'a ColumnFamily,
@@ -96,6 +118,7 @@ impl<'a> Batch<'a> {
             standard_exits: store.column(Column::StandardExits)?,
             standard_exit_ids: store.column(Column::StandardExitIds)?,
             active_exits: store.column(Column::ActiveExits)?,
+            exits_by_account: store.column(Column::ExitsByAccount)?,
             in_flight_records: store.column(Column::InFlightRecords)?,
             in_flight_exits: store.column(Column::InFlightExits)?,
             active_in_flight_exits: store.column(Column::ActiveInFlightExits)?,
@@ -188,6 +211,7 @@ impl<'a> Batch<'a> {
         } else {
             self.batch.delete_cf(self.active_exits, key);
         }
+        self.index(&ExitCase::of_standard(exit));
     }
 
     fn in_flight_exit(&mut self, exit: &InFlightExit) {
@@ -197,6 +221,17 @@ impl<'a> Batch<'a> {
             self.batch.put_cf(self.active_in_flight_exits, key, []);
         } else {
             self.batch.delete_cf(self.active_in_flight_exits, key);
+        }
+        if let Some(case) = ExitCase::of_in_flight(exit) {
+            self.index(&case);
+        }
+    }
+
+    /// Whoever an exit ever concerned finds it again.
+    fn index(&mut self, case: &ExitCase) {
+        for account in case.accounts() {
+            let key = keys::account_exit(account, case.exit_id());
+            self.batch.put_cf(self.exits_by_account, key, []);
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) const POSITION_LEN: usize = 14;
 pub(crate) const UTXO_KEY_LEN: usize = 20 + POSITION_LEN;
 /// Bytes of an account and its nonce.
 pub(crate) const NONCE_KEY_LEN: usize = 20 + 8;
+/// Bytes of an account and an exit id.
+pub(crate) const ACCOUNT_EXIT_LEN: usize = 20 + 20;
 /// Bytes of an exit id, a cause and the two parts of a task.
 pub(crate) const DUTY_KEY_LEN: usize = 20 + 32 + 1 + 2;
 
@@ -79,6 +81,14 @@ pub(crate) fn duty(id: DutyId) -> [u8; DUTY_KEY_LEN] {
     key
 }
 
+/// All exits of an account lie together, in the order of their ids.
+pub(crate) fn account_exit(account: Address, exit_id: ExitId) -> [u8; ACCOUNT_EXIT_LEN] {
+    let mut key = [0; ACCOUNT_EXIT_LEN];
+    key[..20].copy_from_slice(account.as_bytes());
+    key[20..].copy_from_slice(exit_id.as_bytes());
+    key
+}
+
 /// First key behind all that begin with this owner, account or output; `None` behind the last possible one.
 pub(crate) fn behind(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut key = prefix.to_vec();
@@ -124,6 +134,10 @@ pub(crate) fn read_hash(key: &[u8]) -> Result<H256, Malformed> {
 
 pub(crate) fn read_exit_id(key: &[u8]) -> Result<ExitId, Malformed> {
     key.try_into().map(ExitId::from_bytes).map_err(|_| "malformed exit id")
+}
+
+pub(crate) fn read_account_exit(key: &[u8]) -> Result<ExitId, Malformed> {
+    read_exit_id(key.get(20..).ok_or("malformed key of an exit")?)
 }
 
 pub(crate) fn read_utxo_position(key: &[u8]) -> Result<UtxoPos, Malformed> {

@@ -18,6 +18,8 @@ pub(crate) const PENDING_KEY: &[u8] = b"pending";
 pub(crate) const FAULT_KEY: &[u8] = b"fault";
 /// Not the key that stores used before they kept different spends side by side: what they overwrote is looked for again.
 pub(crate) const QUARANTINED_UP_TO_KEY: &[u8] = b"quarantined_txs_up_to";
+/// There when all exits of the store are indexed by account.
+pub(crate) const EXITS_INDEXED_KEY: &[u8] = b"exits_indexed";
 pub(crate) const NONCE_OFFSET_KEY: &[u8] = b"nonce_offset";
 pub(crate) const SPENT_KEY: &[u8] = b"sentinel_spent";
 

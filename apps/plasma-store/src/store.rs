@@ -91,6 +91,7 @@ impl Store {
             .map_err(|error| explain(error, path))?;
         let store = Self { db: Arc::new(db), cache };
         store.check_identity(path, identity)?;
+        store.index_exits()?;
         Ok(store)
     }
 

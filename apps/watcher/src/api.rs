@@ -7,10 +7,12 @@ mod in_flight;
 
 use crate::config::WatcherConfig;
 use crate::exit_facts::{exit_data_facts, exit_fact, leaves_in_flight};
+use crate::exits_api::Exits;
 use crate::status::status;
 use crate::tree::Watcher;
 use plasma_core::block_validator::{check_size, validate_block};
 use plasma_core::db_update::{Utxo, UtxoKey};
+use plasma_core::exit_concierge::ExitClock;
 use plasma_core::exit_processor::{ChallengeError, challenge_data, exit_data, exitable_utxos};
 use plasma_core::submission::check_submittable;
 use plasma_core::wire::{Address, Blknum, Block, TypedDataDomain, UtxoPos};
@@ -22,9 +24,10 @@ use plasma_rpc::codes;
 use plasma_rpc::server::MethodTable;
 use plasma_rpc::watcher::{
     ACCOUNT_GET_EXITABLE_UTXOS, BLOCK_VALIDATE, BlockValidateParams, BlockValidity,
-    CONFIGURATION_GET, ChallengeData, ContractAddresses, ExitData, ExitableUtxo, SENTINEL_GET,
-    STATUS_GET, SentinelAnswer, Status, TRANSACTION_BATCH_SUBMIT, TRANSACTION_SUBMIT,
-    UTXO_GET_CHALLENGE_DATA, UTXO_GET_EXIT_DATA, UtxoPosParams, WatcherConfiguration,
+    CONFIGURATION_GET, ChallengeData, ContractAddresses, EXIT_ALL, EXIT_GET, ExitData,
+    ExitableUtxo, SENTINEL_GET, STATUS_GET, SentinelAnswer, Status, TRANSACTION_BATCH_SUBMIT,
+    TRANSACTION_SUBMIT, UTXO_GET_CHALLENGE_DATA, UTXO_GET_EXIT_DATA, UtxoPosParams,
+    WatcherConfiguration,
 };
 use plasma_rpc::{RpcError, Service};
 use plasma_store::{Store, StoreError};
@@ -43,6 +46,8 @@ pub(crate) struct Api {
     pub(crate) configuration: WatcherConfiguration,
     pub(crate) contract_addr: ContractAddresses,
     pub(crate) exitable_utxos_max: usize,
+    pub(crate) min_exit_period_s: u64,
+    pub(crate) eth_block_time_ms: u64,
 }
 
 /// The table of methods.
@@ -60,6 +65,14 @@ pub(crate) fn methods(api: Arc<Api>) -> MethodTable<Api> {
             api.read(move |api| api.challenge_data(&params)).await?
         })
         .on(&SENTINEL_GET, |api, _| async move { api.sentinel() })
+        .on(&EXIT_GET, |api, params| async move {
+            let found = api.exits(move |exits| exits.get(&params)).await?;
+            found.ok_or_else(|| codes::EXIT_NOT_FOUND.into())
+        })
+        .on(
+            &EXIT_ALL,
+            |api, params| async move { api.exits(move |exits| exits.all(&params)).await },
+        )
         .on(&BLOCK_VALIDATE, |api, params| async move { api.validate(params).await })
         .on(&TRANSACTION_SUBMIT, |api, params| async move { api.submit(params).await })
         .on(&TRANSACTION_BATCH_SUBMIT, |api, params| async move { api.submit_batch(params).await })
@@ -111,6 +124,27 @@ impl Api {
             }
             Err(_) => Err(codes::SERVICE_UNAVAILABLE.into()),
         }
+    }
+
+    /// Looks at exits.
+    async fn exits<R: Send + 'static>(
+        self: &Arc<Self>,
+        look: impl FnOnce(Exits<'_>) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, RpcError> {
+        let tree = self.tree()?;
+        let (findings, facts) = (tree.findings.borrow().clone(), tree.facts.borrow().clone());
+        let (Some(findings), Some(facts)) = (findings, facts) else {
+            return Err(codes::SERVICE_UNAVAILABLE.into());
+        };
+        let (eth_height, now_s) = facts.newest();
+        let clock = ExitClock {
+            eth_height,
+            now_s,
+            block_time_ms: self.eth_block_time_ms,
+            min_exit_period_s: self.min_exit_period_s,
+        };
+        let board = findings.board.clone();
+        self.read(move |api| look(Exits { board, store: &api.store, clock })).await
     }
 
     fn exitable(&self, owner: Address) -> Result<Vec<ExitableUtxo>, StoreError> {

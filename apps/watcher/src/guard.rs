@@ -12,6 +12,7 @@ use plasma_core::block_getter::{
 use plasma_core::byzantine::ByzantineEvent;
 use plasma_core::db_update::{ChainFault, DbUpdate, Service, StateUpdate, UtxoKey};
 use plasma_core::eth_event_listener::EventBatch;
+use plasma_core::exit_concierge::ExitBoard;
 use plasma_core::exit_processor::{ExitHeights, ExitProcessor, ExitProcessorConfig};
 use plasma_core::state::{Deposit, Exiting, State};
 use plasma_core::wire::{Blknum, EthHeight, TypedDataDomain, UtxoPos};
@@ -29,6 +30,7 @@ pub(crate) struct Guard {
     pub(crate) exits: ExitProcessor,
     touched: Vec<UtxoPos>,
     quarantined: Vec<UtxoKey>,
+    board: Arc<ExitBoard>,
 }
 
 impl Core for Guard {
@@ -48,6 +50,8 @@ pub(crate) struct Findings {
     pub(crate) last_applied: Blknum,
     /// In-flight exits that can be paid.
     pub(crate) in_flight_exits: Vec<InFlightExitStatus>,
+    /// All open exits, to be shown. Shared with the guard until it changes them.
+    pub(crate) board: Arc<ExitBoard>,
 }
 
 /// What became of an attempt to apply the next block.
@@ -103,6 +107,7 @@ pub(crate) fn start_guard(
         state,
         touched: Vec::new(),
         quarantined: Vec::new(),
+        board: Arc::default(),
     };
     let core = CoreActor::start("guard", guard, store.clone(), nursery);
     Ok(GuardHandle { core, news: Arc::new(Notify::new()) })
@@ -149,7 +154,10 @@ impl GuardHandle {
             let events = guard.exits.byzantine_events(heights).into_iter().chain(fault).collect();
             let last_applied = guard.getter.last_applied();
             let in_flight_exits = in_flight_exits(&guard.exits);
-            Ok((Findings { events, is_unsafe, last_applied, in_flight_exits }, Vec::new()))
+            ExitBoard::update(&mut guard.board, &mut guard.exits);
+            let board = guard.board.clone();
+            let findings = Findings { events, is_unsafe, last_applied, in_flight_exits, board };
+            Ok((findings, Vec::new()))
         };
         self.core.decide(Order::AfterAll, settle).await
     }

@@ -13,6 +13,7 @@ mod config;
 mod download;
 mod eventer;
 mod exit_facts;
+mod exits_api;
 mod guard;
 mod node;
 mod sentinel;

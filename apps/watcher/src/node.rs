@@ -94,6 +94,8 @@ impl Node {
                 payment_exit_game: addresses.payment_exit_game,
             },
             exitable_utxos_max: config.exitable_utxos_max,
+            min_exit_period_s: deployment.min_exit_period_s,
+            eth_block_time_ms: config.eth_block_time_ms,
         };
         let probes = probes(alarms.clone(), metrics.clone(), tree.clone());
         let server_config = ServerConfig::new(config.listen, version);

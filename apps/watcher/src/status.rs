@@ -27,6 +27,13 @@ pub(crate) struct RootChainFacts {
     syncing: bool,
 }
 
+impl RootChainFacts {
+    /// Number and time of the newest block.
+    pub(crate) const fn newest(&self) -> (EthHeight, u64) {
+        self.seen
+    }
+}
+
 /// The newest facts, `None` before the first.
 pub(crate) type FactsWatch = watch::Receiver<Option<Arc<RootChainFacts>>>;
 

@@ -1,8 +1,10 @@
 //! What became of exits, from what the root chain tells about them. Pure: events, records and the clock in, views out.
 
+use super::exit_lines::{ExitLine, PlaceLine};
 use super::view;
 use crate::amount::Denomination;
 use crate::wallet::view::{AmountView, PositionView, digits};
+use plasma_core::exit_concierge::{ExitKind, Step};
 use plasma_core::root_chain::{EthEvent, RootChainEvent};
 use plasma_core::wire::{Address, Currency, EthHeight, ExitId, Transaction, U256, UtxoPos};
 use plasma_eth::StandardExitRecord;
@@ -190,6 +192,40 @@ pub(super) struct ExitView {
     place_in_queue: Option<usize>,
     bond: Option<AmountView>,
     next: String,
+}
+
+impl From<ExitView> for ExitLine {
+    fn from(view: ExitView) -> Self {
+        let (phase, step) = match view.phase {
+            ExitPhase::Waiting => ("waiting", Step::Wait),
+            ExitPhase::Due => ("due", Step::Process),
+            ExitPhase::Challenged => ("challenged", Step::Nothing),
+            ExitPhase::Paid => ("paid", Step::Nothing),
+            ExitPhase::Omitted => ("omitted", Step::Nothing),
+        };
+        let place = view.place_in_queue.and_then(|place| u64::try_from(place).ok());
+        let currency = view.amount.currency();
+        Self {
+            exit_id: view.exit_id,
+            kind: ExitKind::Standard.name().to_owned(),
+            phase: phase.to_owned(),
+            is_over: step == Step::Nothing,
+            output: Some(view.output),
+            txhash: None,
+            amount: Some(view.amount),
+            slots: Vec::new(),
+            started_eth_height: view.started_eth_height,
+            exitable_at_s: Some(view.exitable_at_s),
+            eta_s: view.eta_s,
+            eta_eth_height: view.eta_eth_height,
+            queue: place.map(|place| PlaceLine { currency, place, of: None }).into_iter().collect(),
+            windows: Vec::new(),
+            bond: view.bond,
+            next: step.name().to_owned(),
+            advice: view.next,
+            cost: None,
+        }
+    }
 }
 
 impl fmt::Display for ExitView {

@@ -38,6 +38,11 @@ impl AmountView {
         }
     }
 
+    /// What it is counted in.
+    pub(super) const fn currency(&self) -> Currency {
+        self.currency
+    }
+
     /// Ether.
     pub(super) fn wei(amount: U256) -> Self {
         Self::new(&Denomination::eth(), amount)

@@ -96,6 +96,15 @@ async fn payments_and_deposits_are_paid_out_exactly_and_bonds_come_back() {
     });
     assert_eq!(chain.process("eth", 0).await.len(), 0);
     assert_eq!(chain.phase(&of_ether), "waiting");
+    let told = wait_for("the watcher has read of both exits", DEADLINE, || {
+        let told = chain.wallet(1, "exits");
+        (told["exits"].as_array().unwrap().len() == 2).then_some(told)
+    });
+    assert_eq!(told["source"], "watcher");
+    for exit in told["exits"].as_array().unwrap() {
+        assert_eq!((&exit["phase"], &exit["next"]), (&json!("waiting"), &json!("wait")));
+        assert_eq!(amount(&exit["bond"]), ether.bond_wei);
+    }
 
     let before = [
         chain.on_root_chain(alice, ETH).await,
@@ -114,6 +123,11 @@ async fn payments_and_deposits_are_paid_out_exactly_and_bonds_come_back() {
     assert_eq!(after[0] - before[0], deposit.amount + deposit.bond_wei);
     assert_eq!(after[1] - before[1], ether.amount + ether.bond_wei + tokens.bond_wei);
     assert_eq!(after[2] - before[2], tokens.amount);
+    wait_for("the watcher has read of the payments", DEADLINE, || {
+        let told = chain.wallet(1, "exits --watch");
+        let shown = told["exits"].as_array().unwrap();
+        shown.iter().all(|exit| exit["phase"] == "paid").then_some(())
+    });
     for (owner, position) in [(0, &kept), (1, &of_ether), (1, &of_tokens)] {
         assert_eq!(chain.phase(position), "paid");
         chain.refused(

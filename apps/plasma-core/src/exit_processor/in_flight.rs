@@ -283,6 +283,7 @@ impl ExitProcessor {
     pub(super) fn watch_in_flight(&mut self, exit: InFlightExit, known: Option<WatchedInFlight>) {
         let exit_id = exit.exit_id;
         let subject = Subject::InFlight(exit_id);
+        self.changed.insert(exit_id);
         // A record without its start says nothing yet and waits in the store.
         if !exit.is_active() {
             self.unchecked.remove(&subject);
@@ -311,6 +312,7 @@ impl ExitProcessor {
             return;
         };
         let verdict = judge_in_flight(tx, facts, self.edge, &self.domain);
+        self.changed.insert(exit_id);
         if verdict.included_at == watched.included_at {
             watched.verdict = Some(verdict);
             self.in_flight.sort_in(exit_id);

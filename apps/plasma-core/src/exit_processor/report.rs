@@ -125,7 +125,7 @@ fn exit_fault(exit: &StandardExit, verdict: Verdict) -> ExitFault {
         scheduled_finalization_time_s: exit.exitable_at_s,
         spending_txhash: match verdict {
             Verdict::Invalid { spending_txhash, .. } => spending_txhash,
-            Verdict::Open | Verdict::Valid => None,
+            Verdict::Open | Verdict::Valid | Verdict::Superseded => None,
         },
     }
 }

@@ -36,6 +36,8 @@ pub(super) enum Verdict {
     Open,
     /// The output is there to leave.
     Valid,
+    /// It left with another exit.
+    Superseded,
     /// The output was spent, or never was.
     Invalid {
         /// The transaction that spent it.
@@ -103,6 +105,9 @@ pub(super) fn judge(
             if (owner, utxo.currency, utxo.amount) == (exit.owner, exit.currency, exit.amount) =>
         {
             Verdict::Valid // E9
+        }
+        Some(OutputFact::Gone(Spender::Exit(exit_id))) if exit_id != exit.exit_id => {
+            Verdict::Superseded // E10
         }
         Some(OutputFact::Gone(Spender::Exit(_))) => Verdict::Valid, // E10
         None if exit.position.blknum.is_deposit() => Verdict::Open, // E11

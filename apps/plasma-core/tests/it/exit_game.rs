@@ -4,10 +4,12 @@
 //! After each step, what it says is compared with an oracle that works it all out from the whole history, and each thing it says
 //! with what it can prove.
 
+mod concierge;
 mod node;
 mod oracle;
 mod world;
 
+use concierge::Concierge;
 use node::{Node, Seen, is_payment};
 use oracle::{Oracle, View};
 use plasma_core::byzantine::{AvailablePiggyback, ByzantineEvent, PiggybackFault};
@@ -80,6 +82,7 @@ fn any_op() -> impl Strategy<Value = Op> {
 }
 
 struct Scenario {
+    concierge: Concierge,
     world: World,
     node: Node,
     oracle: Oracle,
@@ -89,7 +92,8 @@ impl Scenario {
     fn new() -> Self {
         let mut world = World::default();
         (0..4).for_each(|who| world.deposit(who));
-        Self { world, node: Node::new(), oracle: Oracle::default() }
+        let concierge = Concierge::default();
+        Self { concierge, world, node: Node::new(), oracle: Oracle::default() }
     }
 
     fn run(&mut self, op: Op) {
@@ -126,6 +130,7 @@ impl Scenario {
         }
         self.node.judge();
         self.compare();
+        self.concierge.check(&mut self.node, &self.world);
     }
 
     fn sync(&mut self, behind: (u8, u8, u8), disorder: u8) {

@@ -66,6 +66,15 @@ impl<'a> Field<'a> {
         self.fixed()
     }
 
+    /// One of some documented names.
+    ///
+    /// # Errors
+    /// [`Validator::Name`]
+    pub fn name<T>(&self, find: impl Fn(&str) -> Option<T>) -> Result<T, ParamError> {
+        let found = self.value.and_then(text).and_then(|name| find(&name));
+        found.ok_or_else(|| self.error(Validator::Name))
+    }
+
     /// An integer, checked in the given order.
     ///
     /// # Errors

@@ -22,6 +22,8 @@ pub enum Validator {
     Hex,
     /// A JSON integer: no fraction, no exponent, no string, and at most 256 bits.
     Integer,
+    /// A JSON string that is one of the documented names.
+    Name,
     /// A JSON array.
     List,
     /// A JSON object.
@@ -71,6 +73,7 @@ impl fmt::Display for Validator {
         match self {
             Self::Hex => f.write_str(":hex"),
             Self::Integer => f.write_str(":integer"),
+            Self::Name => f.write_str(":name"),
             Self::List => f.write_str(":list"),
             Self::Map => f.write_str(":map"),
             Self::Check(Check::Length(len)) => write!(f, "{{:length, {len}}}"),

@@ -7,7 +7,7 @@ use crate::records;
 use crate::store::Store;
 use plasma_core::db_update::UtxoKey;
 use plasma_core::exit_processor::StandardExit;
-use plasma_core::wire::{ExitId, SignedTx, TxHash, UtxoPos};
+use plasma_core::wire::{Address, ExitId, SignedTx, TxHash, UtxoPos};
 use std::collections::BTreeMap;
 
 impl Store {
@@ -29,6 +29,35 @@ impl Store {
         let position =
             self.decoded(Column::StandardExitIds, exit_id.as_bytes(), keys::read_position)?;
         position.map_or(Ok(None), |position| self.standard_exit(position))
+    }
+
+    /// Ids of exits that concern an account, closed ones too: at most `limit` behind this one, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn exits_of(
+        &self,
+        account: Address,
+        after: Option<ExitId>,
+        limit: usize,
+    ) -> Result<Vec<ExitId>, StoreError> {
+        let account_key = account.as_bytes();
+        let first = match after {
+            Some(exit_id) => keys::behind(&keys::account_exit(account, exit_id)),
+            None => Some(account_key.to_vec()),
+        };
+        let Some(first) = first else {
+            return Ok(Vec::new());
+        };
+        let (column, end) = (Column::ExitsByAccount, keys::behind(account_key));
+        self.range(column, &first, end, limit, |key, _| keys::read_account_exit(key))
+    }
+
+    /// Every standard exit there is, to index them.
+    pub(crate) fn all_standard_exits(&self) -> Result<Vec<StandardExit>, StoreError> {
+        self.range(Column::StandardExits, &[], None, usize::MAX, |key, value| {
+            records::decode_standard_exit(keys::read_position(key)?, value)
+        })
     }
 
     /// All exits that still need watching. Closed ones are not looked at.

@@ -54,6 +54,13 @@ impl Store {
         exits.collect()
     }
 
+    /// Every in-flight exit there is, to index them.
+    pub(crate) fn all_in_flight_exits(&self) -> Result<Vec<InFlightExit>, StoreError> {
+        self.range(Column::InFlightExits, &[], None, usize::MAX, |key, value| {
+            records::decode_in_flight_exit(keys::read_exit_id(key)?, value)
+        })
+    }
+
     /// The signed bytes by which this account spends this output, as events of in-flight exits told, at most `limit`, in the
     /// order of their sources. Two sources may tell of the same transaction.
     ///

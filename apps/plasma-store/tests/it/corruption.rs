@@ -12,7 +12,7 @@ use plasma_store::{Store, StoreError};
 use proptest::prelude::*;
 use std::path::Path;
 
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 18] = [
     "default",
     "meta",
     "utxos",
@@ -23,6 +23,7 @@ const COLUMNS: [&str; 17] = [
     "standard_exits",
     "standard_exit_ids",
     "active_exits",
+    "exits_by_account",
     "in_flight_records",
     "in_flight_exits",
     "active_in_flight_exits",
@@ -92,6 +93,7 @@ fn read_all(store: &Store) -> Result<(), StoreError> {
     store.spender(pos(1, 0, 0))?;
     store.active_standard_exits()?;
     store.standard_exit_by_id(ExitId::from_bytes([1; 20]))?;
+    store.exits_of(primitive(1), None, 10)?;
     store.in_flight_record(in_flight::id(1))?;
     store.active_in_flight_exits()?;
     store.sentinel(primitive(1))?;

@@ -3,6 +3,7 @@
 
 mod corruption;
 mod crash;
+mod exits_by_account;
 mod identity;
 mod in_flight;
 mod outputs;

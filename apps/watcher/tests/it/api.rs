@@ -27,12 +27,13 @@ async fn check(watched: &Watched, path: &str, body: &str, expected: (u16, &str, 
     assert_eq!((status, code.as_str(), failed.as_str()), expected, "{path} {shown}");
 }
 
-const METHODS: [(&str, &str, &str); 12] = [
+const METHODS: [(&str, &str, &str); 13] = [
     ("status.get", "", ""),
     ("account.get_exitable_utxos", "address", ":hex"),
     ("block.validate", "hash", ":hex"),
     ("utxo.get_exit_data", "utxo_pos", ":integer"),
     ("utxo.get_challenge_data", "utxo_pos", ":integer"),
+    ("exit.get", "exit_id", ":integer"),
     ("transaction.submit", "transaction", ":hex"),
     ("transaction.batch_submit", "transactions", ":list"),
     ("in_flight_exit.get_data", "txbytes", ":hex"),
@@ -71,6 +72,15 @@ async fn malformed_missing_and_wrongly_typed_input_gets_the_documented_error() {
         ("utxo.get_exit_data", json!({"utxo_pos": -1}), "utxo_pos {:greater, 0}"),
         ("utxo.get_exit_data", json!({"utxo_pos": "1"}), "utxo_pos :integer"),
         ("utxo.get_challenge_data", json!({"utxo_pos": 0}), "utxo_pos {:greater, 0}"),
+        ("exit.get", json!({"utxo_pos": 0}), "utxo_pos {:greater, 0}"),
+        ("exit.get", json!({"exit_id": -1}), "exit_id {:greater, -1}"),
+        ("exit.get", json!({"exit_id": 1, "address": "0x12"}), "address {:length, 20}"),
+        ("exit.all", json!({"address": 1}), "address :hex"),
+        ("exit.all", json!({"kind": "fast"}), "kind :name"),
+        ("exit.all", json!({"phase": 1}), "phase :name"),
+        ("exit.all", json!({"limit": 0}), "limit {:greater, 0}"),
+        ("exit.all", json!({"limit": 101}), "limit {:lesser, 101}"),
+        ("exit.all", json!({"cursor": "1"}), "cursor :integer"),
         ("transaction.batch_submit", json!({"transactions": [1]}), "transactions.transaction :hex"),
         (INPUT_CHALLENGE, json!({"txbytes": "0x"}), "input_index :integer"),
         (INPUT_CHALLENGE, json!({"txbytes": "0x", "input_index": "0"}), "input_index :integer"),

@@ -48,6 +48,9 @@ pub(super) struct Game {
     bits: BTreeSet<PiggybackSlot>,
 }
 
+/// How long exits take, in seconds: there is a block each second.
+pub(super) const EXIT_PERIOD: u64 = 24;
+
 #[derive(Default)]
 pub(super) struct World {
     pub(super) height: u64,
@@ -204,7 +207,7 @@ impl World {
             exit_id: ExitId::standard(&output_tx, position).unwrap(),
             position,
             output_tx: output_tx.into(),
-            exitable_at_s: 0,
+            exitable_at_s: self.height + EXIT_PERIOD,
         };
         self.records.insert(position, false);
         self.emit(event);
@@ -296,7 +299,7 @@ impl World {
             tx_hash,
             slot,
             exit_target,
-            exitable_at_s: 0,
+            exitable_at_s: self.height + EXIT_PERIOD,
         };
         self.emit(event);
     }
