@@ -5,6 +5,7 @@
 
 pub(crate) mod abi;
 pub(crate) mod artifacts;
+pub(crate) mod calls;
 pub(crate) mod events;
 pub(crate) mod reverts;
 

@@ -34,9 +34,9 @@ mod tx;
 
 pub use anvil::{ANVIL_ENV, Anvil, AnvilConfig, AnvilError, DEV_CHAIN_ID, dev_keys, find_anvil};
 pub use client::{
-    ChallengeStandardExit, CreditSource, EXIT_QUEUE_LIST_MAX, Progress, Receipt, ReceiptNote,
-    RootChainClient, SentTransaction, StandardExitRecord, StartStandardExit, TokenMetadata,
-    TxStatus,
+    ChallengeStandardExit, CreditSource, EXIT_QUEUE_LIST_MAX, InFlightExitRecord, InFlightShare,
+    Progress, Receipt, ReceiptNote, RootChainClient, SentTransaction, ShownPlace,
+    StandardExitRecord, StartStandardExit, TokenMetadata, TxStatus,
 };
 pub use config::{EthConfig, RetryPolicy, RpcUrl};
 pub use deploy::{DeployError, DeployRequest, DeployStep, deploy};

@@ -2,7 +2,7 @@
 
 use super::{RootChainClient, SentTransaction, vault_id};
 use crate::contracts::abi::arg;
-use crate::contracts::{Contract, encode_call};
+use crate::contracts::{Contract, calls, encode_call};
 use crate::{RootChainCause, RootChainError};
 use ethers::abi::Token;
 use plasma_core::wire::ids::ExitPriority;
@@ -80,9 +80,8 @@ impl RootChainClient {
         top_exit: Option<ExitId>,
         exits_max: u32,
     ) -> Result<SentTransaction, RootChainError> {
-        let mut arguments = queue(currency).to_vec();
-        arguments.push(top_exit.map_or_else(|| arg::uint(0_u64), arg::exit_id));
-        arguments.push(arg::uint(exits_max));
+        let arguments =
+            calls::process_exits(vault_id(currency), currency, top_exit, exits_max.into());
         let context = format!("currency {currency:?}");
         self.send_to_framework(key, ("processExits", context), &arguments).await
     }

@@ -2,12 +2,10 @@
 
 use super::{RootChainClient, SentTransaction};
 use crate::contracts::abi::arg;
-use crate::contracts::{Contract, Fields, encode_call};
+use crate::contracts::{Contract, Fields, calls, encode_call};
 use crate::{RootChainCause, RootChainError};
 use ethers::abi::Token;
-use plasma_core::wire::{
-    Address, ExitId, InclusionProof, OutputId, SecretKey, U256, UtxoPos, keccak256,
-};
+use plasma_core::wire::{Address, ExitId, InclusionProof, OutputId, SecretKey, U256, UtxoPos};
 
 /// What it takes to exit an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,14 +88,13 @@ impl RootChainClient {
         challenge: &ChallengeStandardExit,
     ) -> Result<SentTransaction, RootChainError> {
         let function = "challengeStandardExit";
-        let arguments = Token::Tuple(vec![
-            arg::exit_id(challenge.exit_id),
-            arg::bytes(&challenge.exiting_tx),
-            arg::bytes(&challenge.challenge_tx),
-            arg::uint(challenge.input_index),
-            arg::bytes(&challenge.witness),
-            arg::h256(keccak256(key.address().as_bytes())),
-        ]);
+        let arguments = calls::challenge_standard_exit(
+            challenge.exit_id,
+            (&challenge.exiting_tx, &challenge.challenge_tx),
+            challenge.input_index,
+            &challenge.witness,
+            key.address(),
+        );
         let context = format!("exit {}", challenge.exit_id);
         self.send_to_exit_game(key, (function, context), U256::zero(), arguments).await
     }
@@ -107,20 +104,10 @@ impl RootChainClient {
         &self,
         exit_ids: &[ExitId],
     ) -> Result<Vec<Option<StandardExitRecord>>, RootChainError> {
-        let ids = Token::Array(exit_ids.iter().copied().map(arg::exit_id).collect());
         let game = Contract::PaymentExitGame;
-        let records = self
-            .read(game, "standardExits", &[ids], |fields| {
-                let records = fields.array()?.into_iter();
-                let records: Vec<_> = records.map(read_record).collect::<Result<_, _>>()?;
-                Ok(records)
-            })
-            .await?;
-        if records.len() != exit_ids.len() {
-            let cause = RootChainCause::Malformed("a record too many or too few".to_owned());
-            return Err(cause.during("standardExits", ""));
-        }
-        Ok(records)
+        let ids = [exit_ids_argument(exit_ids)];
+        self.read(game, "standardExits", &ids, |fields| read_exit_records(fields, exit_ids.len()))
+            .await
     }
 
     /// Whether an output was paid out.
@@ -130,7 +117,7 @@ impl RootChainClient {
         self.read(framework, "isOutputFinalized", &arguments, |fields| fields.bool()).await
     }
 
-    async fn send_to_exit_game(
+    pub(super) async fn send_to_exit_game(
         &self,
         key: &SecretKey,
         (function, context): (&'static str, String),
@@ -142,6 +129,24 @@ impl RootChainClient {
             .map_err(|cause| cause.during(function, context.clone()))?;
         let to = self.address_of(game).await?;
         self.send(key, (function, context), (to, value_wei, data)).await
+    }
+}
+
+/// The argument of `standardExits`.
+pub(crate) fn exit_ids_argument(exit_ids: &[ExitId]) -> Token {
+    Token::Array(exit_ids.iter().copied().map(arg::exit_id).collect())
+}
+
+/// What `standardExits` returned for so many exits.
+pub(crate) fn read_exit_records(
+    fields: &mut Fields,
+    exits: usize,
+) -> Result<Vec<Option<StandardExitRecord>>, RootChainCause> {
+    let records: Vec<_> = fields.array()?.into_iter().map(read_record).collect::<Result<_, _>>()?;
+    if records.len() == exits {
+        Ok(records)
+    } else {
+        Err(RootChainCause::Malformed("a record too many or too few".to_owned()))
     }
 }
 

@@ -117,6 +117,11 @@ impl Fields {
         self.next("a list", Token::into_array)
     }
 
+    /// The elements of an array of fixed length.
+    pub(crate) fn fixed_array(&mut self) -> Result<Vec<Token>, RootChainCause> {
+        self.next("a list", Token::into_fixed_array)
+    }
+
     /// The fields of a struct.
     pub(crate) fn tuple(&mut self) -> Result<Self, RootChainCause> {
         self.next("a struct", |token| token.into_tuple().map(Self::new))

@@ -24,7 +24,7 @@ macro_rules! contracts {
                 }
             }
 
-            const fn json(self) -> &'static str {
+            pub(super) const fn json(self) -> &'static str {
                 match self {
                     $(Self::$name => include_str!(concat!(
                         env!("CARGO_MANIFEST_DIR"), "/../../priv/contracts/", stringify!($name), ".json"
