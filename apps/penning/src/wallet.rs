@@ -116,7 +116,7 @@ enum WalletCommand {
     /// How far a transaction is: pending, in a block, submitted, final
     Status(status::StatusArgs),
     /// Take money back to the root chain
-    Exit(exit::ExitArgs),
+    Exit(Box<exit::ExitArgs>),
     /// Make the proof file with which outputs exit when operator and watcher are gone
     ExitPack(exit_pack::ExitPackArgs),
     /// Stop an exit that must not be paid, and earn its bond

@@ -8,7 +8,9 @@
 //!         hold_pool · answer_next · set_*                       ├─► one chain behind a lock ◄─ RootChain (nodes under test)
 //!         fail_next · lose_next_answers · go_away · set_cluster ┘
 //! ```
-//! What it leaves out: fees are never taken from an account, the base fee moves only when told to, exits are reported without being
+//! Sentinels have accounts of their own on it: [`FakeRootChain::sentinel`].
+//!
+//! What it leaves out: the authority never pays for anything, the base fee moves only when told to, exits are reported without being
 //! judged, and users' transactions never wait in the pool: each is mined with the block that holds it.
 
 mod block;
@@ -16,19 +18,24 @@ mod chain;
 mod faults;
 mod pool;
 mod port;
+mod sentinel;
 #[cfg(test)]
 mod tests;
 
 pub use block::FakeBlock;
 pub use pool::{PoolRules, Pooled};
+pub use sentinel::{FakeSentinelChain, MinedCall};
 
 use crate::{ContractAddresses, ContractFacts, ErrorKind, EthBlock, SubmitOutcome};
-use chain::Chain;
+use chain::{AuthorityTx, Chain};
 use faults::Faults;
+use plasma_core::root_chain::RootChainEvent;
 use plasma_core::wire::{
-    Address, Blknum, BlockHash, CHILD_BLOCK_INTERVAL, Currency, ExitId, U256, UtxoPos,
+    Address, Blknum, BlockHash, CHILD_BLOCK_INTERVAL, Currency, ExitId, H256, U256, UtxoPos,
 };
 use pool::Pool;
+use sentinel::{Script, Wallet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Time of the first block: a round number in 2023.
@@ -46,7 +53,7 @@ pub struct FakeRootChain {
     key_of: Option<Address>,
 }
 
-/// What becomes of the authority's transactions in blocks that a reorganisation removes.
+/// What becomes of the authority's and Sentinels' transactions in blocks that a reorganisation removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Orphaned {
     /// They wait in the pool again.
@@ -58,7 +65,11 @@ pub enum Orphaned {
 #[derive(Debug)]
 struct World {
     chain: Chain,
-    pool: Pool,
+    pool: Pool<AuthorityTx>,
+    pool_rules: PoolRules,
+    /// By account.
+    wallets: BTreeMap<Address, Wallet>,
+    script: Script,
     faults: Faults,
     facts: ContractFacts,
     base_fee_per_gas_wei: u128,
@@ -98,6 +109,9 @@ impl FakeRootChain {
         let world = World {
             chain: Chain::new(seed, GENESIS_TIMESTAMP_S),
             pool: Pool::default(),
+            pool_rules: PoolRules::default(),
+            wallets: BTreeMap::new(),
+            script: Script::default(),
             faults: Faults::default(),
             base_fee_per_gas_wei: FEE_DEFAULT_WEI,
             priority_fee_per_gas_wei: FEE_DEFAULT_WEI,
@@ -179,6 +193,11 @@ impl FakeRootChain {
         self.mine_block(|block| block.exit_finalized(exit_id));
     }
 
+    /// Any other event, such as those of in-flight exits; see [`FakeBlock::tell`].
+    pub fn tell(&self, event: RootChainEvent) -> H256 {
+        self.mine_block(|block| block.tell(event))
+    }
+
     /// The operator submits any root, past its node's queue; see [`FakeBlock::raw_root`].
     pub fn push_raw_root(&self, root: BlockHash) -> Blknum {
         self.mine_block(|block| block.raw_root(root))
@@ -201,19 +220,19 @@ impl FakeRootChain {
         self.lock().automine = automine;
     }
 
-    /// What waits in the pool, by nonce.
+    /// What waits in the pool, by nonce, of the authority.
     pub fn pooled(&self) -> Vec<Pooled> {
-        self.lock().pool.list()
+        self.lock().pool.list().map(AuthorityTx::pooled).collect()
     }
 
-    /// Empties the pool, as nodes do that restart or are short of memory.
+    /// Empties the pool of the authority's transactions, as nodes do that restart or are short of memory.
     pub fn drop_pool(&self) {
         self.lock().pool.clear();
     }
 
     /// What the pool takes.
     pub fn set_pool_rules(&self, rules: PoolRules) {
-        self.lock().pool.rules = rules;
+        self.lock().pool_rules = rules;
     }
 
     /// What every transaction of the blocks mined from now on pays, in wei per gas.
@@ -234,7 +253,7 @@ impl FakeRootChain {
     // -- history
 
     /// Replaces the newest `depth` blocks, at most all but the first, by as many empty ones of the same times with other hashes.
-    /// Deposits and exits in them never happened; `orphaned` says where the authority's transactions go.
+    /// Deposits and exits in them never happened; `orphaned` says where the authority's and Sentinels' transactions go.
     pub fn reorg(&self, depth: u64, orphaned: Orphaned) {
         let mut world = self.lock();
         for timestamp_s in world.roll_back(depth, orphaned) {
@@ -256,12 +275,12 @@ impl FakeRootChain {
 
     /// The next submissions are made, and end in a timeout: the caller cannot know.
     pub fn lose_next_answers(&self, submissions: u64) {
-        self.lock().faults.answers_to_lose = submissions;
+        self.lock().faults.submissions.answers_to_lose = submissions;
     }
 
     /// The next submission is answered so and not made, one call of this for each.
     pub fn answer_next(&self, outcome: SubmitOutcome) {
-        self.lock().faults.outcomes.push_back(outcome);
+        self.lock().faults.submissions.outcomes.push_back(outcome);
     }
 
     /// The node cannot be reached until it comes back.
@@ -311,7 +330,10 @@ impl World {
         let removed = self.chain.remove(depth);
         let times = removed.iter().map(|mined| mined.block.timestamp_s).collect();
         if orphaned == Orphaned::BackToPool {
-            self.pool.put_back(removed.into_iter().flat_map(|mined| mined.authority_txs));
+            for mined in removed {
+                self.pool.put_back(mined.authority_txs.into_iter());
+                self.put_calls_back(mined.calls);
+            }
         }
         times
     }

@@ -6,11 +6,14 @@
 //! ```text
 //! child chain, watcher ─► RootChain ──┬─ EthersRootChain ─┐
 //!                                     └─ FakeRootChain    ├─► node (JSON-RPC over HTTP) ─► rpc ─► contracts (ABI)
-//! wallet, devnet ─► RootChainClient, deploy, DevChain ────┘
+//! wallet, devnet ─► RootChainClient, deploy, DevChain ────┤
+//! watcher's Sentinel ─► SentinelChain ── EthersSentinelChain ┘ (or FakeSentinelChain on a FakeRootChain)
 //! ```
 //! Read in this order:
 //! - [`RootChain`]: the port. [`RootChainError`]: how it fails.
 //! - [`EthersRootChain`]: the port over a node. [`EthConfig`]: its limits. [`FakeRootChain`]: the port over a chain in memory.
+//! - [`SentinelChain`]: the port of a Sentinel, which has a key. [`EthersSentinelChain`]: over a node. [`FakeSentinelChain`]:
+//!   over a chain in memory.
 //! - [`RootChainClient`]: what users do on the root chain.
 //! - [`Deployment`]: the address file. [`keystore`]: keys in encrypted files.
 
@@ -24,19 +27,21 @@ mod deployment;
 mod dev_chain;
 mod error;
 mod ethers_root_chain;
+mod ethers_sentinel_chain;
 mod fake_root_chain;
 pub mod keystore;
 mod node;
 mod revert;
 mod root_chain;
 mod rpc;
+mod sentinel_chain;
 mod tx;
 
 pub use anvil::{ANVIL_ENV, Anvil, AnvilConfig, AnvilError, DEV_CHAIN_ID, dev_keys, find_anvil};
 pub use client::{
-    ChallengeStandardExit, CreditSource, EXIT_QUEUE_LIST_MAX, InFlightExitRecord, InFlightShare,
-    Progress, Receipt, ReceiptNote, RootChainClient, SentTransaction, ShownPlace,
-    StandardExitRecord, StartStandardExit, TokenMetadata, TxStatus,
+    ChallengeStandardExit, CreditSource, EXIT_QUEUE_LIST_MAX, InFlightExitRecord,
+    InFlightShareRecord, OldestCompetitor, Progress, Receipt, ReceiptNote, RootChainClient,
+    SentTransaction, StandardExitRecord, StartStandardExit, TokenMetadata, TxStatus,
 };
 pub use config::{EthConfig, RetryPolicy, RpcUrl};
 pub use deploy::{DeployError, DeployRequest, DeployStep, deploy};
@@ -47,7 +52,11 @@ pub use deployment::{
 pub use dev_chain::{DevChain, Snapshot};
 pub use error::{ErrorKind, NODE_TEXT_CHARS_MAX, RootChainCause, RootChainError};
 pub use ethers_root_chain::{EthersRootChain, SUBMIT_BLOCK_GAS_MAX};
-pub use fake_root_chain::{FakeBlock, FakeRootChain, Orphaned, PoolRules, Pooled};
+pub use ethers_sentinel_chain::EthersSentinelChain;
+pub use fake_root_chain::{
+    FakeBlock, FakeRootChain, FakeSentinelChain, MinedCall, Orphaned, PoolRules, Pooled,
+};
 pub use plasma_core::root_chain::{FeeQuote, GasFees, SubmissionState, SubmitOutcome};
 pub use revert::Revert;
 pub use root_chain::{ChildBlock, ContractFacts, EthBlock, RootChain};
+pub use sentinel_chain::{AccountState, SentinelChain};

@@ -130,9 +130,9 @@ impl Node {
         })
     }
 
-    pub(crate) async fn balance_wei(&self, owner: Address) -> Result<U256, RootChainError> {
+    pub(crate) async fn balance_wei(&self, owner: Address, at: At) -> Result<U256, RootChainError> {
         let context = || format!("of {owner:?}");
-        self.rpc.call("eth_getBalance", context, json!([owner, "latest"])).await
+        self.rpc.call("eth_getBalance", context, json!([owner, at.param()])).await
     }
 
     pub(crate) async fn nonce(&self, account: Address, at: At) -> Result<u64, RootChainError> {
@@ -181,8 +181,19 @@ impl Node {
         call: &Call,
         context: impl Fn() -> String,
     ) -> Result<u64, RootChainError> {
+        self.estimate_gas_at(call, None, context).await
+    }
+
+    /// The same as of a block, or as of what the node takes by itself.
+    pub(crate) async fn estimate_gas_at(
+        &self,
+        call: &Call,
+        at: Option<At>,
+        context: impl Fn() -> String,
+    ) -> Result<u64, RootChainError> {
         let method = "eth_estimateGas";
-        let gas: U256 = self.rpc.call(method, &context, json!([call.param()])).await?;
+        let params: Vec<Value> = std::iter::once(call.param()).chain(at.map(At::param)).collect();
+        let gas: U256 = self.rpc.call(method, &context, params).await?;
         u64_of(gas, "gas").map_err(|cause| cause.during(method, context()))
     }
 

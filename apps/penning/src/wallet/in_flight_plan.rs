@@ -8,13 +8,13 @@ use super::remedies::SlotName;
 use crate::failure::Failure;
 use plasma_core::root_chain::{PiggybackSide, PiggybackSlot};
 use plasma_core::wire::Address;
-use plasma_eth::{InFlightExitRecord, InFlightShare};
+use plasma_eth::{InFlightExitRecord, InFlightShareRecord};
 
 /// An input or output to join with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Joining {
     pub(super) slot: PiggybackSlot,
-    pub(super) share: InFlightShare,
+    pub(super) share: InFlightShareRecord,
 }
 
 /// What the owner joins with: what was chosen, else everything that is his and has not joined yet.
@@ -25,7 +25,7 @@ pub(super) fn plan(
 ) -> Result<Vec<Joining>, Failure> {
     if chosen.is_empty() {
         let of_owner = all_shares(record).filter(|joining| joining.share.exit_target == owner);
-        return Ok(of_owner.filter(|joining| joining.share.piggyback_bond_wei.is_none()).collect());
+        return Ok(of_owner.filter(|joining| !record.is_piggybacked(joining.slot)).collect());
     }
     let mut joinings: Vec<Joining> = Vec::new();
     for slot in chosen {
@@ -38,7 +38,7 @@ pub(super) fn plan(
             return Err(Failure::new("in_flight_exit:not_owner", message)
                 .next("only the owner can join with it: choose the owner's key"));
         }
-        if share.piggyback_bond_wei.is_some() {
+        if record.is_piggybacked(*slot) {
             let message = format!("{name} takes part in the exit already");
             return Err(Failure::new("in_flight_exit:piggybacked_before", message));
         }
@@ -71,17 +71,18 @@ fn all_shares(record: &InFlightExitRecord) -> impl Iterator<Item = Joining> + '_
 mod tests {
     use super::*;
     use plasma_core::wire::{Blknum, ETH, H256, U256, UtxoPos};
+    use plasma_eth::OldestCompetitor;
 
     const ALICE: Address = Address::repeat_byte(1);
     const BOB: Address = Address::repeat_byte(2);
 
-    fn share(exit_target: Address, is_piggybacked: bool) -> InFlightShare {
-        InFlightShare {
+    fn share(exit_target: Address) -> InFlightShareRecord {
+        InFlightShareRecord {
             output_id: H256::repeat_byte(1),
             exit_target,
             currency: ETH,
             amount: U256::one(),
-            piggyback_bond_wei: is_piggybacked.then(U256::one),
+            piggyback_bond_wei: U256::zero(),
         }
     }
 
@@ -90,12 +91,13 @@ mod tests {
         InFlightExitRecord {
             is_canonical: true,
             started_at_s: 1,
-            youngest_input: UtxoPos::deposit(Blknum::new(1)),
-            inputs: vec![share(ALICE, false), share(ALICE, true)],
-            outputs: vec![share(BOB, false), share(ALICE, false)],
+            exit_map: U256::from(0b10),
+            position: UtxoPos::deposit(Blknum::new(1)),
+            inputs: vec![share(ALICE), share(ALICE)],
+            outputs: vec![share(BOB), share(ALICE)],
             bond_owner: BOB,
             bond_wei: U256::one(),
-            shown: None,
+            oldest_competitor: OldestCompetitor::None,
         }
     }
 

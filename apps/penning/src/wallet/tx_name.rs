@@ -27,7 +27,7 @@ pub(super) enum TxName {
 /// A payment in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TxBytes {
-    Signed(SignedTx),
+    Signed(Box<SignedTx>),
     /// Not more than what is on the root chain.
     Unsigned(Vec<u8>),
 }
@@ -35,7 +35,7 @@ pub(super) enum TxBytes {
 impl TxBytes {
     fn decode(bytes: &[u8]) -> Option<Self> {
         if let Ok(signed) = SignedTx::decode(bytes) {
-            return Some(Self::Signed(signed));
+            return Some(Self::Signed(Box::new(signed)));
         }
         Transaction::decode_unsigned(bytes).ok().map(|_| Self::Unsigned(bytes.to_vec()))
     }
@@ -89,7 +89,7 @@ impl Session {
                 .next("give its signed bytes (`txbytes` of `penning wallet pay`), or ask the payer for them")
         };
         match self.tx_bytes(name)? {
-            Some(TxBytes::Signed(signed)) => Ok(signed),
+            Some(TxBytes::Signed(signed)) => Ok(*signed),
             Some(TxBytes::Unsigned(_)) => Err(unsigned().into()),
             None => Err(Failure::new("tx:not_kept", "this payment was not sent from here, or too long ago")
                 .next("give its signed bytes (`txbytes` of `penning wallet pay`), or ask the payer for them")
@@ -135,7 +135,7 @@ impl Session {
                 let found = self.sent_payments.find(*txhash);
                 Ok(found
                     .context("the payments sent from here cannot be read")?
-                    .map(TxBytes::Signed))
+                    .map(|signed| TxBytes::Signed(Box::new(signed))))
             }
             TxName::File(path) => {
                 let bytes_max = u64::try_from(TEXT_BYTES_MAX).unwrap_or(u64::MAX);
@@ -166,7 +166,10 @@ mod tests {
         let exit_id = ExitId::in_flight(&unsigned);
         for (text, expected) in [
             (format!("{:?}", signed.hash()), TxName::Hash(signed.hash())),
-            (hex::encode(signed.as_bytes()), TxName::Bytes(TxBytes::Signed(signed.clone()))),
+            (
+                hex::encode(signed.as_bytes()),
+                TxName::Bytes(TxBytes::Signed(Box::new(signed.clone()))),
+            ),
             (hex::encode(&unsigned), TxName::Bytes(TxBytes::Unsigned(unsigned.clone()))),
             (exit_id.to_string(), TxName::ExitId(exit_id)),
             ("payment.json".to_owned(), TxName::File("payment.json".into())),
@@ -184,7 +187,7 @@ mod tests {
     fn files_hold_hex_or_what_pay_printed() {
         let signed = signed(1, Address::zero());
         let digits = hex::encode(signed.as_bytes());
-        let expected = Some(TxBytes::Signed(signed));
+        let expected = Some(TxBytes::Signed(Box::new(signed)));
         for (text, expected) in [
             (format!("{digits}\n"), &expected),
             (format!(r#"{{"txhash":"0x1","txbytes":"{digits}"}}"#), &expected),

@@ -3,6 +3,8 @@
 use super::{RootChainClient, SentTransaction, vault_id};
 use crate::contracts::abi::arg;
 use crate::contracts::{Contract, calls, encode_call};
+use crate::deployed::Deployed;
+use crate::node::At;
 use crate::{RootChainCause, RootChainError};
 use ethers::abi::Token;
 use plasma_core::wire::ids::ExitPriority;
@@ -55,16 +57,7 @@ impl RootChainClient {
         &self,
         currency: Currency,
     ) -> Result<Option<ExitPriority>, RootChainError> {
-        let framework = Contract::PlasmaFramework;
-        let queue = queue(currency);
-        let next = self.read(framework, "getNextExit", &queue, |fields| fields.u256());
-        match next.await {
-            Ok(priority) => Ok(Some(ExitPriority::from_u256(priority))),
-            Err(error) => match error.revert().map(crate::Revert::name) {
-                Some("ExitQueueEmpty" | "ExitQueueNotFound") => Ok(None),
-                _ => Err(error),
-            },
-        }
+        next_exit(&self.deployed, (vault_id(currency), currency), At::Latest).await
     }
 
     /// Pays the exits of a currency that are due, at most `exits_max`, in the order of the queue. Anyone may. With `top_exit`, only if
@@ -97,6 +90,26 @@ impl RootChainClient {
             .map_err(|cause| cause.during(function, context.clone()))?;
         let to: Address = self.address_of(framework).await?;
         self.send(key, (function, context), (to, U256::zero(), data)).await
+    }
+}
+
+/// The exit that leaves a queue next; `None` when nothing waits or there is no such queue.
+pub(crate) async fn next_exit(
+    deployed: &Deployed,
+    (vault_id, token): (u64, Address),
+    at: At,
+) -> Result<Option<ExitPriority>, RootChainError> {
+    let function = "getNextExit";
+    let queue = [arg::uint(vault_id), arg::address(token)];
+    match deployed.read(function, &queue, at).await {
+        Ok(mut fields) => match fields.u256() {
+            Ok(priority) => Ok(Some(ExitPriority::from_u256(priority))),
+            Err(cause) => Err(cause.during(function, format!("vault {vault_id}, token {token:?}"))),
+        },
+        Err(error) => match error.revert().map(crate::Revert::name) {
+            Some("ExitQueueEmpty" | "ExitQueueNotFound") => Ok(None),
+            _ => Err(error),
+        },
     }
 }
 

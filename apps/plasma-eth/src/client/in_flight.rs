@@ -3,66 +3,16 @@
 //! Arguments about an exit are [`Call`]s, the same that a Sentinel makes, so that each of them is put into bytes in one place.
 
 use super::exits::exit_ids_argument;
+use super::in_flight_exits::{InFlightExitRecord, InFlightShareRecord, read_in_flight_records};
 use super::{RootChainClient, SentTransaction};
+use crate::RootChainError;
 use crate::contracts::abi::arg;
 use crate::contracts::{Contract, Fields, calls};
-use crate::{RootChainCause, RootChainError};
 use ethers::abi::Token;
 use plasma_core::exit_processor::in_flight_data::{InFlightExitData, InFlightInput};
 use plasma_core::root_chain::{PiggybackSide, PiggybackSlot};
 use plasma_core::sentinel::Call;
-use plasma_core::wire::{
-    Address, Currency, ExitId, MAX_INPUTS, OutputId, SecretKey, U256, UtxoPos,
-};
-
-/// Inputs, and outputs, of a record, whether the transaction has them or not.
-const SLOTS: usize = 4;
-const _: () = assert!(SLOTS == MAX_INPUTS && SLOTS == plasma_core::wire::MAX_OUTPUTS);
-
-/// An in-flight exit as the contract keeps it, from its start until it was processed in all its queues, or deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InFlightExitRecord {
-    /// Whether outputs would be paid now, and not inputs.
-    pub is_canonical: bool,
-    /// When it was started, in seconds of root chain time.
-    pub started_at_s: u64,
-    /// Position of the youngest input: the exit's place in the queues.
-    pub youngest_input: UtxoPos,
-    /// What the transaction spends, in its order.
-    pub inputs: Vec<InFlightShare>,
-    /// What it makes, in its order.
-    pub outputs: Vec<InFlightShare>,
-    /// Who gets the bond of the exit: who started it, or contested or answered last.
-    pub bond_owner: Address,
-    /// The bond of the exit, in wei.
-    pub bond_wei: U256,
-    /// What was shown last about the age of the transaction; `None` when nothing was.
-    pub shown: Option<ShownPlace>,
-}
-
-/// An input or output of an in-flight exit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InFlightShare {
-    /// Names the output.
-    pub output_id: OutputId,
-    /// Whom it is paid to.
-    pub exit_target: Address,
-    /// What it is counted in.
-    pub currency: Currency,
-    /// How much, in the smallest unit.
-    pub amount: U256,
-    /// The bond of its piggyback, in wei; `None` while nobody piggybacks it.
-    pub piggyback_bond_wei: Option<U256>,
-}
-
-/// Where the oldest competitor of an in-flight exit is, or the transaction itself after an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShownPlace {
-    /// In no block.
-    NotIncluded,
-    /// Position of the first output.
-    At(UtxoPos),
-}
+use plasma_core::wire::{ExitId, SecretKey, U256};
 
 impl InFlightExitRecord {
     /// The first second in which nobody can piggyback or show a competitor any more.
@@ -71,17 +21,12 @@ impl InFlightExitRecord {
     }
 
     /// An input or output; `None` beyond the last.
-    pub fn share(&self, slot: PiggybackSlot) -> Option<&InFlightShare> {
+    pub fn share(&self, slot: PiggybackSlot) -> Option<&InFlightShareRecord> {
         let side = match slot.side {
             PiggybackSide::Input => &self.inputs,
             PiggybackSide::Output => &self.outputs,
         };
         side.get(usize::from(slot.index))
-    }
-
-    /// Whether anybody takes part now.
-    pub fn is_piggybacked(&self) -> bool {
-        self.inputs.iter().chain(&self.outputs).any(|share| share.piggyback_bond_wei.is_some())
     }
 }
 
@@ -156,14 +101,7 @@ impl RootChainClient {
         exit_ids: &[ExitId],
     ) -> Result<Vec<Option<InFlightExitRecord>>, RootChainError> {
         let (game, ids) = (Contract::PaymentExitGame, [exit_ids_argument(exit_ids)]);
-        let read = |fields: &mut Fields| {
-            let records: Vec<_> =
-                fields.array()?.into_iter().map(read_record).collect::<Result<_, _>>()?;
-            match records.len() == exit_ids.len() {
-                true => Ok(records),
-                false => Err(malformed("a record too many or too few")),
-            }
-        };
+        let read = |fields: &mut Fields| read_in_flight_records(fields, exit_ids.len());
         self.read(game, "inFlightExits", &ids, read).await
     }
 }
@@ -195,60 +133,4 @@ fn subject(call: &Call) -> String {
         Call::ChallengeInFlightExitOutputSpent(proof) => &proof.in_flight_tx,
     };
     format!("in-flight exit {}", ExitId::in_flight(in_flight_tx))
-}
-
-fn read_record(token: Token) -> Result<Option<InFlightExitRecord>, RootChainCause> {
-    let mut fields = Fields::new(vec![token]).tuple()?;
-    let (is_canonical, started_at_s) = (fields.bool()?, fields.u64()?);
-    let (piggybacked, youngest_input) = (fields.u256()?, fields.u256()?);
-    let inputs = read_shares(fields.fixed_array()?, piggybacked)?;
-    let outputs = read_shares(fields.fixed_array()?, piggybacked >> SLOTS)?;
-    let (bond_owner, bond_wei) = (fields.address()?, fields.u256()?);
-    let shown = fields.u256()?;
-    if started_at_s == 0 {
-        return Ok(None);
-    }
-    let shown = match shown {
-        nothing if nothing.is_zero() => None,
-        U256::MAX => Some(ShownPlace::NotIncluded),
-        at => Some(ShownPlace::At(position(at)?)),
-    };
-    Ok(Some(InFlightExitRecord {
-        is_canonical,
-        started_at_s,
-        youngest_input: position(youngest_input)?,
-        inputs,
-        outputs,
-        bond_owner,
-        bond_wei,
-        shown,
-    }))
-}
-
-/// The shares that the transaction has: nothing has the output id zero.
-fn read_shares(
-    tokens: Vec<Token>,
-    piggybacked: U256,
-) -> Result<Vec<InFlightShare>, RootChainCause> {
-    let mut shares = Vec::new();
-    for (index, token) in tokens.into_iter().enumerate() {
-        let mut fields = Fields::new(vec![token]).tuple()?;
-        let (output_id, exit_target) = (fields.h256()?, fields.address()?);
-        let (currency, amount) = (fields.address()?, fields.u256()?);
-        let bond_wei = fields.u256()?;
-        if output_id.is_zero() {
-            break;
-        }
-        let piggyback_bond_wei = piggybacked.bit(index).then_some(bond_wei);
-        shares.push(InFlightShare { output_id, exit_target, currency, amount, piggyback_bond_wei });
-    }
-    Ok(shares)
-}
-
-fn position(number: U256) -> Result<UtxoPos, RootChainCause> {
-    UtxoPos::decode_u256(number).ok_or_else(|| malformed("a position beyond every block"))
-}
-
-fn malformed(what: &str) -> RootChainCause {
-    RootChainCause::Malformed(what.to_owned())
 }

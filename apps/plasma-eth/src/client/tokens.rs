@@ -28,7 +28,7 @@ impl RootChainClient {
         currency: Currency,
     ) -> Result<U256, RootChainError> {
         if currency == ETH {
-            return self.deployed.node.balance_wei(owner).await;
+            return self.deployed.node.balance_wei(owner, At::Latest).await;
         }
         let token = (Contract::TestToken, currency);
         self.read_at(token, "balanceOf", &[arg::address(owner)], |fields| fields.u256()).await

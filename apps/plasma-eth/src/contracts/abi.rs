@@ -117,9 +117,9 @@ impl Fields {
         self.next("a list", Token::into_array)
     }
 
-    /// The elements of an array of fixed length.
+    /// A list whose length is part of its type.
     pub(crate) fn fixed_array(&mut self) -> Result<Vec<Token>, RootChainCause> {
-        self.next("a list", Token::into_fixed_array)
+        self.next("a fixed list", Token::into_fixed_array)
     }
 
     /// The fields of a struct.
@@ -221,6 +221,7 @@ mod tests {
                 (Contract::PlasmaFramework, "blocks"),
                 (Contract::PlasmaFramework, "getVersion"),
                 (Contract::PaymentExitGame, "standardExits"),
+                (Contract::PaymentExitGame, "inFlightExits"),
                 (Contract::PriorityQueue, "heapList"),
             ] {
                 if let Ok(fields) = decode_output(contract, name, &bytes) {

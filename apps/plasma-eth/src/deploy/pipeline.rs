@@ -93,7 +93,7 @@ impl<F: FnMut(DeployStep) + Send> Pipeline<F> {
         wanted_wei: U256,
     ) -> Result<(), DeployError> {
         let step = DeployStep::FundAccounts;
-        let has_wei = self.node.balance_wei(account).await;
+        let has_wei = self.node.balance_wei(account, At::Latest).await;
         let has_wei = has_wei.map_err(|source| step_failed(step, source))?;
         if has_wei >= wanted_wei {
             return Ok(());

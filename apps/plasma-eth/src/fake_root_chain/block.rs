@@ -25,6 +25,7 @@ impl<'a> FakeBlock<'a> {
     /// The block becomes the newest one.
     pub(super) fn close(self) {
         self.world.pool.forget_mined(self.mined.after.authority_nonce);
+        self.world.forget_mined_calls(&self.mined);
         self.world.chain.push(self.mined);
     }
 
@@ -89,12 +90,26 @@ impl<'a> FakeBlock<'a> {
         self.emit(RootChainEvent::ExitFinalized { exit_id });
     }
 
+    /// Any other event, such as those of in-flight exits, as it is; returns the transaction it is from. Nothing of it is checked,
+    /// and it changes no record.
+    pub fn tell(&mut self, event: RootChainEvent) -> H256 {
+        let txhash = self.world.chain.fresh_hash();
+        self.emit_from(txhash, event);
+        txhash
+    }
+
     /// Whatever the pool holds that is next in line and can pay for this block, also while the pool is held.
     pub fn submissions(&mut self) {
         let base_fee = self.world.base_fee_per_gas_wei;
         while let Some(tx) = self.world.pool.take(self.mined.after.authority_nonce, base_fee) {
             self.execute(tx);
         }
+        self.world.mine_calls(&mut self.mined);
+    }
+
+    /// A Sentinel's key is used for something else; see [`FakeSentinelChain::spend_nonce`](super::FakeSentinelChain::spend_nonce).
+    pub fn spend_nonce_of(&mut self, account: Address) {
+        self.mined.spend_nonce(account, U256::zero());
     }
 
     /// The operator submits any root, with its next nonce and past its node's queue. What waits in the pool with that nonce never
@@ -140,8 +155,7 @@ impl<'a> FakeBlock<'a> {
     }
 
     fn emit(&mut self, event: RootChainEvent) {
-        let txhash = self.world.chain.fresh_hash();
-        self.emit_from(txhash, event);
+        self.tell(event);
     }
 
     fn emit_from(&mut self, root_chain_txhash: H256, event: RootChainEvent) {

@@ -2,10 +2,11 @@
 //!
 //! Every block keeps the contract's counters as they are after it, so that removing blocks needs no replay.
 
+use super::sentinel::{Account, MinedCall};
 use crate::{ChildBlock, EthBlock, GasFees};
 use plasma_core::root_chain::EthEvent;
 use plasma_core::wire::keccak::keccak256_concat;
-use plasma_core::wire::{Blknum, BlockHash, CHILD_BLOCK_INTERVAL, EthHeight, H256};
+use plasma_core::wire::{Address, Blknum, BlockHash, CHILD_BLOCK_INTERVAL, EthHeight, H256};
 use std::collections::BTreeMap;
 
 #[derive(Debug)]
@@ -28,6 +29,10 @@ pub(super) struct MinedBlock {
     pub(super) events: Vec<EthEvent>,
     /// What the authority sent, in order.
     pub(super) authority_txs: Vec<AuthorityTx>,
+    /// What Sentinels sent, in order.
+    pub(super) calls: Vec<(Address, MinedCall)>,
+    /// Sentinels' accounts after it.
+    pub(super) accounts: BTreeMap<Address, Account>,
     /// Child chain blocks that came into being.
     pub(super) child_blocks: Vec<(Blknum, ChildBlock)>,
 }
@@ -74,6 +79,8 @@ impl Chain {
             },
             events: Vec::new(),
             authority_txs: Vec::new(),
+            calls: Vec::new(),
+            accounts: BTreeMap::new(),
             child_blocks: Vec::new(),
         };
         Self { seed, hashes: 1, genesis, blocks: Vec::new(), child_blocks: BTreeMap::new() }
@@ -104,6 +111,12 @@ impl Chain {
         }
     }
 
+    /// All blocks from the first to this one.
+    pub(super) fn up_to(&self, height: EthHeight) -> impl Iterator<Item = &MinedBlock> {
+        let count = usize::try_from(height.get()).unwrap_or(usize::MAX);
+        std::iter::once(&self.genesis).chain(self.blocks.iter().take(count))
+    }
+
     /// Root and time of a child chain block, as of this height.
     pub(super) fn child_block(&self, blknum: Blknum, at: EthHeight) -> Option<ChildBlock> {
         self.child_blocks.get(&blknum).filter(|(since, _)| *since <= at).map(|(_, block)| *block)
@@ -124,7 +137,7 @@ impl Chain {
     /// An empty block on top of the newest, not yet part of the chain.
     pub(super) fn next(&mut self, timestamp_s: Option<u64>) -> MinedBlock {
         let hash = self.fresh_hash();
-        let MinedBlock { block: parent, after, .. } = self.head(0);
+        let MinedBlock { block: parent, after, accounts, .. } = self.head(0);
         let timestamp_s = timestamp_s
             .unwrap_or(parent.timestamp_s.saturating_add(super::ETH_BLOCK_TIME_S))
             .max(parent.timestamp_s.saturating_add(1));
@@ -133,6 +146,8 @@ impl Chain {
             after: *after,
             events: Vec::new(),
             authority_txs: Vec::new(),
+            calls: Vec::new(),
+            accounts: accounts.clone(),
             child_blocks: Vec::new(),
         }
     }

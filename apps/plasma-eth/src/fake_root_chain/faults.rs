@@ -1,18 +1,27 @@
 //! What goes wrong between a node and us, at the test's choice.
 
-use crate::{ErrorKind, RootChainCause, SubmitOutcome};
+use crate::{ErrorKind, RootChainCause, RootChainError, SubmitOutcome};
 use std::collections::VecDeque;
+
+/// How long a lost answer was waited for, as the error says.
+const LOST_AFTER_MS: u64 = 20_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     pub(super) away: bool,
     pub(super) events_twice: bool,
-    pub(super) answers_to_lose: u64,
-    pub(super) outcomes: VecDeque<SubmitOutcome>,
+    pub(super) submissions: SendFaults,
     failures: VecDeque<(u64, ErrorKind)>,
     cluster: Vec<u64>,
     /// Calls answered so far: they go round the cluster.
     calls: usize,
+}
+
+/// What becomes of the next transactions of one account.
+#[derive(Debug, Default)]
+pub(super) struct SendFaults {
+    pub(super) answers_to_lose: u64,
+    pub(super) outcomes: VecDeque<SubmitOutcome>,
 }
 
 impl Faults {
@@ -46,11 +55,19 @@ impl Faults {
         self.calls = self.calls.wrapping_add(1);
         Ok(self.cluster.get(node).copied().unwrap_or_default())
     }
+}
 
-    /// Whether the answer to a submission gets lost.
-    pub(super) fn loses_answer(&mut self) -> bool {
-        let lost = self.answers_to_lose > 0;
-        self.answers_to_lose = self.answers_to_lose.saturating_sub(1);
-        lost
+impl SendFaults {
+    /// Fails when the answer gets lost.
+    pub(super) fn loses_answer(
+        &mut self,
+        method: &'static str,
+        context: impl FnOnce() -> String,
+    ) -> Result<(), RootChainError> {
+        let Some(left) = self.answers_to_lose.checked_sub(1) else {
+            return Ok(());
+        };
+        self.answers_to_lose = left;
+        Err(RootChainCause::Timeout { after_ms: LOST_AFTER_MS }.during(method, context()))
     }
 }

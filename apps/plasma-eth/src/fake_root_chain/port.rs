@@ -13,12 +13,12 @@ use plasma_core::wire::keccak::keccak256_concat;
 use plasma_core::wire::{Address, Blknum, BlockHash, EthHeight};
 use std::sync::MutexGuard;
 
-/// How long a lost answer was waited for, as the error says.
-const LOST_AFTER_MS: u64 = 20_000;
-
 impl FakeRootChain {
     /// The chain, and how many blocks the node that answers is behind.
-    fn call(&self, method: &'static str) -> Result<(MutexGuard<'_, World>, u64), RootChainError> {
+    pub(super) fn call(
+        &self,
+        method: &'static str,
+    ) -> Result<(MutexGuard<'_, World>, u64), RootChainError> {
         let mut world = self.lock();
         match world.faults.on_call() {
             Ok(behind) => Ok((world, behind)),
@@ -120,17 +120,14 @@ impl RootChain for FakeRootChain {
             return Err(RootChainCause::NotAuthority { key, authority }.during(method, context()));
         }
         let outcome = world.submit(root, nonce, fees);
-        if world.faults.loses_answer() {
-            let cause = RootChainCause::Timeout { after_ms: LOST_AFTER_MS };
-            return Err(cause.during(method, context()));
-        }
+        world.faults.submissions.loses_answer(method, context)?;
         Ok(outcome)
     }
 }
 
 impl World {
     fn submit(&mut self, root: BlockHash, nonce: u64, fees: GasFees) -> SubmitOutcome {
-        if let Some(outcome) = self.faults.outcomes.pop_front() {
+        if let Some(outcome) = self.faults.submissions.outcomes.pop_front() {
             return outcome;
         }
         // The same arguments make the same transaction, as signing does.
@@ -142,15 +139,21 @@ impl World {
             &fees.max_priority_fee_per_gas_wei.to_be_bytes(),
         ]);
         let terms = Terms {
-            authority_nonce: self.chain.head(0).after.authority_nonce,
+            rules: self.pool_rules,
+            nonce: self.chain.head(0).after.authority_nonce,
             base_fee_per_gas_wei: self.base_fee_per_gas_wei,
             balance_wei: self.authority_balance_wei,
         };
         let tx = AuthorityTx { nonce, root: Some(root), fees, txhash };
         let outcome = self.pool.add(tx, terms);
+        self.automine_after(&outcome);
+        outcome
+    }
+
+    /// Mines what was just accepted, if the test wants that.
+    pub(super) fn automine_after(&mut self, outcome: &SubmitOutcome) {
         if self.automine && !self.pool_held && matches!(outcome, SubmitOutcome::Accepted { .. }) {
             self.mine(None);
         }
-        outcome
     }
 }

@@ -3,7 +3,7 @@
 //! A check sees the port and a few hands that move the chain; it must not know which chain it is. Where nodes differ among each
 //! other (an offer below the base fee waits at one and is refused by another) the check allows what the port allows.
 
-mod stage;
+pub(crate) mod stage;
 
 use crate::kit::{EVERY_KIND, ether};
 use plasma_core::root_chain::{EventKind, RootChainEvent};

@@ -1,6 +1,7 @@
 //! In-flight exits: started, piggybacked, argued about, deleted, processed, paid to the wei.
 
 use crate::kit::{Included, MIN_EXIT_PERIOD_S, World, ether};
+use plasma_core::db_update::TxPos;
 use plasma_core::exit_processor::in_flight_data::{InFlightExitData, InFlightInput};
 use plasma_core::root_chain::{PiggybackSlot, RootChainEvent};
 use plasma_core::sentinel::Call;
@@ -9,9 +10,9 @@ use plasma_core::sentinel::call::{
 };
 use plasma_core::wire::ids::{normal_output_id, output_id};
 use plasma_core::wire::{
-    Address, Blknum, ETH, ExitId, OutputIndex, SecretKey, Signature, Transaction, U256,
+    Address, Blknum, ETH, ExitId, OutputIndex, SecretKey, Signature, Transaction, U256, UtxoPos,
 };
-use plasma_eth::{InFlightExitRecord, InFlightShare, ReceiptNote, ShownPlace};
+use plasma_eth::{InFlightExitRecord, InFlightShareRecord, OldestCompetitor, ReceiptNote};
 
 /// A payment that is not included, of one output to one receiver.
 struct InFlight {
@@ -101,6 +102,11 @@ async fn record(world: &World, exit: &InFlight) -> InFlightExitRecord {
     records.into_iter().next().unwrap().unwrap()
 }
 
+fn at(included: &Included) -> OldestCompetitor {
+    let UtxoPos { blknum, txindex, .. } = included.position;
+    OldestCompetitor::Included(TxPos { blknum, txindex })
+}
+
 /// What an argument brought its sender, without the gas.
 async fn earned(world: &World, key: &SecretKey, call: &Call) -> U256 {
     let before = world.wei(key).await;
@@ -130,7 +136,7 @@ async fn a_payment_that_never_appears_pays_its_receiver() {
     let sent = client.piggyback(&world.bob, &exit.bytes, PiggybackSlot::output(0)).await;
     let piggybacked = world.mined(sent).await;
     assert!(piggybacked.piggyback_exitable_at_s().unwrap() >= started_at_s + MIN_EXIT_PERIOD_S);
-    let share = |owner: &SecretKey, output_id, piggyback_bond_wei| InFlightShare {
+    let share = |owner: &SecretKey, output_id, piggyback_bond_wei| InFlightShareRecord {
         output_id,
         exit_target: owner.address(),
         currency: ETH,
@@ -141,16 +147,17 @@ async fn a_payment_that_never_appears_pays_its_receiver() {
     let expected = InFlightExitRecord {
         is_canonical: true,
         started_at_s,
-        youngest_input: input.position,
-        inputs: vec![share(&world.alice, output_id(&input.tx, input.position), None)],
-        outputs: vec![share(&world.bob, output, Some(piggyback_bond))],
+        exit_map: U256::from(0b1_0000),
+        position: input.position,
+        inputs: vec![share(&world.alice, output_id(&input.tx, input.position), U256::zero())],
+        outputs: vec![share(&world.bob, output, piggyback_bond)],
         bond_owner: world.mallory.address(),
         bond_wei: bond,
-        shown: None,
+        oldest_competitor: OldestCompetitor::None,
     };
     let record = record(&world, &exit).await;
     assert_eq!(record, expected);
-    assert!(record.is_piggybacked());
+    assert!(record.is_piggybacked(PiggybackSlot::output(0)));
     assert_eq!(record.first_phase_ends_at_s(MIN_EXIT_PERIOD_S), started_at_s + 50);
     assert_eq!(record.share(PiggybackSlot::output(0)), expected.outputs.first());
     assert_eq!(record.share(PiggybackSlot::input(1)), None);
@@ -182,17 +189,17 @@ async fn canonicity_is_contested_and_answered_for_the_bond() {
     let contested = record(&world, &exit).await;
     assert!(!contested.is_canonical);
     assert_eq!(contested.bond_owner, world.mallory.address());
-    assert_eq!(contested.shown, Some(ShownPlace::NotIncluded));
+    assert_eq!(contested.oldest_competitor, OldestCompetitor::NotIncluded);
     let call = exit.competitor(&other, Some(&later));
     world.mined(world.client.argue(&world.mallory, &call).await).await;
-    assert_eq!(record(&world, &exit).await.shown, Some(ShownPlace::At(later.position)));
+    assert_eq!(record(&world, &exit).await.oldest_competitor, at(&later));
     assert_eq!(refusal(&world, &call).await, "CompetitorNotOlder");
 
     world.mined(world.client.argue(&world.bob, &exit.response(&included)).await).await;
     let answered = record(&world, &exit).await;
     assert!(answered.is_canonical);
     assert_eq!(answered.bond_owner, world.bob.address());
-    assert_eq!(answered.shown, Some(ShownPlace::At(included.position)));
+    assert_eq!(answered.oldest_competitor, at(&included));
     assert_eq!(refusal(&world, &exit.response(&included)).await, "ResponseNotOlder");
 
     // Nobody piggybacked: in the second phase anyone ends it, and the bond goes to who answered last.
@@ -231,7 +238,7 @@ async fn piggybacks_of_what_was_spent_are_blocked_for_their_bonds() {
     for call in [&of_input, &of_output] {
         assert_eq!(earned(&world, &world.mallory, call).await, bond);
     }
-    assert!(!record(&world, &exit).await.is_piggybacked());
+    assert!(record(&world, &exit).await.exit_map.is_zero());
 
     world.dev.advance_time(3 * MIN_EXIT_PERIOD_S).await.unwrap();
     let paid = world.mined(client.process_exits(&world.alice, ETH, None, 10).await).await;
@@ -256,7 +263,7 @@ async fn each_token_needs_its_queue_before_its_first_piggyback() {
     assert_eq!(error.revert().unwrap().name(), "ExitQueueNotFound");
     world.mined(client.add_exit_queue(&world.bob, token).await).await;
     world.mined(client.piggyback(&world.bob, &exit.bytes, slot).await).await;
-    assert!(record(&world, &exit).await.is_piggybacked());
+    assert!(record(&world, &exit).await.is_piggybacked(slot));
     let queue = client.exit_queue(token).await.unwrap().unwrap();
     let queued: Vec<_> = queue.iter().map(|priority| priority.exit_id()).collect();
     assert_eq!(queued, [exit.exit_id()]);

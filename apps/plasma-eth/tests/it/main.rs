@@ -9,4 +9,5 @@ mod in_flight;
 mod kit;
 mod misbehaving_node;
 mod processes;
+mod sentinel;
 mod submitting;

@@ -46,10 +46,50 @@ type Field = (&'static str, Token);
 
 /// Each call, its contract, and the fields that the contract must find, by the names in its source.
 fn expected_calls() -> Vec<(Call, Contract, Vec<Field>)> {
-    let proof = InclusionProof::from_bytes(&[9; 512]).unwrap();
-    let signature = Signature::from_bytes([4; 65]);
-    let game = Contract::PaymentExitGame;
-    let of_competitor = |at: u128, proof: &[u8]| -> Vec<Field> {
+    let of_game =
+        [challenge(), competitors(), response(), spent_input(), spent_output(), deletion()];
+    let of_game = of_game.into_iter().flatten();
+    let of_game = of_game.map(|(call, fields)| (call, Contract::PaymentExitGame, fields));
+    let of_framework = processing().into_iter();
+    let of_framework = of_framework.map(|(call, fields)| (call, Contract::PlasmaFramework, fields));
+    of_game.chain(of_framework).collect()
+}
+
+type Expected = Vec<(Call, Vec<Field>)>;
+
+fn proof() -> InclusionProof {
+    InclusionProof::from_bytes(&[9; 512]).unwrap()
+}
+
+fn signature() -> Signature {
+    Signature::from_bytes([4; 65])
+}
+
+fn id() -> Token {
+    Token::Uint(U256::from_big_endian(&[0xe1; 20]))
+}
+
+fn challenge() -> Expected {
+    let call = Call::ChallengeStandardExit(ChallengeData {
+        exit_id: exit_id(),
+        exiting_tx: b"exiting".as_slice().into(),
+        tx_bytes: b"spend".as_slice().into(),
+        input_index: 2,
+        signature: signature(),
+    });
+    let fields = vec![
+        ("exitId", id()),
+        ("exitingTx", bytes(b"exiting")),
+        ("challengeTx", bytes(b"spend")),
+        ("inputIndex", number(2)),
+        ("witness", bytes(&[4; 65])),
+        ("senderData", named_sender()),
+    ];
+    vec![(call, fields)]
+}
+
+fn competitors() -> Expected {
+    let fields = |at: u128, proof: &[u8]| -> Vec<Field> {
         vec![
             ("inputTx", bytes(b"input")),
             ("inputUtxoPos", number(1_000_000_070_002)),
@@ -62,114 +102,90 @@ fn expected_calls() -> Vec<(Call, Contract, Vec<Field>)> {
             ("competingTxWitness", bytes(&[4; 65])),
         ]
     };
-    let challenge = Call::ChallengeStandardExit(ChallengeData {
-        exit_id: exit_id(),
-        exiting_tx: b"exiting".as_slice().into(),
-        tx_bytes: b"spend".as_slice().into(),
-        input_index: 2,
-        signature,
-    });
-    let response = Call::RespondToNonCanonicalChallenge(Box::new(CanonicityProof {
+    let included = competitor(Some((position(3000, 3), proof())));
+    vec![
+        (competitor(None), fields(0, &[])),
+        // A transaction stands where its first output stands.
+        (included, fields(3_000_000_070_000, &[9; 512])),
+    ]
+}
+
+fn response() -> Expected {
+    let call = Call::RespondToNonCanonicalChallenge(Box::new(CanonicityProof {
         in_flight_tx: b"in flight".as_slice().into(),
         position: position(2000, 1),
-        proof: proof.clone(),
+        proof: proof(),
     }));
-    let input_spent = Call::ChallengeInFlightExitInputSpent(Box::new(InputSpentProof {
+    let fields = vec![
+        ("inFlightTx", bytes(b"in flight")),
+        ("inFlightTxPos", number(2_000_000_070_000)),
+        ("inFlightTxInclusionProof", bytes(&[9; 512])),
+    ];
+    vec![(call, fields)]
+}
+
+fn spent_input() -> Expected {
+    let call = Call::ChallengeInFlightExitInputSpent(Box::new(InputSpentProof {
         in_flight_tx: b"in flight".as_slice().into(),
         in_flight_input_index: 3,
         challenging_tx: b"spend".as_slice().into(),
         challenging_input_index: 2,
-        challenging_signature: signature,
+        challenging_signature: signature(),
         input_tx: b"input".as_slice().into(),
         input_position: position(1000, 2),
     }));
-    let output_spent = Call::ChallengeInFlightExitOutputSpent(Box::new(OutputSpentProof {
+    let fields = vec![
+        ("inFlightTx", bytes(b"in flight")),
+        ("inFlightTxInputIndex", number(3)),
+        ("challengingTx", bytes(b"spend")),
+        ("challengingTxInputIndex", number(2)),
+        ("challengingTxWitness", bytes(&[4; 65])),
+        ("inputTx", bytes(b"input")),
+        ("inputUtxoPos", number(1_000_000_070_002)),
+        ("senderData", named_sender()),
+    ];
+    vec![(call, fields)]
+}
+
+fn spent_output() -> Expected {
+    let call = Call::ChallengeInFlightExitOutputSpent(Box::new(OutputSpentProof {
         in_flight_tx: b"in flight".as_slice().into(),
-        in_flight_proof: proof.clone(),
+        in_flight_proof: proof(),
         output_position: position(2000, 1),
         challenging_tx: b"spend".as_slice().into(),
         challenging_input_index: 2,
-        challenging_signature: signature,
+        challenging_signature: signature(),
     }));
-    let process = |top_exit_id| Call::ProcessExits {
-        vault_id: 2,
-        token: Address::repeat_byte(0x70),
-        top_exit_id,
-        exits_max: 50,
-    };
-    let of_process = |top_exit_id: U256| -> Vec<Field> {
-        vec![
+    let fields = vec![
+        ("inFlightTx", bytes(b"in flight")),
+        ("inFlightTxInclusionProof", bytes(&[9; 512])),
+        ("outputUtxoPos", number(2_000_000_070_001)),
+        ("challengingTx", bytes(b"spend")),
+        ("challengingTxInputIndex", number(2)),
+        ("challengingTxWitness", bytes(&[4; 65])),
+        ("senderData", named_sender()),
+    ];
+    vec![(call, fields)]
+}
+
+fn deletion() -> Expected {
+    let call = Call::DeleteNonPiggybackedInFlightExit { exit_id: exit_id() };
+    vec![(call, vec![("exitId", id())])]
+}
+
+fn processing() -> Expected {
+    let token = Address::repeat_byte(0x70);
+    let expected = |(top_exit_id, in_call)| {
+        let call = Call::ProcessExits { vault_id: 2, token, top_exit_id, exits_max: 50 };
+        let fields = vec![
             ("vaultId", number(2)),
-            ("token", Token::Address(Address::repeat_byte(0x70))),
-            ("topExitId", Token::Uint(top_exit_id)),
+            ("token", Token::Address(token)),
+            ("topExitId", in_call),
             ("maxExitsToProcess", number(50)),
-        ]
+        ];
+        (call, fields)
     };
-    let id = U256::from_big_endian(&[0xe1; 20]);
-    vec![
-        (
-            challenge,
-            game,
-            vec![
-                ("exitId", Token::Uint(id)),
-                ("exitingTx", bytes(b"exiting")),
-                ("challengeTx", bytes(b"spend")),
-                ("inputIndex", number(2)),
-                ("witness", bytes(&[4; 65])),
-                ("senderData", named_sender()),
-            ],
-        ),
-        (competitor(None), game, of_competitor(0, &[])),
-        // A transaction stands where its first output stands.
-        (
-            competitor(Some((position(3000, 3), proof))),
-            game,
-            of_competitor(3_000_000_070_000, &[9; 512]),
-        ),
-        (
-            response,
-            game,
-            vec![
-                ("inFlightTx", bytes(b"in flight")),
-                ("inFlightTxPos", number(2_000_000_070_000)),
-                ("inFlightTxInclusionProof", bytes(&[9; 512])),
-            ],
-        ),
-        (
-            input_spent,
-            game,
-            vec![
-                ("inFlightTx", bytes(b"in flight")),
-                ("inFlightTxInputIndex", number(3)),
-                ("challengingTx", bytes(b"spend")),
-                ("challengingTxInputIndex", number(2)),
-                ("challengingTxWitness", bytes(&[4; 65])),
-                ("inputTx", bytes(b"input")),
-                ("inputUtxoPos", number(1_000_000_070_002)),
-                ("senderData", named_sender()),
-            ],
-        ),
-        (
-            output_spent,
-            game,
-            vec![
-                ("inFlightTx", bytes(b"in flight")),
-                ("inFlightTxInclusionProof", bytes(&[9; 512])),
-                ("outputUtxoPos", number(2_000_000_070_001)),
-                ("challengingTx", bytes(b"spend")),
-                ("challengingTxInputIndex", number(2)),
-                ("challengingTxWitness", bytes(&[4; 65])),
-                ("senderData", named_sender()),
-            ],
-        ),
-        (
-            Call::DeleteNonPiggybackedInFlightExit { exit_id: exit_id() },
-            game,
-            vec![("exitId", Token::Uint(id))],
-        ),
-        (process(None), Contract::PlasmaFramework, of_process(U256::zero())),
-        (process(Some(exit_id())), Contract::PlasmaFramework, of_process(id)),
-    ]
+    [(None, number(0)), (Some(exit_id()), id())].map(expected).to_vec()
 }
 
 /// Reads call data as the contract does: by the compiler's ABI, to named fields.
