@@ -203,6 +203,10 @@ impl StartArgs {
         if let Some(tx) = &self.in_flight {
             return session.start_in_flight(tx, &self.slots, !self.no_piggyback).await;
         }
+        if !self.slots.is_empty() {
+            let message = "--input and --output are for --in-flight";
+            return Err(Failure::new("usage", message).into());
+        }
         if let Some(pack) = &self.pack {
             return session.start_pack(pack, self.position).await;
         }

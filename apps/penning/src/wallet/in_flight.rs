@@ -19,6 +19,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use plasma_core::root_chain::PiggybackSlot;
 use plasma_core::sentinel::Call;
+use plasma_core::wire::ids::output_id;
 use plasma_core::wire::{
     Address, Currency, ExitId, H256, RecoveredTx, SecretKey, SignedTx, TxHash, keccak256,
 };
@@ -44,6 +45,11 @@ pub(super) struct SlotArgs {
 }
 
 impl SlotArgs {
+    /// Whether nothing was chosen.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.inputs.is_empty() && self.outputs.is_empty()
+    }
+
     fn slots(&self) -> Vec<PiggybackSlot> {
         let inputs = self.inputs.iter().copied().map(PiggybackSlot::input);
         inputs.chain(self.outputs.iter().copied().map(PiggybackSlot::output)).collect()
@@ -121,6 +127,12 @@ impl Session {
     async fn send_start(&self, key: &SecretKey, signed: &SignedTx) -> Result<Cost> {
         self.check_deployment().await?;
         let data = self.in_flight_exit_data(signed).await?;
+        for input in &data.inputs {
+            let output_id = output_id(&input.tx_bytes, input.position);
+            if self.root_chain.is_output_finalized(output_id).await? {
+                self.out.progress(format!("WARNING: input {} has left already: no output of this payment will be paid, only its other inputs", input.position));
+            }
+        }
         let bond = AmountView::wei(self.root_chain.in_flight_exit_bond_wei().await?);
         self.out.progress(format!("starting the exit with a bond of {bond}"));
         let receipt = self.mined(self.root_chain.start_in_flight_exit(key, &data).await?).await?;
