@@ -9,7 +9,7 @@
 //! After an interruption the same command goes on: what was started, or joined, is not done again.
 
 use super::exits::currency_flag;
-use super::in_flight_plan::{Joining, paid_if, plan};
+use super::in_flight_plan::{Joining, joined_currencies, paid_if, plan};
 use super::remedies::SlotName;
 use super::session::Session;
 use super::tx_name::{TxName, tx_name};
@@ -192,11 +192,13 @@ impl Session {
         let first_phase_ends_at_s = record.first_phase_ends_at_s(min_exit_period_s);
         let now_s = self.root_chain.newest_block().await?.timestamp_s;
         let left_s = first_phase_ends_at_s.saturating_sub(now_s);
+        let mut currencies = joined_currencies(record);
+        currencies.extend(joined.iter().map(|joined| joined.currency));
         Ok(InFlightReport {
             exit_id: ExitId::in_flight(tx_bytes),
             in_flight_txhash: keccak256(tx_bytes),
             started,
-            next: next_step(left_s, &joined),
+            next: next_step(left_s, currencies),
             joined,
             first_phase_ends_at_s,
         })
@@ -253,11 +255,12 @@ fn takes_part(tx: &RecoveredTx, account: Address) -> bool {
     owns_output || tx.spenders().contains(&account)
 }
 
-fn next_step(left_s: u64, joined: &[JoinedView]) -> String {
-    let flags: BTreeSet<_> = joined.iter().map(|joined| currency_flag(joined.currency)).collect();
-    let flags: Vec<_> = flags
+fn next_step(left_s: u64, currencies: BTreeSet<Currency>) -> String {
+    let flags: Vec<_> = currencies
         .into_iter()
-        .map(|flag| format!("`penning wallet exit process --currency {flag}`"))
+        .map(|currency| {
+            format!("`penning wallet exit process --currency {}`", currency_flag(currency))
+        })
         .collect();
     let left = view::duration(left_s);
     match flags.is_empty() {
@@ -387,7 +390,7 @@ mod tests {
                 txhash: H256::repeat_byte(2),
                 bond: AmountView::wei(U256::one()),
             }),
-            next: next_step(3_600, &joined),
+            next: next_step(3_600, joined.iter().map(|joined| joined.currency).collect()),
             joined,
             first_phase_ends_at_s: 5,
         };

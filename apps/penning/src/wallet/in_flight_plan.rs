@@ -7,8 +7,9 @@
 use super::remedies::SlotName;
 use crate::failure::Failure;
 use plasma_core::root_chain::{PiggybackSide, PiggybackSlot};
-use plasma_core::wire::Address;
+use plasma_core::wire::{Address, Currency};
 use plasma_eth::{InFlightExitRecord, InFlightShareRecord};
+use std::collections::BTreeSet;
 
 /// An input or output to join with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,12 @@ pub(super) fn plan(
         }
     }
     Ok(joinings)
+}
+
+/// The queues in which an exit waits, by what takes part in it now.
+pub(super) fn joined_currencies(record: &InFlightExitRecord) -> BTreeSet<Currency> {
+    let joined = all_shares(record).filter(|joining| record.is_piggybacked(joining.slot));
+    joined.map(|joining| joining.share.currency).collect()
 }
 
 /// When a share is paid, in words.
@@ -115,6 +122,9 @@ mod tests {
             let slots: Vec<_> = planned.iter().map(|joining| joining.slot).collect();
             assert_eq!(slots, expected, "{owner:?} {chosen:?}");
         }
+        assert_eq!(joined_currencies(&record()), [ETH].into());
+        let alone = InFlightExitRecord { exit_map: U256::zero(), ..record() };
+        assert_eq!(joined_currencies(&alone), [].into());
         for (chosen, expected) in [
             (output(0), "output 0 belongs to 0x0202020202020202020202020202020202020202"),
             (input(1), "input 1 takes part in the exit already"),
