@@ -19,7 +19,7 @@ pub(super) struct Told {
 /// Commands in it are those of the wallet.
 pub(super) fn sentence(told: &Told) -> String {
     let position = told.position.map(|position| position.to_string()).unwrap_or_default();
-    let tx = told.tx_hash.map(|tx_hash| format!("--tx {tx_hash:?}")).unwrap_or_default();
+    let tx = told.tx_hash.map(|tx_hash| format!("{tx_hash:?}")).unwrap_or_default();
     let block = told.eta.map_or_else(
         || "later".to_owned(),
         |eta| format!("in {} s, about root chain block {}", eta.wait_s, eta.eth_height),
@@ -34,7 +34,7 @@ pub(super) fn sentence(told: &Told) -> String {
         Step::Wait => format!("wait: it is due {block}; do not spend what leaves meanwhile"),
         Step::PiggybackInput | Step::PiggybackOutput => {
             format!(
-                "join the exit, or nothing is paid to you: `penning wallet exit piggyback {tx}`"
+                "join the exit, or nothing is paid to you: `penning wallet exit piggyback --exit {tx}`"
             )
         }
         Step::Challenge => {
@@ -59,7 +59,9 @@ pub(super) fn sentence(told: &Told) -> String {
             format!("have it paid: `penning wallet exit process --currency {currency}`")
         }
         Step::Delete => {
-            format!("nobody joined: get the bond back with `penning wallet exit delete {tx}`")
+            format!(
+                "nobody joined: get the bond back with `penning wallet exit delete-in-flight {tx}`"
+            )
         }
         Step::Leave if told.phase == ExitPhase::PaidWrongly => {
             "money left that belonged to others: leave the chain with everything".to_owned()
