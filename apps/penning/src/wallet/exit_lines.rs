@@ -3,8 +3,9 @@
 use super::view::{self, AmountView, PositionView, digits};
 use crate::amount::Denomination;
 use plasma_core::exit_concierge::{ExitPhase, Step};
+use plasma_core::root_chain::PiggybackSlot;
 use plasma_core::wire::{Address, Currency, ExitId, TxHash, U256};
-use plasma_eth::StandardExitRecord;
+use plasma_eth::{InFlightExitRecord, StandardExitRecord};
 use plasma_rpc::json::hex;
 use plasma_rpc::watcher::{Exit, ExitQueuePlace, ExitSlot, ExitWindow};
 use serde::Serialize;
@@ -32,7 +33,7 @@ pub(super) struct ExitLine {
     pub(super) eta_eth_height: Option<u64>,
     pub(super) queue: Vec<PlaceLine>,
     pub(super) windows: Vec<WindowLine>,
-    /// Of a standard exit, while the root chain keeps it.
+    /// Of the start of the exit, while the root chain keeps it.
     pub(super) bond: Option<AmountView>,
     pub(super) next: String,
     pub(super) advice: String,
@@ -50,6 +51,8 @@ pub(super) struct SlotLine {
     is_yours: bool,
     amount: AmountView,
     phase: String,
+    /// Of whoever joined, while the root chain keeps it.
+    bond: Option<AmountView>,
 }
 
 /// A place in a queue.
@@ -80,6 +83,8 @@ pub(super) struct RootChainSide<'a> {
     pub(super) denominations: &'a BTreeMap<Currency, Denomination>,
     /// Of standard exits that the contract keeps.
     pub(super) records: &'a BTreeMap<ExitId, StandardExitRecord>,
+    /// Of in-flight exits that the contract keeps.
+    pub(super) in_flight: &'a BTreeMap<ExitId, InFlightExitRecord>,
     /// What a unit of gas costs, if that is known.
     pub(super) gas_price_wei: Option<u128>,
     pub(super) now_s: u64,
@@ -119,6 +124,9 @@ impl RootChainSide<'_> {
     /// An exit, as one of these accounts sees it.
     pub(super) fn line(&self, exit: Exit, account: Address) -> ExitLine {
         let record = self.records.get(&exit.exit_id);
+        let in_flight = self.in_flight.get(&exit.exit_id);
+        let bond_wei = record.map(|record| record.bond_wei);
+        let bond_wei = bond_wei.or(in_flight.map(|record| record.bond_wei));
         // The watcher can not see that nothing was paid; the contract forgets such an exit.
         let is_omitted = exit.phase == ExitPhase::Superseded.name() && record.is_none();
         let (phase, next, advice) = if is_omitted {
@@ -137,7 +145,7 @@ impl RootChainSide<'_> {
             output: exit.utxo_pos.map(Into::into),
             txhash: exit.txhash,
             amount: amount.map(|(currency, amount)| self.amount(currency, amount)),
-            slots: exit.slots.into_iter().map(|slot| self.slot(slot, account)).collect(),
+            slots: exit.slots.into_iter().map(|slot| self.slot(slot, account, in_flight)).collect(),
             started_eth_height: exit.eth_height.get(),
             exitable_at_s: exit.exitable_at_s,
             eta_s: exit.eta_s.filter(|_| !is_over),
@@ -149,15 +157,27 @@ impl RootChainSide<'_> {
                 .filter(|_| !is_over)
                 .map(|open| WindowLine::new(open, self.now_s))
                 .collect(),
-            bond: record.map(|record| AmountView::wei(record.bond_wei)),
+            bond: bond_wei.map(AmountView::wei),
             cost: self.cost(&next),
             next,
             advice,
         }
     }
 
-    fn slot(&self, slot: ExitSlot, account: Address) -> SlotLine {
+    fn slot(
+        &self,
+        slot: ExitSlot,
+        account: Address,
+        record: Option<&InFlightExitRecord>,
+    ) -> SlotLine {
+        let place = match slot.side.as_str() {
+            "input" => PiggybackSlot::input(slot.index),
+            _ => PiggybackSlot::output(slot.index),
+        };
+        let share = record.and_then(|record| record.share(place));
+        let bond_wei = share.map(|share| share.piggyback_bond_wei);
         SlotLine {
+            bond: bond_wei.filter(|bond_wei| !bond_wei.is_zero()).map(AmountView::wei),
             side: slot.side,
             index: slot.index,
             owner: slot.owner,
@@ -217,6 +237,9 @@ impl fmt::Display for ExitLine {
             let yours = if slot.is_yours { ", yours" } else { "" };
             let phase = slot.phase.replace('_', " ");
             write!(f, "\n  {} {}{yours}: {}, {phase}", slot.side, slot.index, slot.amount)?;
+            if let Some(bond) = &slot.bond {
+                write!(f, ", bond {bond}")?;
+            }
         }
         if let (Some(eta_s), Some(eth_height)) = (self.eta_s, self.eta_eth_height) {
             let left = view::duration(eta_s);
@@ -286,6 +309,7 @@ mod tests {
         let side = RootChainSide {
             denominations: &denominations,
             records: &known.into_iter().collect(),
+            in_flight: &BTreeMap::new(),
             gas_price_wei: Some(1_000_000_000),
             now_s,
         };

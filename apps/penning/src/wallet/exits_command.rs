@@ -114,13 +114,19 @@ impl Session {
 
     /// Adds what the root chain knows: bonds, units, prices.
     async fn exit_lines(&self, exits: Vec<Exit>, account: Address) -> Result<Vec<ExitLine>> {
-        let open = exits.iter().filter(|exit| !exit.is_over && exit.utxo_pos.is_some());
-        let ids: Vec<ExitId> = open.map(|exit| exit.exit_id).collect();
-        let mut records = BTreeMap::new();
-        for ids in ids.chunks(RECORDS_MAX) {
-            let found = self.root_chain.standard_exits(ids).await?;
-            let named = ids.iter().copied().zip(found);
-            records.extend(named.filter_map(|(exit_id, record)| Some((exit_id, record?))));
+        let open = exits.iter().filter(|exit| !exit.is_over);
+        let (standard, in_flight): (Vec<&Exit>, Vec<&Exit>) =
+            open.partition(|exit| exit.utxo_pos.is_some());
+        let (mut records, mut kept) = (BTreeMap::new(), BTreeMap::new());
+        for some in standard.chunks(RECORDS_MAX) {
+            let ids: Vec<ExitId> = some.iter().map(|exit| exit.exit_id).collect();
+            let found = self.root_chain.standard_exits(&ids).await?;
+            records.extend(ids.into_iter().zip(found).filter_map(|(id, it)| Some((id, it?))));
+        }
+        for some in in_flight.chunks(RECORDS_MAX) {
+            let ids: Vec<ExitId> = some.iter().map(|exit| exit.exit_id).collect();
+            let found = self.root_chain.in_flight_exits(&ids).await?;
+            kept.extend(ids.into_iter().zip(found).filter_map(|(id, it)| Some((id, it?))));
         }
         let price = self.reader.fee_quote().await.ok();
         let price = price
@@ -129,6 +135,7 @@ impl Session {
         let side = RootChainSide {
             denominations: &denominations,
             records: &records,
+            in_flight: &kept,
             gas_price_wei: price,
             now_s: self.root_chain.newest_block().await?.timestamp_s,
         };

@@ -10,6 +10,7 @@
 mod devnet;
 mod end_to_end;
 mod exits;
+mod in_flight_exits;
 mod keys;
 mod killed_operator;
 mod kit;

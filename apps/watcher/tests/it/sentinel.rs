@@ -8,7 +8,7 @@ use plasma_core::root_chain::{InFlightExitChallenge, PiggybackSlot, RootChainEve
 use plasma_core::sentinel::{Call, Checked, Transaction};
 use plasma_core::wire::ids::ExitPriority;
 use plasma_core::wire::{Address, Block, ETH, ExitId, OutputId, SignedTx, TxIndex, U256, UtxoPos};
-use plasma_eth::{ETH_VAULT_ID, FakeSentinelChain, StandardExitRecord};
+use plasma_eth::{ETH_VAULT_ID, FakeSentinelChain, Orphaned, StandardExitRecord};
 use plasma_rpc::params::NoParams;
 use plasma_rpc::watcher::{SENTINEL_GET, SentinelAnswer};
 
@@ -314,4 +314,51 @@ async fn a_watcher_without_a_key_says_that_nobody_acts() {
     let refused = watched.call(&SENTINEL_GET, &NoParams {}).await.unwrap_err();
     assert_eq!(crate::kit::code(refused), "sentinel:not_running");
     watched.stop().await;
+}
+
+#[actix::test]
+async fn a_root_chain_that_goes_away_delays_a_challenge_and_loses_nothing() {
+    let story = Story::new().await;
+    story.world.chain.hold_pool(true);
+    story.exit_spent();
+    story.world.chain.mine(1);
+    let before = story.pooled("challengeStandardExit").await;
+    story.world.chain.go_away();
+    story.sentinel.drop_pool();
+    story.world.chain.come_back();
+    story.world.chain.mine(1);
+    let after = story.pooled("challengeStandardExit").await;
+    assert_eq!((after.nonce, after.call), (before.nonce, before.call));
+    story.world.chain.hold_pool(false);
+    story.world.chain.mine(1);
+    story.world.chain.exit_challenged(story.deposit);
+    story.ended("challenge_standard_exit", "done").await;
+    assert_eq!(story.mined(), ["challengeStandardExit"]);
+    story.watched.stop().await;
+}
+
+#[actix::test]
+async fn a_reorganisation_that_drops_the_challenge_has_it_sent_again() {
+    let story = Story::new().await;
+    story.exit_spent();
+    story.world.chain.mine(1);
+    eventually("the challenge is mined", async || {
+        story.world.chain.mine(1);
+        (!story.mined().is_empty()).then_some(())
+    })
+    .await;
+    let depth = {
+        let mined = story.sentinel.mined().remove(0).receipt.eth_height;
+        story.world.chain.newest_block().eth_height.get() - mined.get() + 1
+    };
+    story.world.chain.hold_pool(true);
+    story.world.chain.reorg(depth, Orphaned::Dropped);
+    assert!(story.mined().is_empty(), "it is gone");
+    story.pooled("challengeStandardExit").await;
+    story.world.chain.hold_pool(false);
+    story.world.chain.mine(1);
+    story.world.chain.exit_challenged(story.deposit);
+    story.ended("challenge_standard_exit", "done").await;
+    assert_eq!(story.mined(), ["challengeStandardExit"]);
+    story.watched.stop().await;
 }

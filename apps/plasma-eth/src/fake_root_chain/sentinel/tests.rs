@@ -204,7 +204,7 @@ fn records_and_queues_are_the_word_of_the_test() {
 fn events_of_in_flight_exits_are_told_as_they_are() {
     let chain = FakeRootChain::new(1);
     let event = RootChainEvent::InFlightExitDeleted { exit_id: ExitId::from_u256(5.into()) };
-    let txhash = chain.tell(event.clone());
+    let txhash = chain.event(event.clone());
     let height = chain.newest_block().eth_height;
     let kinds = [EventKind::InFlightExitDeleted, EventKind::ExitFinalized];
     let events = now(chain.events(&kinds, EthHeight::new(0), height)).unwrap();
