@@ -51,8 +51,10 @@ struct Scene {
 }
 
 fn sentinel_of(world: &World) -> EthersSentinelChain {
-    let key = world.mallory.clone();
-    EthersSentinelChain::new(world.config.clone(), &world.deployment, key).unwrap()
+    let mut config = world.config.clone();
+    // Blocks that are gone do not come back.
+    config.retry = RetryPolicy { first_pause_ms: 1, pause_ms_max: 5, ..config.retry };
+    EthersSentinelChain::new(config, &world.deployment, world.mallory.clone()).unwrap()
 }
 
 impl Scene {

@@ -1,3 +1,5 @@
+//! Calls, read back as the contracts read them: by the compiler's ABI.
+
 use super::*;
 use plasma_core::exit_processor::ChallengeData;
 use plasma_core::sentinel::call::{
