@@ -38,9 +38,6 @@ impl Story {
     async fn new() -> Self {
         let chain = TestChain::start(PERIOD_S);
         let url = chain.file["watcher_url"].as_str().unwrap().to_owned();
-        // The queue of Ether is opened by somebody whose wei are not counted.
-        let sent = chain.client.add_exit_queue(&chain.keys[9], ETH).await.unwrap();
-        chain.client.confirm(&sent, 1, |_| {}).await.unwrap();
         Self {
             watcher: HttpRpcClient::new(ClientConfig::new(url)).unwrap(),
             start_bond: chain.client.in_flight_exit_bond_wei().await.unwrap(),
