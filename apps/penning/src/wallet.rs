@@ -7,6 +7,7 @@ mod blocks;
 mod challenge;
 mod credit;
 mod deposit;
+mod evacuate;
 mod exit;
 mod exit_data;
 mod exits;
@@ -21,6 +22,7 @@ mod status;
 mod tour;
 mod view;
 
+pub(crate) use evacuate::MERGES_FILE;
 pub(crate) use session::DEFAULT_RPC_URL;
 
 use crate::output::Out;
@@ -107,6 +109,10 @@ enum WalletCommand {
     /// Take money back to the root chain
     #[command(subcommand)]
     Exit(exit::ExitCommand),
+    /// Leave with everything: merge while that is safe, exit what is worth it, in the best order
+    ///
+    /// Prints the plan and carries it out without asking. It can be stopped at any point and run again: it continues.
+    Evacuate(evacuate::EvacuateArgs),
     /// Stop the exit of an output that was spent, and earn its bond
     Challenge(challenge::ChallengeArgs),
     /// Payouts and bonds that could not be delivered and wait for you
@@ -132,6 +138,7 @@ impl WalletArgs {
             WalletCommand::Merge(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Status(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Exit(command) => Box::pin(command.run(&session()?)).await,
+            WalletCommand::Evacuate(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Challenge(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Credit(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::WithdrawCredit(args) => Box::pin(args.run(&session()?)).await,

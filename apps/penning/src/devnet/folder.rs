@@ -3,6 +3,7 @@
 //! It must never delete anything it did not make: a folder that holds other things is refused.
 
 use crate::failure::Failure;
+use crate::wallet::MERGES_FILE;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::fs::{File, TryLockError};
@@ -21,6 +22,8 @@ const ENTRIES: &[&str] = &[
     "anvil-state.json",
     "child-chain",
     "devnet.json",
+    // A wallet's.
+    MERGES_FILE,
     "fee_specs.json",
     "watcher",
 ];

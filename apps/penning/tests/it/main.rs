@@ -9,6 +9,7 @@
 
 mod devnet;
 mod end_to_end;
+mod evacuate;
 mod exits;
 mod keys;
 mod killed_operator;
