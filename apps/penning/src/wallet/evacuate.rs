@@ -18,9 +18,10 @@ mod report;
 pub(crate) use pending::MERGES_FILE;
 
 use super::exits::currency_flag;
+use super::look::sums;
 use super::pay::SubmitArgs;
 use super::payments::{apply, sign};
-use super::session::{Session, wait_for};
+use super::session::{Session, Utxos, wait_for};
 use super::view::{self, AmountView};
 use crate::amount::Denomination;
 use crate::devnet_file::DevnetFile;
@@ -28,7 +29,7 @@ use crate::failure::Failure;
 use anyhow::{Context, Result};
 use clap::Args;
 use look::{Known, OwnExit};
-use pending::{PendingMerges, signed_away};
+use pending::PendingMerges;
 use plan::{Facts, Left, Plan, PlannedExit, Reason, Source, Wishes, plan};
 use plasma_core::payment_builder::build_merges;
 use plasma_core::wire::{Currency, ExitId, SecretKey, U256, UtxoPos};
@@ -43,6 +44,8 @@ use std::time::Duration;
 
 /// Most exits in one processing transaction: some 60,000 gas each, far from a block's limit.
 const BATCH_EXITS_MAX: u32 = 50;
+/// Longest wait for transactions of the account that are under way.
+const SENT_BEFORE_MAX: Duration = Duration::from_secs(120);
 /// Shortest and longest pause between two looks at exits that are not due yet.
 const PAUSE_S: (u64, u64) = (1, 60);
 
@@ -167,6 +170,12 @@ impl<'a> Evacuation<'a> {
             gas_wei: U256::zero(),
             denominations: BTreeMap::new(),
         };
+        // An exit that a killed run has sent must not start twice: the second would be refused, and its gas lost.
+        wait_for("earlier transactions of this account", SENT_BEFORE_MAX, async || {
+            let pending = session.root_chain.pending_transactions(run.key.address()).await?;
+            Ok((pending == 0).then_some(()))
+        })
+        .await?;
         for own in run.own_exits().await? {
             run.known.exiting.insert(own.exit.position);
         }
@@ -232,20 +241,26 @@ impl<'a> Evacuation<'a> {
                                 // The watcher has not passed it on.
                                 self.merges.take_back(signed.hash())?;
                             }
-                            return self.merged(wait_s, is_unsafe).await;
+                            return if is_unsafe {
+                                Ok(())
+                            } else {
+                                self.merged(facts, wait_s).await
+                            };
                         }
                     }
                 }
             }
         }
-        self.merged(wait_s, false).await
+        self.merged(facts, wait_s).await
     }
 
-    /// Waits for what was merged.
-    async fn merged(&self, wait_s: u64, is_unsafe: bool) -> Result<()> {
-        if is_unsafe {
-            return Ok(());
-        }
+    /// Waits until the watcher lists as much as before, and nothing that a merge spends.
+    async fn merged(&self, facts: &Facts, wait_s: u64) -> Result<()> {
+        let staying = |mut utxos: Utxos| {
+            utxos.retain(|at, _| !self.known.exiting.contains(at));
+            sums(&utxos)
+        };
+        let before = staying(facts.outputs.clone());
         let session = self.session;
         session
             .out
@@ -259,7 +274,10 @@ impl<'a> Evacuation<'a> {
                 return Ok(Some(()));
             }
             let listed = session.utxos(self.key.address()).await?;
-            if !signed_away(&self.merges.of(&listed)?).is_empty() {
+            let now = staying(listed.clone());
+            let sum_now = |currency| now.get(currency).map_or(U256::zero(), |(_, sum)| *sum);
+            let is_all_there = before.iter().all(|(currency, (_, sum))| sum_now(currency) >= *sum);
+            if !is_all_there || !self.merges.of(&listed)?.is_empty() {
                 return Ok(None);
             }
             let youngest = listed.keys().map(|at| at.blknum).filter(|at| !at.is_deposit()).max();

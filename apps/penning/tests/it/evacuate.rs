@@ -3,9 +3,11 @@
 use crate::process::{Process, wait_for};
 use crate::small_chain::SmallChain;
 use crate::test_chain::{TestChain, amount, milli};
+use plasma_core::db_update::Utxo;
+use plasma_core::payment_builder::build_merges;
 use plasma_core::root_chain::{EventKind, RootChainEvent};
-use plasma_core::wire::{ETH, U256};
-use plasma_eth::{DevChain, EthConfig, RootChain, dev_keys};
+use plasma_core::wire::{ETH, OutputType, SignedTx, TypedDataDomain, U256, UtxoPos};
+use plasma_eth::{Deployment, DevChain, EthConfig, RootChain, dev_keys};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -173,4 +175,44 @@ async fn an_account_that_cannot_pay_for_all_exits_says_so_or_exits_what_it_can()
     assert_eq!(told["started"][0]["amount"]["units"], "0.7", "{told}");
     assert_eq!(told["left"][0]["reason"], "not_affordable", "{told}");
     assert_eq!(told["left"][0]["amount"]["units"], "0.5");
+}
+
+/// A signed merge of two deposits, as a run that was killed leaves it behind.
+fn leave_merge(chain: &SmallChain, account: usize, utxos: &Value) {
+    let file = std::fs::read_to_string(chain.folder.path().join(".penning/devnet.json")).unwrap();
+    let framework = Deployment::from_json(&file).unwrap().addresses.plasma_framework;
+    let key = dev_keys(4).unwrap()[account].clone();
+    let listed = utxos["utxos"].as_array().unwrap().iter().map(|utxo| {
+        let position = utxo["output"]["utxo_pos"].as_str().unwrap().parse().unwrap();
+        let amount = amount(&utxo["amount"]);
+        let utxo = Utxo { output_type: OutputType::Payment, currency: ETH, amount };
+        (UtxoPos::decode(position).unwrap(), utxo)
+    });
+    let merge = build_merges(key.address(), ETH, listed).remove(0);
+    let keys = vec![&key; merge.inputs.len()];
+    let signed = SignedTx::sign_payment(merge.tx, &keys, &TypedDataDomain::new(framework)).unwrap();
+    let line = format!("\n{framework:?} {}\n", const_hex::encode_prefixed(signed.as_bytes()));
+    std::fs::write(chain.folder.path().join(".penning/evacuate-merges"), line).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_run_signed_into_a_merge_does_not_exit_singly() {
+    let chain = SmallChain::start().await;
+    for account in ["2", "3"] {
+        for deposit in ["0.5", "0.7"] {
+            chain.wallet(account, &format!("deposit {deposit} --wait")).await;
+        }
+    }
+    // Safe: the merge is sent again, although this run merges nothing by itself.
+    leave_merge(&chain, 2, &chain.wallet("2", "utxos").await);
+    let told = chain.wallet("2", "evacuate --no-merge").await;
+    assert_eq!(told["started"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["started"][0]["amount"]["units"], "1.2");
+    // Unsafe: the operator may have the merge and could challenge the exits of its inputs.
+    leave_merge(&chain, 3, &chain.wallet("3", "utxos").await);
+    chain.ledger.make_unsafe();
+    let told = chain.wallet("3", "evacuate").await;
+    assert_eq!(told["started"], json!([]), "{told}");
+    let reasons = told["left"].as_array().unwrap().iter().map(|left| left["reason"].clone());
+    assert_eq!(reasons.collect::<Vec<_>>(), ["signed_away", "signed_away"]);
 }

@@ -33,6 +33,7 @@ pub(super) struct EvacuationReport {
     gas_paid: AmountView,
     /// All standard exits of the account.
     totals: Vec<TotalView>,
+    next: String,
     #[serde(skip)]
     exit_period_s: u64,
 }
@@ -170,6 +171,7 @@ impl EvacuationReport {
             processed: Vec::new(),
             gas_paid: AmountView::wei(U256::zero()),
             totals: Vec::new(),
+            next: "the same without --dry-run".to_owned(),
             exit_period_s: facts.min_exit_period_s,
         };
         report.update(plan, danger, denominations);
@@ -213,6 +215,17 @@ impl EvacuationReport {
                 ExitPhase::Omitted => continue,
             };
             *sum = sum.saturating_add(own.exit.amount);
+        }
+        if self.is_done {
+            let open = |(_, [_, waiting, due, _]): &(usize, [U256; 4])| {
+                !waiting.is_zero() || !due.is_zero()
+            };
+            let next = match (sums.values().any(open), self.left.is_empty()) {
+                (true, _) => "`penning wallet evacuate --wait` pays out what exits once it is due",
+                (false, true) => "nothing: everything that the watcher knows is on the root chain",
+                (false, false) => "see above what stays behind and why",
+            };
+            self.next = next.to_owned();
         }
         let totals = sums.into_iter().map(|(currency, (exits, sums))| {
             let [paid, waiting, due, challenged] =
@@ -296,10 +309,7 @@ impl fmt::Display for EvacuationReport {
                 total.waiting, total.due, total.challenged
             )?;
         }
-        if self.is_done {
-            f.write_str("next: do not spend what exits; `penning wallet evacuate --wait` again until all is paid out")?;
-        }
-        Ok(())
+        if self.is_done { write!(f, "next: {}", self.next) } else { Ok(()) }
     }
 }
 
@@ -346,5 +356,86 @@ impl MoneyView {
         ]
         .map(AmountView::wei);
         Self { bonds, gas, needed, balance, missing }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::{Wishes, plan};
+    use super::*;
+    use plasma_core::db_update::Utxo;
+    use plasma_core::wire::{Blknum, ETH, OutputType};
+
+    fn report(danger: Option<&str>) -> EvacuationReport {
+        let outputs =
+            [(1, 10_u64.pow(18)), (2, 2 * 10_u64.pow(18)), (3, 5)].map(|(blknum, wei)| {
+                let amount = U256::from(wei);
+                let utxo = Utxo { output_type: OutputType::Payment, currency: ETH, amount };
+                (UtxoPos::deposit(Blknum::new(blknum)), utxo)
+            });
+        let facts = Facts {
+            outputs: outputs.into_iter().collect(),
+            is_safe: danger.is_none(),
+            min_exit_period_s: 3_600,
+            gas_price_wei: U256::exp10(9),
+            gas_price_max_wei: U256::exp10(9) * 2,
+            bond_wei: U256::exp10(16),
+            balance_wei: U256::exp10(18),
+            ..Facts::default()
+        };
+        let plan = plan(&facts, &Wishes { may_merge: true, ..Wishes::default() });
+        EvacuationReport::new(&plan, &facts, danger, &[(ETH, Denomination::eth())].into())
+    }
+
+    #[test]
+    fn a_plan_says_what_leaves_when_for_how_much_and_what_stays() {
+        let text = report(None).to_string();
+        for expected in [
+            "merge 3 outputs into one of 3.000000000000000005 ETH, in 1 free transactions",
+            "leaves up to 1 h later than an old output",
+            "exit 1: 3.000000000000000005 ETH (3 outputs, merged), for gas of 0.000291 ETH, paid out in 2 h",
+            "bonds of 0.01 ETH, which come back, and gas of 0.0002 ETH",
+        ] {
+            assert!(text.contains(expected), "{text}");
+        }
+        let text = report(Some("block 1000 is withheld")).to_string();
+        for expected in [
+            "THE CHAIN IS NOT SAFE, so nothing is merged: block 1000 is withheld",
+            "exit 1: 2 ETH (2:0:0), for gas of 0.000291 ETH, paid out in 1 h",
+            "exit 2: 1 ETH (1:0:0)",
+            "stays behind: 0.000000000000000005 ETH (3:0:0): its exit costs 0.000291 ETH of gas",
+        ] {
+            assert!(text.contains(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn plans_and_results_have_one_stable_shape() {
+        let mut report = report(Some("x"));
+        let json = serde_json::to_value(&report).unwrap();
+        for (pointer, expected) in [
+            ("/exits/0/output/position", "2:0:0"),
+            ("/exits/0/amount/units", "2"),
+            ("/left/0/reason", "costs_more"),
+            ("/root_chain/bonds/units", "0.02"),
+            ("/root_chain/missing/amount", "0"),
+            ("/danger", "x"),
+        ] {
+            assert_eq!(json.pointer(pointer).unwrap(), expected, "{pointer}");
+        }
+        assert_eq!(json["exits"][0]["exitable_in_s"], 3_600);
+        report.done(Vec::new(), &[], U256::one());
+        report.add_exits(&[], &Denominations::new());
+        let told = serde_json::to_value(&report).unwrap();
+        assert_eq!(told["gas_paid"]["amount"], "1");
+        assert_eq!(told["is_done"], true);
+        assert!(
+            report.to_string().ends_with("next: see above what stays behind and why"),
+            "{report}"
+        );
+        let keys = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().unwrap().keys().cloned().collect()
+        };
+        assert_eq!(keys(&told), keys(&json));
     }
 }
