@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// Lies beside the network file.
 pub(crate) const MERGES_FILE: &str = "evacuate-merges";
 /// Longest file that is read: tens of thousands of merges.
-const FILE_BYTES_MAX: u64 = 32 << 20;
+const MERGES_FILE_BYTES_MAX: u64 = 32 << 20;
 
 /// Where they are kept.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl PendingMerges {
     /// # Errors
     /// Those of the file system.
     pub(super) fn of(&self, listed: &Utxos) -> Result<Vec<SignedTx>> {
-        let text = match read_text(&self.path(), FILE_BYTES_MAX) {
+        let text = match read_text(&self.path(), MERGES_FILE_BYTES_MAX) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             other => other?,
         };
@@ -69,7 +69,7 @@ impl PendingMerges {
     /// # Errors
     /// Those of the file system.
     pub(super) fn take_back(&self, txhash: TxHash) -> Result<()> {
-        let text = read_text(&self.path(), FILE_BYTES_MAX)?;
+        let text = read_text(&self.path(), MERGES_FILE_BYTES_MAX)?;
         let others =
             text.lines().filter(|line| self.read(line).is_none_or(|tx| tx.hash() != txhash));
         write_private(&self.path(), &others.flat_map(|line| [line, "\n"]).collect::<String>())
