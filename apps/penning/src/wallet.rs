@@ -8,6 +8,7 @@ mod blocks;
 mod challenge;
 mod credit;
 mod deposit;
+mod evacuate;
 mod exit;
 mod exit_data;
 mod exit_lines;
@@ -33,6 +34,7 @@ mod tour;
 mod tx_name;
 mod view;
 
+pub(crate) use evacuate::MERGES_FILE;
 pub(crate) use sent_payments::SENT_PAYMENTS_FILES;
 pub(crate) use session::DEFAULT_RPC_URL;
 
@@ -123,6 +125,10 @@ enum WalletCommand {
     Exits(exits_command::ExitsArgs),
     /// Make the proof file with which outputs exit when operator and watcher are gone
     ExitPack(exit_pack::ExitPackArgs),
+    /// Leave with everything: merge while that is safe, exit what is worth it, in the best order
+    ///
+    /// Prints the plan and carries it out without asking. It can be stopped at any point and run again: it continues.
+    Evacuate(evacuate::EvacuateArgs),
     /// Stop an exit that must not be paid, and earn its bond
     Challenge(challenge::ChallengeArgs),
     /// Payouts and bonds that could not be delivered and wait for you
@@ -150,6 +156,7 @@ impl WalletArgs {
             WalletCommand::Exit(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::ExitPack(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Exits(args) => Box::pin(args.run(&session()?)).await,
+            WalletCommand::Evacuate(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Challenge(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Credit(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::WithdrawCredit(args) => Box::pin(args.run(&session()?)).await,

@@ -3,7 +3,7 @@
 //! It must never delete anything it did not make: a folder that holds other things is refused.
 
 use crate::failure::Failure;
-use crate::wallet::SENT_PAYMENTS_FILES;
+use crate::wallet::{MERGES_FILE, SENT_PAYMENTS_FILES};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::fs::{File, TryLockError};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Marks a folder as ours, and is locked while a devnet uses it.
 const LOCK: &str = "devnet.lock";
 /// Everything a devnet makes.
-const ENTRIES: [&str; 9] = [
+const ENTRIES: [&str; 10] = [
     LOCK,
     "addresses.json",
     "anvil.log",
@@ -22,6 +22,8 @@ const ENTRIES: [&str; 9] = [
     "anvil-state.json",
     "child-chain",
     "devnet.json",
+    // A wallet's.
+    MERGES_FILE,
     "fee_specs.json",
     "watcher",
 ];

@@ -9,6 +9,7 @@
 
 mod devnet;
 mod end_to_end;
+mod evacuate;
 mod exits;
 mod in_flight_exits;
 mod keys;

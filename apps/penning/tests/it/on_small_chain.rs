@@ -9,12 +9,12 @@ const CAROL: &str = "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc";
 
 impl SmallChain {
     /// Runs a wallet command with JSON, as this account of the devnet. Not on the test's thread: that one serves the network.
-    async fn wallet(&self, account: &str, line: &str) -> Value {
+    pub(crate) async fn wallet(&self, account: &str, line: &str) -> Value {
         let call = self.command(account, line);
         tokio::task::spawn_blocking(move || call.json()).await.unwrap()
     }
 
-    async fn refused(&self, account: &str, line: &str, code: &'static str) {
+    pub(crate) async fn refused(&self, account: &str, line: &str, code: &'static str) {
         let call = self.command(account, line);
         tokio::task::spawn_blocking(move || call.refused(code)).await.unwrap();
     }

@@ -82,6 +82,16 @@ impl RootChainClient {
         }
     }
 
+    /// How many transactions of an account the node has that are in no block yet.
+    ///
+    /// # Errors
+    /// Those of the node.
+    pub async fn pending_transactions(&self, account: Address) -> Result<u64, RootChainError> {
+        let mined = self.deployed.node.nonce(account, At::Latest).await?;
+        let known = self.deployed.node.nonce(account, At::Pending).await?;
+        Ok(known.saturating_sub(mined))
+    }
+
     /// Tries, signs and sends a call of a contract or a transfer.
     pub(super) async fn send(
         &self,
