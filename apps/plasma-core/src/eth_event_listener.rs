@@ -41,7 +41,7 @@ pub const fn events_of(service: Service) -> &'static [EventKind] {
         Service::Depositor => &[EventKind::DepositCreated],
         Service::BlockGetter => &[EventKind::BlockSubmitted],
         Service::Exiter | Service::ExitProcessor => &[EventKind::ExitStarted],
-        Service::ExitFinalizer => &[EventKind::ExitFinalized],
+        Service::ExitFinalizer => &[EventKind::ExitFinalized, EventKind::ExitOmitted],
         Service::ExitChallenger => &[EventKind::ExitChallenged],
         Service::InFlightExiter => {
             &[EventKind::InFlightExitStarted, EventKind::InFlightExitOutputPiggybacked]

@@ -293,7 +293,9 @@ impl ExitProcessor {
             StandardExitPhase::FinalizedInvalid => {
                 self.paid_invalid.insert(position);
             }
-            StandardExitPhase::Challenged | StandardExitPhase::Finalized => return,
+            StandardExitPhase::Challenged
+            | StandardExitPhase::Finalized
+            | StandardExitPhase::Omitted => return,
         }
         self.by_id.insert(exit.exit_id, position);
         self.watched.insert(position, Watched { exit, verdict });

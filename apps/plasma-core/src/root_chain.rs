@@ -63,6 +63,11 @@ pub enum RootChainEvent {
         /// The contract's key.
         exit_id: ExitId,
     },
+    /// A standard exit left the queue unpaid: it was challenged, or its output had left with another exit.
+    ExitOmitted {
+        /// The contract's key.
+        exit_id: ExitId,
+    },
     /// An in-flight exit was started.
     InFlightExitStarted(Box<InFlightExitStart>),
     /// The owner of an input or an output joined an in-flight exit with a bond.
@@ -119,7 +124,8 @@ pub enum RootChainEvent {
         /// The contract's key.
         exit_id: ExitId,
     },
-    /// A place in an exit queue came up whose in-flight exit is over already. Nothing changed.
+    /// A place in an exit queue came up that an earlier start of an in-flight exit left behind, or whose currency does not wait.
+    /// Nothing changed. The contract is made so that there is no such place; what is paid nothing says nothing.
     InFlightExitOmitted {
         /// The contract's key.
         exit_id: ExitId,
@@ -213,6 +219,8 @@ pub enum EventKind {
     ExitChallenged,
     /// [`RootChainEvent::ExitFinalized`]
     ExitFinalized,
+    /// [`RootChainEvent::ExitOmitted`]
+    ExitOmitted,
     /// [`RootChainEvent::InFlightExitStarted`]
     InFlightExitStarted,
     /// [`RootChainEvent::InFlightExitPiggybacked`] of an input
@@ -248,6 +256,7 @@ impl RootChainEvent {
             Self::ExitStarted { .. } => EventKind::ExitStarted,
             Self::ExitChallenged { .. } => EventKind::ExitChallenged,
             Self::ExitFinalized { .. } => EventKind::ExitFinalized,
+            Self::ExitOmitted { .. } => EventKind::ExitOmitted,
             Self::InFlightExitStarted(_) => EventKind::InFlightExitStarted,
             Self::InFlightExitPiggybacked { slot, .. } => match slot.side {
                 PiggybackSide::Input => EventKind::InFlightExitInputPiggybacked,

@@ -194,6 +194,11 @@ impl FakeRootChain {
         self.mine_block(|block| block.exit_finalized(exit_id));
     }
 
+    /// One block in which an exit leaves the queue unpaid.
+    pub fn exit_omitted(&self, exit_id: ExitId) {
+        self.mine_block(|block| block.exit_omitted(exit_id));
+    }
+
     /// An in-flight exit; see [`FakeBlock::in_flight_exit_started`].
     pub fn in_flight_exit_started(
         &self,

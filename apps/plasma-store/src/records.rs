@@ -151,11 +151,13 @@ pub(crate) fn decode_fault(value: &[u8]) -> Result<ChainFault, Malformed> {
     Ok(ChainFault { blknum, hash, kind })
 }
 
-const PHASES: [StandardExitPhase; 4] = [
+/// By the byte that stands for each, for ever. A program from before one of them refuses the record.
+const PHASES: [StandardExitPhase; 5] = [
     StandardExitPhase::Active,
     StandardExitPhase::Challenged,
     StandardExitPhase::Finalized,
     StandardExitPhase::FinalizedInvalid,
+    StandardExitPhase::Omitted,
 ];
 
 pub(crate) fn encode_standard_exit(exit: &StandardExit, value: &mut Vec<u8>) {
@@ -164,6 +166,7 @@ pub(crate) fn encode_standard_exit(exit: &StandardExit, value: &mut Vec<u8>) {
         StandardExitPhase::Challenged => 1,
         StandardExitPhase::Finalized => 2,
         StandardExitPhase::FinalizedInvalid => 3,
+        StandardExitPhase::Omitted => 4,
     };
     value.extend([VERSION, phase]);
     value.extend(exit.exit_id.as_bytes());
@@ -295,6 +298,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_phase_of_an_exit_keeps_its_byte_and_an_unknown_one_is_refused() {
+        use StandardExitPhase::{Active, Challenged, Finalized, FinalizedInvalid, Omitted};
+        let (again, value) = kinds().pop().unwrap();
+        let position = UtxoPos::deposit(Blknum::new(1));
+        let stored = [Active, Challenged, Finalized, FinalizedInvalid, Omitted];
+        for (byte, phase) in (0..).zip(stored) {
+            let value = [&value[..1], &[byte], &value[2..]].concat();
+            assert_eq!(decode_standard_exit(position, &value).unwrap().phase, phase);
+            assert_eq!(again(&value), Ok(value));
+        }
+        let newer = [&value[..1], &[5], &value[2..]].concat();
+        assert_eq!(again(&newer), Err("unknown phase of an exit"));
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl GuardHandle {
         .await
     }
 
-    /// Takes payments of exits: they leave the ledger.
+    /// Takes payments of exits, which leave the ledger, and exits that left the queue unpaid.
     pub(crate) async fn on_exits_paid(&self, batch: EventBatch) -> Result<(), Unanswered> {
         self.decide(move |guard, store, updates| {
             guard.judge(store)?;
@@ -210,6 +210,7 @@ impl GuardHandle {
             let outcome = guard.state.exit_utxos(&paid.exiting, &facts, &mut written);
             updates.extend(written.into_iter().map(DbUpdate::from));
             guard.exits.on_finalized(&outcome, &stored, updates);
+            guard.exits.on_events(&batch.events, &stored, updates);
             updates.push(batch.height_update());
             guard.touched.extend(positions);
             Ok(())

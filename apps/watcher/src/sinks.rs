@@ -14,7 +14,7 @@ pub(crate) struct DepositSink(pub(crate) GuardHandle);
 pub(crate) struct ExitSink(pub(crate) GuardHandle);
 /// Takes everything that happens to in-flight exits.
 pub(crate) struct InFlightExitSink(pub(crate) GuardHandle);
-/// Takes payments of exits.
+/// Takes payments of exits, and that one left the queue unpaid.
 pub(crate) struct PaidExitSink(pub(crate) GuardHandle);
 
 #[async_trait]

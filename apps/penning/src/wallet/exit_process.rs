@@ -59,7 +59,7 @@ impl Session {
 pub(super) fn processed(receipt: &Receipt) -> u64 {
     let counts = receipt.notes.iter().map(|note| match note {
         ReceiptNote::ExitsProcessed { count } => *count,
-        ReceiptNote::CreditAdded { .. } | ReceiptNote::ExitOmitted { .. } => 0,
+        ReceiptNote::CreditAdded { .. } => 0,
     });
     counts.fold(0, u64::saturating_add)
 }
@@ -111,14 +111,7 @@ impl ProcessReport {
             RootChainEvent::ExitFinalized { exit_id } => Some(exit_id.to_string()),
             _ => None,
         });
-        let omitted = notes().filter_map(|note| match note {
-            ReceiptNote::ExitOmitted { exit_id } => Some(exit_id.to_string()),
-            _ => None,
-        });
-        let in_flight_omitted = events().filter_map(|event| match &event.event {
-            RootChainEvent::InFlightExitOmitted { exit_id, .. } => Some(exit_id.to_string()),
-            _ => None,
-        });
+        let omitted = receipts.iter().flat_map(Receipt::omitted_exits);
         let in_flight = receipts.iter().flat_map(Receipt::withdrawn_piggybacks);
         let in_flight = in_flight
             .map(|(exit_id, slot)| InFlightPaid { exit_id, name: SlotName(slot).to_string() });
@@ -127,7 +120,7 @@ impl ProcessReport {
             processed: receipts.iter().map(processed).fold(0, u64::saturating_add),
             paid: paid.collect(),
             in_flight: in_flight.collect(),
-            omitted: omitted.chain(in_flight_omitted).collect(),
+            omitted: omitted.map(|exit_id| exit_id.to_string()).collect(),
             credits: notes().filter(|note| matches!(note, ReceiptNote::CreditAdded { .. })).count(),
             next_due_in_s: None,
         }
@@ -190,9 +183,9 @@ mod tests {
                     exit_id: ExitId::from_u256(U256::from(7)),
                     slot: PiggybackSlot::output(1),
                 }),
+                event(RootChainEvent::ExitOmitted { exit_id: ExitId::from_u256(U256::from(8)) }),
             ],
             notes: vec![
-                ReceiptNote::ExitOmitted { exit_id: ExitId::from_u256(U256::from(8)) },
                 ReceiptNote::CreditAdded {
                     source: CreditSource::EthVault,
                     owner: Address::zero(),

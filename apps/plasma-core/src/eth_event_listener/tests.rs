@@ -208,7 +208,7 @@ fn each_service_reads_its_own_events() {
     assert_eq!(table["exiter"], [EventKind::ExitStarted]);
     assert_eq!(table["block_getter"], [EventKind::BlockSubmitted]);
     assert_eq!(table["exit_processor"], [EventKind::ExitStarted]);
-    assert_eq!(table["exit_finalizer"], [EventKind::ExitFinalized]);
+    assert_eq!(table["exit_finalizer"], [EventKind::ExitFinalized, EventKind::ExitOmitted]);
     assert_eq!(table["exit_challenger"], [EventKind::ExitChallenged]);
     assert_eq!(table["in_flight_exiter"].len(), 2);
     assert_eq!(table["in_flight_exit_processor"].len(), 8);

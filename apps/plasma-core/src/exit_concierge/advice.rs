@@ -75,6 +75,7 @@ const fn over(phase: ExitPhase) -> &'static str {
     match phase {
         ExitPhase::Paid => "nothing: the money is on the root chain",
         ExitPhase::Challenged => "nothing: it was challenged, and the bond went to the challenger",
+        ExitPhase::Omitted => "nothing: the output had left with another exit; the bond came back",
         ExitPhase::Unpaid => "nothing: it ended without a payment",
         ExitPhase::Deleted => "nothing: nobody joined, and it was deleted",
         ExitPhase::Invalid => "nothing: this output was spent, so whoever shows it takes the bond",

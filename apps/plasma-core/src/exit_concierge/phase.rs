@@ -69,6 +69,8 @@ names! {
         Paid = "paid",
         /// Over: money left that belonged to somebody else.
         PaidWrongly = "paid_wrongly",
+        /// Standard, over: its output had left with another exit, so nothing was paid. The bond came back.
+        Omitted = "omitted",
         /// In flight, over, and nothing was paid.
         Unpaid = "unpaid",
         /// In flight, over: deleted, because nobody joined.
@@ -152,7 +154,12 @@ impl ExitPhase {
     pub const fn is_over(self) -> bool {
         matches!(
             self,
-            Self::Challenged | Self::Paid | Self::PaidWrongly | Self::Unpaid | Self::Deleted
+            Self::Challenged
+                | Self::Paid
+                | Self::PaidWrongly
+                | Self::Omitted
+                | Self::Unpaid
+                | Self::Deleted
         )
     }
 
@@ -160,7 +167,7 @@ impl ExitPhase {
     pub const fn is_of(self, kind: ExitKind) -> bool {
         match self {
             Self::Due | Self::Paid | Self::PaidWrongly => true,
-            Self::Waiting | Self::Invalid | Self::Superseded | Self::Challenged => {
+            Self::Waiting | Self::Invalid | Self::Superseded | Self::Challenged | Self::Omitted => {
                 matches!(kind, ExitKind::Standard)
             }
             Self::PiggybackWindow
@@ -200,8 +207,11 @@ impl ExitPhase {
             && ExitKind::ALL.iter().any(|kind| self.is_of(*kind) && next.is_of(*kind));
         // The ledger is asked about a payment after it was heard of.
         let is_told_wrong = matches!((self, next), (Self::Paid, Self::PaidWrongly));
+        // The omission of a challenged exit can be heard of before the challenge.
+        let is_told_late = matches!((self, next), (Self::Omitted, Self::Challenged));
         self == next
             || is_told_wrong
+            || is_told_late
             || self.becomes_with_time(next)
             || is_open_standard
             || is_open_in_flight

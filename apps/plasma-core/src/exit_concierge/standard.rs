@@ -47,6 +47,8 @@ pub enum StandardStanding {
     Paid,
     /// Paid, and should not have been.
     PaidWrongly,
+    /// Left the queue unpaid, because its output had left before.
+    Omitted,
 }
 
 impl StandardCase {
@@ -56,6 +58,7 @@ impl StandardCase {
             (StandardExitPhase::Challenged, _) => StandardStanding::Challenged,
             (StandardExitPhase::Finalized, _) => StandardStanding::Paid,
             (StandardExitPhase::FinalizedInvalid, _) => StandardStanding::PaidWrongly,
+            (StandardExitPhase::Omitted, _) => StandardStanding::Omitted,
             (StandardExitPhase::Active, Judgement::Open | Judgement::Valid) => {
                 StandardStanding::Open
             }
@@ -84,7 +87,8 @@ impl StandardCase {
             | StandardStanding::Invalid { .. } => true,
             StandardStanding::Challenged
             | StandardStanding::Paid
-            | StandardStanding::PaidWrongly => false,
+            | StandardStanding::PaidWrongly
+            | StandardStanding::Omitted => false,
         }
     }
 
@@ -99,6 +103,7 @@ impl StandardCase {
             StandardStanding::Challenged => ExitPhase::Challenged,
             StandardStanding::Paid => ExitPhase::Paid,
             StandardStanding::PaidWrongly => ExitPhase::PaidWrongly,
+            StandardStanding::Omitted => ExitPhase::Omitted,
             StandardStanding::Invalid { .. } => ExitPhase::Invalid,
             StandardStanding::Superseded => ExitPhase::Superseded,
             StandardStanding::Open if self.exitable_at_s < clock.now_s => ExitPhase::Due,
@@ -117,7 +122,9 @@ impl StandardCase {
             StandardStanding::Invalid { spending_txhash: None } | StandardStanding::PaidWrongly => {
                 Step::Leave
             }
-            StandardStanding::Challenged | StandardStanding::Paid => Step::Nothing,
+            StandardStanding::Challenged | StandardStanding::Paid | StandardStanding::Omitted => {
+                Step::Nothing
+            }
         }
     }
 

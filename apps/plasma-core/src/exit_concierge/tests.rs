@@ -119,6 +119,8 @@ fn a_standard_exit_has_the_phase_and_the_step_of_its_record_and_its_time() {
         (Record::Challenged, spent, DUE_S + 1, None, "challenged", "nothing"),
         (Record::Finalized, Judgement::Open, DUE_S + 1, None, "paid", "nothing"),
         (Record::FinalizedInvalid, spent, DUE_S + 1, None, "paid_wrongly", "leave"),
+        (Record::Omitted, Judgement::Open, DUE_S + 1, None, "omitted", "nothing"),
+        (Record::Omitted, spent, DUE_S + 1, Some(1), "omitted", "nothing"),
     ] {
         let exit = standard(1, DUE_S, record);
         let case = ExitCase::Standard(StandardCase::new(&exit, judgement));

@@ -117,7 +117,7 @@ pub(super) struct InFlightTx {
 }
 
 impl InFlightMove {
-    /// The move that an event tells, and of which exit. `None` for other events, and for an omission, which changes nothing.
+    /// The move that an event tells, and of which exit. `None` for other events, and for an omission, which changes nothing. (`I2`)
     pub fn from_event(event: &EthEvent) -> Option<(ExitId, Self)> {
         use RootChainEvent as Event;
         let (exit_id, what) = match &event.event {
@@ -149,7 +149,8 @@ impl InFlightMove {
             | Event::BlockSubmitted { .. }
             | Event::ExitStarted { .. }
             | Event::ExitChallenged { .. }
-            | Event::ExitFinalized { .. } => return None,
+            | Event::ExitFinalized { .. }
+            | Event::ExitOmitted { .. } => return None,
         };
         let told = Self {
             eth_height: event.eth_height,

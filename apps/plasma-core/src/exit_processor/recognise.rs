@@ -33,7 +33,8 @@ impl ExitProcessor {
     /// Which stored exits are needed to take these events: those that are not in memory.
     pub fn records_needed(&self, events: &[EthEvent]) -> Vec<ExitKey> {
         let keys = events.iter().filter_map(|event| match &event.event {
-            RootChainEvent::ExitStarted { position, .. } => {
+            RootChainEvent::ExitStarted { position, .. }
+            | RootChainEvent::ExitChallenged { position } => {
                 (!self.watched.contains_key(position)).then_some(ExitKey::Position(*position))
             }
             RootChainEvent::ExitFinalized { exit_id } => {
@@ -44,8 +45,9 @@ impl ExitProcessor {
         keys.collect()
     }
 
-    /// Takes starts and challenges in root chain order. `stored` holds the exits that [`Self::records_needed`] names, as far as
-    /// there are any. (`E1` to `E4`)
+    /// Takes starts, challenges and omissions, each kind in root chain order. `stored` holds the exits that
+    /// [`Self::records_needed`] names, as far as there are any. Payments of the same batch have to be
+    /// [taken](Self::on_finalized) before, for what was paid was not omitted. (`E1` to `E4`, `E20`)
     pub fn on_events(
         &mut self,
         events: &[EthEvent],
@@ -55,12 +57,21 @@ impl ExitProcessor {
         let mut closed: BTreeMap<UtxoPos, StandardExit> = BTreeMap::new();
         closed.extend(stored.iter().map(|exit| (exit.position, exit.clone())));
         for event in events {
-            if let RootChainEvent::ExitChallenged { position } = &event.event {
-                if let Some(exit) = self.on_challenged(*position, event, updates) {
-                    closed.insert(*position, exit);
+            let ended = match &event.event {
+                RootChainEvent::ExitChallenged { position } => {
+                    self.on_challenged(*position, event, &closed)
                 }
-            } else if let Some(exit) = StandardExit::from_event(event) {
-                self.on_started(exit, &mut closed, updates);
+                RootChainEvent::ExitOmitted { exit_id } => self.on_omitted(*exit_id, event),
+                _ => {
+                    if let Some(exit) = StandardExit::from_event(event) {
+                        self.on_started(exit, &mut closed, updates);
+                    }
+                    None
+                }
+            };
+            if let Some(exit) = ended {
+                put(&exit, updates);
+                closed.insert(exit.position, exit);
             }
         }
     }
@@ -77,9 +88,11 @@ impl ExitProcessor {
             let exit = watched.map(|watched| &watched.exit);
             match exit.or_else(|| stored.iter().find(of_id)) {
                 Some(exit) => match exit.phase {
-                    // A challenged exit is never paid by the contracts. If the root chain says so, the challenge was on a
+                    // A challenged or omitted exit is never paid by the contracts. If the root chain says so, that was on a
                     // branch that is gone, and the money has left all the same.
-                    StandardExitPhase::Active | StandardExitPhase::Challenged => {
+                    StandardExitPhase::Active
+                    | StandardExitPhase::Challenged
+                    | StandardExitPhase::Omitted => {
                         paid.exiting.push(Exiting { position: exit.position, exit_id: *exit_id });
                     }
                     StandardExitPhase::Finalized | StandardExitPhase::FinalizedInvalid => {}
@@ -150,18 +163,36 @@ impl ExitProcessor {
         &mut self,
         position: UtxoPos,
         event: &EthEvent,
-        updates: &mut Vec<DbUpdate>,
+        closed: &BTreeMap<UtxoPos, StandardExit>,
     ) -> Option<StandardExit> {
-        let exit = &self.watched.get(&position)?.exit;
-        let is_later = (event.eth_height, event.log_index) > exit.place();
-        if exit.phase != StandardExitPhase::Active || !is_later {
+        let watched = self.watched.get(&position).map(|watched| &watched.exit);
+        let exit = watched.or_else(|| closed.get(&position))?;
+        // E20: payments and omissions can be read before challenges
+        let is_open = matches!(exit.phase, StandardExitPhase::Active | StandardExitPhase::Omitted);
+        if !is_open || !is_after_start(event, exit) {
             return None; // E4: of an earlier start of the same exit
         }
-        let mut exit = self.unwatch(position)?.exit;
-        exit.phase = StandardExitPhase::Challenged; // E4
-        put(&exit, updates);
+        let exit = StandardExit { phase: StandardExitPhase::Challenged, ..exit.clone() }; // E4
+        self.unwatch(position);
         Some(exit)
     }
+
+    /// Only an exit in memory can be omitted: all others are over.
+    fn on_omitted(&mut self, exit_id: ExitId, event: &EthEvent) -> Option<StandardExit> {
+        let position = *self.by_id.get(&exit_id)?;
+        let exit = &self.watched.get(&position)?.exit;
+        if exit.phase != StandardExitPhase::Active || !is_after_start(event, exit) {
+            return None; // E20: of an earlier start of the same exit, or paid on another branch
+        }
+        let mut exit = self.unwatch(position)?.exit;
+        exit.phase = StandardExitPhase::Omitted; // E20
+        Some(exit)
+    }
+}
+
+/// What happens to an exit happens after its start: otherwise it happened to an earlier exit of the same output.
+fn is_after_start(event: &EthEvent, exit: &StandardExit) -> bool {
+    (event.eth_height, event.log_index) > exit.place()
 }
 
 fn put(exit: &StandardExit, updates: &mut Vec<DbUpdate>) {

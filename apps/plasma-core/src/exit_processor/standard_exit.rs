@@ -45,6 +45,8 @@ pub enum StandardExitPhase {
     Finalized,
     /// Processed although the output was spent or never was: money left that belonged to somebody else.
     FinalizedInvalid,
+    /// Processed without a payment, because the output had left with another exit.
+    Omitted,
 }
 
 impl StandardExitPhase {
@@ -52,7 +54,7 @@ impl StandardExitPhase {
     pub const fn is_active(self) -> bool {
         match self {
             Self::Active | Self::FinalizedInvalid => true,
-            Self::Challenged | Self::Finalized => false,
+            Self::Challenged | Self::Finalized | Self::Omitted => false,
         }
     }
 }

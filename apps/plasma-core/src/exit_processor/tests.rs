@@ -142,6 +142,7 @@ impl Universe {
         side.extend(&paid.exiting);
         let mut updates = Vec::new();
         self.processor.on_finalized(&outcome, &stored, &mut updates);
+        self.processor.on_events(events, &stored, &mut updates);
         self.commit(updates);
         if was_there {
             paid.exiting.iter().for_each(|exit| self.exited(exit.position, exit.exit_id));
@@ -252,6 +253,11 @@ fn challenged(position: UtxoPos, eth_height: u64) -> EthEvent {
 fn finalized(position: UtxoPos, eth_height: u64) -> EthEvent {
     let exit_id = exit_id(position);
     at(eth_height, 9, RootChainEvent::ExitFinalized { exit_id })
+}
+
+fn omitted(position: UtxoPos, eth_height: u64) -> EthEvent {
+    let exit_id = exit_id(position);
+    at(eth_height, 7, RootChainEvent::ExitOmitted { exit_id })
 }
 
 /// Alice pays the output to Bob.

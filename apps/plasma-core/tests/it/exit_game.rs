@@ -45,6 +45,7 @@ enum Op {
     BlockPiggyback(Index, Index),
     Delete(Index),
     ProcessInFlight(Index),
+    ProcessStaleEntry(Index),
     Mine(u8),
     /// The watcher reads: blocks, exits and payments this far behind, exit events in some disorder.
     Sync(u8, u8, u8, u8),
@@ -74,6 +75,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         3 => pair().prop_map(|(exit, slot)| Op::BlockPiggyback(exit, slot)),
         2 => index().prop_map(Op::Delete),
         2 => index().prop_map(Op::ProcessInFlight),
+        1 => index().prop_map(Op::ProcessStaleEntry),
         4 => (1u8..12).prop_map(Op::Mine),
         9 => (0u8..9, 0u8..9, 0u8..9, any::<u8>()).prop_map(|(b, e, p, i)| Op::Sync(b, e, p, i)),
         1 => pair().prop_map(|(from, to)| Op::Replay(from, to)),
@@ -121,6 +123,7 @@ impl Scenario {
             Op::BlockPiggyback(exit, slot) => self.world.block_piggyback(exit, slot),
             Op::Delete(pick) => self.world.delete(pick),
             Op::ProcessInFlight(pick) => self.world.process_in_flight(pick),
+            Op::ProcessStaleEntry(pick) => self.world.process_stale_entry(pick),
             Op::Mine(blocks) => self.world.height += u64::from(blocks),
             Op::Sync(blocks, exits, payments, disorder) => {
                 self.sync((blocks, exits, payments), disorder);

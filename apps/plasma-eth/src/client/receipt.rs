@@ -17,6 +17,7 @@ const EVERY_KIND: &[EventKind] = &[
     EventKind::ExitStarted,
     EventKind::ExitChallenged,
     EventKind::ExitFinalized,
+    EventKind::ExitOmitted,
     EventKind::InFlightExitStarted,
     EventKind::InFlightExitInputPiggybacked,
     EventKind::InFlightExitOutputPiggybacked,
@@ -77,11 +78,6 @@ pub enum ReceiptNote {
     ExitsProcessed {
         /// How many.
         count: u64,
-    },
-    /// An exit left the queue without being paid: it was challenged, or its output left before.
-    ExitOmitted {
-        /// Which.
-        exit_id: ExitId,
     },
 }
 
@@ -145,6 +141,15 @@ impl Receipt {
             RootChainEvent::InFlightExitPiggybackWithdrawn { exit_id, slot } => {
                 Some((exit_id, slot))
             }
+            _ => None,
+        })
+    }
+
+    /// The exits this transaction took off a queue unpaid, in-flight ones too.
+    pub fn omitted_exits(&self) -> impl Iterator<Item = ExitId> + '_ {
+        self.events.iter().filter_map(|event| match event.event {
+            RootChainEvent::ExitOmitted { exit_id }
+            | RootChainEvent::InFlightExitOmitted { exit_id, .. } => Some(exit_id),
             _ => None,
         })
     }

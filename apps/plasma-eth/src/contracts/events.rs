@@ -36,7 +36,6 @@ struct KnownEvent {
 enum Meaning {
     Event(EventKind),
     ExitsProcessed,
-    ExitOmitted,
     Credit(CreditVault),
 }
 
@@ -63,7 +62,7 @@ impl LogReader {
             (exit_game, "ExitStarted", Meaning::Event(K::ExitStarted)),
             (exit_game, "ExitChallenged", Meaning::Event(K::ExitChallenged)),
             (exit_game, "ExitFinalized", Meaning::Event(K::ExitFinalized)),
-            (exit_game, "ExitOmitted", Meaning::ExitOmitted),
+            (exit_game, "ExitOmitted", Meaning::Event(K::ExitOmitted)),
             (exit_game, "InFlightExitStarted", Meaning::Event(K::InFlightExitStarted)),
             (
                 exit_game,
@@ -164,10 +163,6 @@ impl LogReader {
                 let count = known.fields(log, &["processedNum"])?.u64()?;
                 Some(ReceiptNote::ExitsProcessed { count })
             }
-            Meaning::ExitOmitted => {
-                let exit_id = known.exit_id(known.fields(log, &["exitId"])?.u256()?)?;
-                Some(ReceiptNote::ExitOmitted { exit_id })
-            }
             Meaning::Credit(vault) => {
                 let mut fields = known.fields(log, &["owner", "amount"])?;
                 let (owner, amount) = (fields.address()?, fields.u256()?);
@@ -222,6 +217,9 @@ impl KnownEvent {
                 position: self.position(self.fields(log, &["utxoPos"])?.u256()?)?,
             },
             EventKind::ExitFinalized => RootChainEvent::ExitFinalized {
+                exit_id: self.exit_id(self.fields(log, &["exitId"])?.u256()?)?,
+            },
+            EventKind::ExitOmitted => RootChainEvent::ExitOmitted {
                 exit_id: self.exit_id(self.fields(log, &["exitId"])?.u256()?)?,
             },
             other => return Err(self.malformed(&format!("is a {other:?} that nobody reads"))),

@@ -90,6 +90,11 @@ impl<'a> FakeBlock<'a> {
         self.emit(RootChainEvent::ExitFinalized { exit_id });
     }
 
+    /// An exit leaves the queue unpaid.
+    pub fn exit_omitted(&mut self, exit_id: ExitId) {
+        self.emit(RootChainEvent::ExitOmitted { exit_id });
+    }
+
     /// Somebody starts an in-flight exit of a transaction, `input_txs` being the unsigned bytes of what made its inputs. Nothing of
     /// it is checked.
     pub fn in_flight_exit_started(

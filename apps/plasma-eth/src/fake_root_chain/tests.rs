@@ -14,12 +14,13 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-const EVERY_KIND: [EventKind; 5] = [
+const EVERY_KIND: [EventKind; 6] = [
     EventKind::DepositCreated,
     EventKind::BlockSubmitted,
     EventKind::ExitStarted,
     EventKind::ExitChallenged,
     EventKind::ExitFinalized,
+    EventKind::ExitOmitted,
 ];
 const FEES: GasFees =
     GasFees { max_fee_per_gas_wei: 3_000_000_000, max_priority_fee_per_gas_wei: 1_000_000_000 };
@@ -210,6 +211,7 @@ fn a_block_is_filled_in_the_order_of_the_test() {
         let exit_id = block.exit_started(ALICE, position, b"tx");
         block.exit_challenged(position);
         block.exit_finalized(exit_id);
+        block.exit_omitted(exit_id);
         (before, after, exit_id, block.timestamp_s())
     });
     assert_eq!((before, after), (Blknum::new(1), Blknum::new(1001)));
@@ -222,6 +224,7 @@ fn a_block_is_filled_in_the_order_of_the_test() {
     assert_eq!((told, exitable_at_s), (exit_id, at_s + 2 * period_s));
     assert_eq!(events[4].event, RootChainEvent::ExitChallenged { position });
     assert_eq!(events[5].event, RootChainEvent::ExitFinalized { exit_id });
+    assert_eq!(events[6].event, RootChainEvent::ExitOmitted { exit_id });
 }
 
 #[test]

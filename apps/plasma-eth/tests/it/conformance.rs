@@ -296,7 +296,14 @@ async fn exits_are_reported_with_their_time(stage: Stage) {
     stage.mine_after(2 * facts.min_exit_period_s + 2).await;
     stage.process(&kept).await;
 
-    let exits = [EventKind::ExitStarted, EventKind::ExitChallenged, EventKind::ExitFinalized];
+    stage.process_challenged(&spent).await;
+
+    let exits = [
+        EventKind::ExitStarted,
+        EventKind::ExitChallenged,
+        EventKind::ExitFinalized,
+        EventKind::ExitOmitted,
+    ];
     let events = stage.events(&exits).await;
     let mut told = Vec::new();
     for (event, included) in events.iter().zip([&kept, &spent]) {
@@ -318,6 +325,8 @@ async fn exits_are_reported_with_their_time(stage: Stage) {
     told.push(RootChainEvent::ExitChallenged { position: spent.position });
     let exit_id = ExitId::standard(&kept.tx, kept.position).unwrap();
     told.push(RootChainEvent::ExitFinalized { exit_id });
+    let exit_id = ExitId::standard(&spent.tx, spent.position).unwrap();
+    told.push(RootChainEvent::ExitOmitted { exit_id });
     let found: Vec<_> = events.into_iter().map(|event| event.event).collect();
     assert_eq!(found, told);
 }

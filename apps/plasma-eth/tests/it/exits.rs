@@ -111,12 +111,13 @@ async fn an_exit_of_a_spent_output_is_challenged_for_its_bond() {
 
     world.dev.advance_time(2 * MIN_EXIT_PERIOD_S + 2).await.unwrap();
     let processed = world.client.process_exits(&world.bob, ETH, None, 1).await;
-    let notes = world.mined(processed).await.notes;
-    let exit_id = challenge.exit_id;
-    assert_eq!(
-        notes,
-        [ReceiptNote::ExitOmitted { exit_id }, ReceiptNote::ExitsProcessed { count: 1 }]
-    );
+    let receipt = world.mined(processed).await;
+    assert_eq!(receipt.notes, [ReceiptNote::ExitsProcessed { count: 1 }]);
+    assert_eq!(receipt.omitted_exits().collect::<Vec<_>>(), [challenge.exit_id]);
+    let newest = world.root_chain.eth_height().await.unwrap();
+    let kinds = [EventKind::ExitOmitted];
+    let events = world.root_chain.events(&kinds, EthHeight::new(0), newest).await.unwrap();
+    assert_eq!(events, receipt.events, "nodes read what the receipt tells");
 }
 
 #[tokio::test]

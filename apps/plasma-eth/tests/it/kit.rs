@@ -16,12 +16,13 @@ use std::time::{Duration, Instant};
 pub(crate) const MIN_EXIT_PERIOD_S: u64 = 100;
 pub(crate) const SEMVER: &str = "1.0.5+penning.test";
 
-pub(crate) const EVERY_KIND: [EventKind; 5] = [
+pub(crate) const EVERY_KIND: [EventKind; 6] = [
     EventKind::DepositCreated,
     EventKind::BlockSubmitted,
     EventKind::ExitStarted,
     EventKind::ExitChallenged,
     EventKind::ExitFinalized,
+    EventKind::ExitOmitted,
 ];
 
 pub(crate) struct World {

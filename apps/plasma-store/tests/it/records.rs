@@ -159,17 +159,23 @@ fn exits_are_found_by_output_and_id_and_only_active_ones_are_restored() {
     let stolen = exit(StandardExitPhase::FinalizedInvalid, 2000, 2);
     let challenged = exit(StandardExitPhase::Challenged, 3000, 3);
     let paid = exit(StandardExitPhase::Finalized, 4000, 4);
-    store.commit(&[put(&active), put(&stolen), put(&challenged), put(&paid)]).unwrap();
+    let omitted = exit(StandardExitPhase::Omitted, 5000, 5);
+    let all = [&active, &stolen, &challenged, &paid, &omitted];
+    store.commit(&all.map(put)).unwrap();
     assert_eq!(store.active_standard_exits().unwrap(), [active.clone(), stolen.clone()]);
-    for exit in [&active, &stolen, &challenged, &paid] {
+    for exit in all {
         assert_eq!(store.standard_exit(exit.position).unwrap().as_ref(), Some(exit));
         assert_eq!(store.standard_exit_by_id(exit.exit_id).unwrap().as_ref(), Some(exit));
     }
     assert_eq!(store.standard_exit_by_id(ExitId::from_bytes([9; 20])).unwrap(), None);
-    let closed = StandardExit { phase: StandardExitPhase::Finalized, ..active.clone() };
-    store.commit(&[put(&closed)]).unwrap();
-    assert_eq!(store.active_standard_exits().unwrap(), [stolen]);
-    assert_eq!(store.standard_exit(active.position).unwrap(), Some(closed));
+    for phase in [StandardExitPhase::Finalized, StandardExitPhase::Omitted] {
+        store.commit(&[put(&active)]).unwrap();
+        assert_eq!(store.active_standard_exits().unwrap().len(), 2);
+        let closed = StandardExit { phase, ..active.clone() };
+        store.commit(&[put(&closed)]).unwrap();
+        assert_eq!(store.active_standard_exits().unwrap(), [stolen.clone()]);
+        assert_eq!(store.standard_exit(active.position).unwrap(), Some(closed));
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `exit.get` and `exit.all`: what is said about exits while they go through their phases, to whom, and how fast.
 
 use crate::kit::{Watched, World, code, eventually};
-use crate::users::{Who, deposit_tx, pay, txhash};
+use crate::users::{Who, deposit_tx, output, pay, txhash};
 use Who::{Alice, Bob, Carol};
 use plasma_core::exit_concierge::{ExitKind, ExitPhase};
 use plasma_core::root_chain::{PiggybackSlot, RootChainEvent};
@@ -110,6 +110,49 @@ async fn a_standard_exit_is_told_from_its_start_to_its_payment() {
         assert_eq!(watched.pages(ExitAllParams::default()).await, [later]);
         let next = watched.exit_in(later, ExitPhase::Due, None).await;
         assert_eq!((next.queue[0].place, next.queue[0].of), (1, 1));
+    }
+    watched.stop().await;
+}
+
+#[actix::test]
+async fn an_exit_whose_output_left_with_another_one_is_superseded_until_it_is_omitted() {
+    let mut world = World::new().await;
+    let deposit = world.deposit(Alice, 10);
+    let mut watched = world.start().await;
+    let block = world.block(vec![pay(&[(deposit, Alice)], &[(Bob, 10)])]);
+    watched.validated(block.number).await;
+    let (tx, bobs) = (SignedTx::decode(&block.transactions[0]).unwrap(), output(&block, 0, 0));
+    let exit_id = world.chain.exit_started(Bob.address(), bobs, &tx.unsigned_bytes());
+    let made = deposit_tx(Alice, 10);
+    let in_flight = world.chain.in_flight_exit_started(Carol.address(), &tx, &[made]);
+    let slot = PiggybackSlot::output(0);
+    world.chain.in_flight_piggybacked(&tx, slot, Bob.address());
+    world.chain.mine_block(|block| {
+        let exit_id = in_flight;
+        block.event(RootChainEvent::InFlightExitPiggybackWithdrawn { exit_id, slot });
+        block.event(RootChainEvent::InFlightExitFinalized { exit_id });
+    });
+    world.chain.mine(1);
+    let superseded = watched.exit_in(exit_id, ExitPhase::Superseded, None).await;
+    assert_eq!((superseded.is_over, superseded.queue.len()), (false, 1));
+    assert_eq!(watched.pages(ExitAllParams::default()).await, [exit_id]);
+    world.chain.exit_omitted(exit_id);
+    world.chain.mine(1);
+    for is_restarted in [false, true] {
+        if is_restarted {
+            watched = world.restart(watched).await;
+        }
+        let omitted = watched.exit_in(exit_id, ExitPhase::Omitted, Some(Bob)).await;
+        assert_eq!((omitted.is_over, omitted.next.as_str()), (true, "nothing"));
+        assert_eq!((omitted.queue.len(), omitted.windows.len(), omitted.eta_s), (0, 0, None));
+        assert!(omitted.advice.contains("the bond came back"), "{}", omitted.advice);
+        assert_eq!(watched.pages(ExitAllParams::default()).await, [], "nothing is open");
+        let mine = watched.pages(of(Bob)).await;
+        assert!(mine.contains(&exit_id) && mine.contains(&in_flight), "{mine:?}");
+        let unpaid = ExitAllParams { phase: Some(ExitPhase::Omitted), ..of(Bob) };
+        assert_eq!(watched.pages(unpaid).await, [exit_id]);
+        assert_eq!(watched.exitable_positions(Bob).await, []);
+        watched.assert_quiet().await;
     }
     watched.stop().await;
 }

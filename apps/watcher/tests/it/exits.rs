@@ -145,6 +145,29 @@ async fn an_exit_that_nobody_challenges_makes_the_chain_unsafe_until_somebody_do
 }
 
 #[actix::test]
+async fn an_invalid_exit_that_left_the_queue_unpaid_is_over_until_it_starts_again() {
+    let mut story = Story::with_sla_margin(5).await;
+    let exit_id = story.exit_spent();
+    story.world.chain.mine(5);
+    story.watched.events(&["unchallenged_exit", "invalid_exit"]).await;
+    // Its output had left with another exit.
+    story.world.chain.exit_omitted(exit_id);
+    story.world.chain.mine(1);
+    for restarted in [false, true] {
+        if restarted {
+            story.watched = story.world.restart(story.watched).await;
+        }
+        story.watched.events(&[]).await;
+        story.watched.assert_quiet().await;
+    }
+    let data = story.watched.challenge_data(story.deposit).await.unwrap();
+    assert_challenges(&data, story.deposit, Alice);
+    assert_eq!(story.exit_spent(), exit_id);
+    story.watched.events(&["invalid_exit"]).await;
+    story.watched.stop().await;
+}
+
+#[actix::test]
 async fn an_exit_turns_invalid_when_its_output_is_spent_later() {
     let mut story = Story::new().await;
     story.exit_bobs();

@@ -1,7 +1,7 @@
-//! Starts, challenges and payments, in every order in which they can be read.
+//! Starts, challenges, omissions and payments, in every order in which they can be read.
 
 use super::*;
-use StandardExitPhase::{Active, Challenged, Finalized, FinalizedInvalid};
+use StandardExitPhase::{Active, Challenged, Finalized, FinalizedInvalid, Omitted};
 
 const P: UtxoPos = UtxoPos::new(Blknum::new(3000), TxIndex::new(1), OutputIndex::new(0));
 
@@ -40,9 +40,81 @@ fn challenges_close_the_exit_they_were_made_against() {
     check("a challenge of an earlier start", &[started(P, 50), challenged(P, 49)], Active);
     check("a challenge of something else", &[started(P, 50), challenged(pos(9, 0, 0), 55)], Active);
     let again = [started(P, 50), challenged(P, 55), started(P, 90)];
-    check("omitted and started again", &again, Active);
+    check("and started again", &again, Active);
     let and_again = [&again[..], &[challenged(P, 95)]].concat();
     check("and challenged again", &and_again, Challenged);
+}
+
+#[test]
+fn an_omission_ends_the_exit_it_is_of() {
+    check("omitted", &[started(P, 50), omitted(P, 60)], Omitted);
+    check("challenged before", &[started(P, 50), challenged(P, 55), omitted(P, 60)], Challenged);
+    // Payments and omissions may be read before challenges.
+    let early = [started(P, 50), omitted(P, 60), challenged(P, 55)];
+    check("of a challenge that is read later", &early, Challenged);
+    let old = [started(P, 50), omitted(P, 60), challenged(P, 45)];
+    check("and an old challenge", &old, Omitted);
+    check("of an earlier start", &[started(P, 50), omitted(P, 49)], Active);
+    check("of something else", &[started(P, 50), omitted(pos(9, 0, 0), 60)], Active);
+    let again = [started(P, 50), omitted(P, 60), started(P, 90)];
+    check("and started again", &again, Active);
+    let late = [started(P, 50), challenged(P, 55), started(P, 90), omitted(P, 60)];
+    check("read after the next start", &late, Active);
+    let and_again = [&again[..], &[omitted(P, 95)]].concat();
+    check("and omitted again", &and_again, Omitted);
+    let mut same_block = started(P, 60);
+    same_block.log_index = 8;
+    check("in the block of the next start", &[started(P, 50), omitted(P, 60), same_block], Active);
+}
+
+#[test]
+fn an_omitted_exit_is_over_and_its_output_is_not_leaving() {
+    let mut universe = Universe::new();
+    universe.unspent(P);
+    universe.see(&[started(P, 50)]);
+    universe.exited(P, ExitId::from_bytes([7; 20]));
+    assert!(universe.events().is_empty() && universe.processor.is_exiting(P));
+    let exit_id = exit_id(P);
+    let standing = universe.processor.standing(exit_id);
+    assert!(matches!(standing, Some(ExitStanding::Standard(_, Judgement::Superseded))));
+    universe.processor.take_changed();
+    universe.see(&[omitted(P, 60)]);
+    assert_eq!(universe.processor.take_changed(), [exit_id].into());
+    assert_eq!(
+        (universe.processor.active_count(), universe.processor.standing(exit_id)),
+        (0, None)
+    );
+    assert!(!universe.processor.is_exiting(P));
+    assert_eq!(universe.events(), []);
+}
+
+#[test]
+fn an_omission_of_an_unknown_exit_leaves_it_watched_when_its_start_is_read() {
+    let mut universe = spent_universe();
+    universe.see(&[omitted(P, 60)]);
+    universe.see(&[started(P, 50)]);
+    assert_eq!((universe.phase(P), universe.events().len()), (Active, 2));
+    universe.see(&[omitted(P, 60)]);
+    assert_eq!((universe.phase(P), universe.events().len()), (Omitted, 0));
+}
+
+#[test]
+fn what_was_paid_was_not_omitted() {
+    for (was_there, expected) in [(true, Finalized), (false, FinalizedInvalid)] {
+        let both = [omitted(P, 60), finalized(P, 90)];
+        for batches in [vec![&both[..]], vec![&both[..1], &both[1..]], vec![&both[1..], &both[..1]]]
+        {
+            let mut universe = Universe::new();
+            universe.unspent(P);
+            universe.see(&[started(P, 50)]);
+            let paid: Vec<_> =
+                batches.iter().map(|batch| universe.see_paid(batch, was_there)).collect();
+            assert_eq!(paid.iter().map(|paid| paid.exiting.len()).sum::<usize>(), 1);
+            assert!(paid.iter().all(|paid| paid.unknown.is_empty()));
+            assert_eq!(universe.phase(P), expected, "{batches:?}");
+            assert_eq!(universe.events().is_empty(), was_there);
+        }
+    }
 }
 
 #[test]
@@ -50,7 +122,8 @@ fn a_start_in_the_block_of_its_omission_is_a_new_one() {
     let (first, mut again) = (started(P, 50), started(P, 90));
     again.log_index = 8;
     let challenge = challenged(P, 90);
-    check("challenged, omitted and started in one block", &[first, challenge, again], Active);
+    let events = [first, challenge, omitted(P, 90), again];
+    check("challenged, omitted and started in one block", &events, Active);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(super) struct Seen {
     pub(super) blocks: u64,
     /// Starts and challenges of exits, and what happens to in-flight ones.
     pub(super) exits: u64,
-    /// Payments.
+    /// Payments, and exits that left the queue unpaid.
     pub(super) payments: u64,
 }
 
@@ -43,6 +43,8 @@ pub(super) fn is_payment(event: &EthEvent) -> bool {
     matches!(
         event.event.kind(),
         EventKind::ExitFinalized
+            | EventKind::ExitOmitted
+            | EventKind::InFlightExitOmitted
             | EventKind::InFlightExitInputWithdrawn
             | EventKind::InFlightExitOutputWithdrawn
             | EventKind::InFlightExitFinalized
@@ -156,6 +158,7 @@ impl Node {
         let outcome = self.state.exit_utxos(&paid.exiting, &facts, &mut updates);
         let mut updates: Vec<DbUpdate> = updates.into_iter().map(DbUpdate::from).collect();
         self.exits.on_finalized(&outcome, &stored, &mut updates);
+        self.exits.on_events(events, &stored, &mut updates);
         self.store.commit(updates);
         self.exits.on_ledger(self.state.blknum(), positions);
         self.judge();

@@ -315,10 +315,15 @@ impl Oracle {
 
     fn expected_standard(&self, view: &View<'_>, now: u64) -> BTreeSet<String> {
         let mut open = BTreeMap::new();
+        let mut outputs = BTreeMap::new();
         for event in view.events() {
             match &event.event {
-                RootChainEvent::ExitStarted { position, .. } => {
+                RootChainEvent::ExitStarted { exit_id, position, .. } => {
                     open.insert(*position, event.eth_height.get());
+                    outputs.insert(*exit_id, *position);
+                }
+                RootChainEvent::ExitOmitted { exit_id } => {
+                    open.remove(&outputs[exit_id]);
                 }
                 RootChainEvent::ExitChallenged { position } => {
                     open.remove(position);

@@ -234,6 +234,8 @@ impl World {
             self.flags.insert(flag, exit_id);
             self.left.insert(position);
             self.emit(RootChainEvent::ExitFinalized { exit_id });
+        } else {
+            self.emit(RootChainEvent::ExitOmitted { exit_id });
         }
     }
 
@@ -269,6 +271,17 @@ impl World {
             Game { paper, is_canonical: true, oldest_competitor: None, bits: BTreeSet::new() };
         self.games.insert(exit_id, game);
         self.emit(RootChainEvent::InFlightExitStarted(Box::new(start)));
+    }
+
+    /// The queue reaches an entry that no record belongs to. The contract says so, and does nothing.
+    pub(super) fn process_stale_entry(&mut self, index: Index) {
+        let started = self.log.iter().filter_map(|event| match &event.event {
+            RootChainEvent::InFlightExitStarted(start) => Some(start.exit_id),
+            _ => None,
+        });
+        if let Some(exit_id) = pick(index, started.collect()) {
+            self.emit(RootChainEvent::InFlightExitOmitted { exit_id, currency: ETH });
+        }
     }
 
     fn game(&self, index: Index) -> Option<ExitId> {

@@ -251,8 +251,10 @@ impl Node {
     }
 
     pub(super) fn read_payments(&mut self, world: &World, paid: u64) {
-        let is_payment =
-            |event: &EthEvent| matches!(event.event, RootChainEvent::ExitFinalized { .. });
+        let is_payment = |event: &EthEvent| {
+            use RootChainEvent::{ExitFinalized, ExitOmitted};
+            matches!(event.event, ExitFinalized { .. } | ExitOmitted { .. })
+        };
         self.pay(&events(world, self.paid_seen + 1..=paid, is_payment));
         self.paid_seen = paid;
     }
@@ -288,6 +290,7 @@ impl Node {
         let outcome = self.state.exit_utxos(&paid.exiting, &facts, &mut updates);
         let mut updates: Vec<DbUpdate> = updates.into_iter().map(DbUpdate::from).collect();
         self.exits.on_finalized(&outcome, &stored, &mut updates);
+        self.exits.on_events(events, &stored, &mut updates);
         self.store.commit(updates);
         self.exits.on_ledger(self.state.blknum(), positions);
     }

@@ -69,17 +69,24 @@ impl Oracle {
     }
 }
 
-/// Exits whose newest start was read, and no challenge of it, with the height of that start.
+/// Exits whose newest start was read, and no challenge or omission of it, with the height of that start.
 fn open_exits(world: &World, node: &Node) -> BTreeMap<UtxoPos, u64> {
     let mut open = BTreeMap::new();
+    let mut outputs = BTreeMap::new();
     for event in &world.log {
         let height = event.eth_height.get();
+        if let RootChainEvent::ExitStarted { exit_id, position, .. } = &event.event {
+            outputs.insert(*exit_id, *position);
+        }
         match &event.event {
             RootChainEvent::ExitStarted { position, .. } if height <= node.starts_seen => {
                 open.insert(*position, height);
             }
             RootChainEvent::ExitChallenged { position } if height <= node.challenges_seen => {
                 open.remove(position);
+            }
+            RootChainEvent::ExitOmitted { exit_id } if height <= node.paid_seen => {
+                open.remove(&outputs[exit_id]);
             }
             _ => {}
         }

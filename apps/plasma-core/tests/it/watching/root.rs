@@ -270,7 +270,7 @@ impl World {
         self.emit(RootChainEvent::ExitChallenged { position });
     }
 
-    /// The exit is processed long enough after its start: paid when nobody challenged it, otherwise forgotten.
+    /// The exit is processed long enough after its start: paid when nobody challenged it, otherwise omitted.
     pub(super) fn process(&mut self, pick: Index) {
         let ripe: Vec<UtxoPos> = self.records.keys().copied().collect();
         if ripe.is_empty() {
@@ -280,9 +280,6 @@ impl World {
         let Some(record) = self.records.remove(&position) else {
             return;
         };
-        if record.is_challenged {
-            return;
-        }
         let started = self
             .log
             .iter()
@@ -292,6 +289,10 @@ impl World {
         else {
             panic!("a record without a start");
         };
+        if record.is_challenged {
+            self.emit(RootChainEvent::ExitOmitted { exit_id });
+            return;
+        }
         self.left.insert(position);
         self.emit(RootChainEvent::ExitFinalized { exit_id });
     }

@@ -47,7 +47,8 @@ impl KnownEvent {
             | K::BlockSubmitted
             | K::ExitStarted
             | K::ExitChallenged
-            | K::ExitFinalized => return Ok(None),
+            | K::ExitFinalized
+            | K::ExitOmitted => return Ok(None),
         }))
     }
 

@@ -7,12 +7,13 @@ use proptest::prelude::*;
 
 mod in_flight;
 
-const EVERY_KIND: [EventKind; 17] = [
+const EVERY_KIND: [EventKind; 18] = [
     EventKind::DepositCreated,
     EventKind::BlockSubmitted,
     EventKind::ExitStarted,
     EventKind::ExitChallenged,
     EventKind::ExitFinalized,
+    EventKind::ExitOmitted,
     EventKind::InFlightExitStarted,
     EventKind::InFlightExitInputPiggybacked,
     EventKind::InFlightExitOutputPiggybacked,
@@ -125,6 +126,10 @@ fn examples() -> Vec<(Log, RootChainEvent)> {
         (
             game("ExitFinalized", &[uint(7)]),
             RootChainEvent::ExitFinalized { exit_id: ExitId::from_u256(7.into()) },
+        ),
+        (
+            game("ExitOmitted", &[uint(8)]),
+            RootChainEvent::ExitOmitted { exit_id: ExitId::from_u256(8.into()) },
         ),
     ];
     of_standard_exits.into_iter().chain(in_flight::examples()).collect()
@@ -244,13 +249,6 @@ fn receipts_tell_more_than_events() {
             "ProcessedExitsNum",
             vec![uint(3), uint(1), Token::Address(Address::zero())],
             ReceiptNote::ExitsProcessed { count: 3 },
-        ),
-        (
-            Contract::PaymentExitGame,
-            parts.payment_exit_game,
-            "ExitOmitted",
-            vec![uint(7)],
-            ReceiptNote::ExitOmitted { exit_id: ExitId::from_u256(7.into()) },
         ),
         (
             Contract::EthVault,

@@ -189,17 +189,26 @@ impl Stage {
 
     /// Has the oldest exit paid.
     pub(crate) async fn process(&self, oldest: &Included) {
+        let exit_id = ExitId::standard(&oldest.tx, oldest.position).unwrap();
         match self {
-            Self::Fake(chain) => {
-                let exit_id = ExitId::standard(&oldest.tx, oldest.position).unwrap();
-                chain.exit_finalized(exit_id);
-            }
-            Self::Real(world) => {
-                world.dev.set_automine(true).await.unwrap();
-                let sent = world.client.process_exits(&world.bob, ETH, None, 1).await;
-                world.mined(sent).await;
-                world.dev.set_automine(false).await.unwrap();
-            }
+            Self::Fake(chain) => chain.exit_finalized(exit_id),
+            Self::Real(world) => process_one(world).await,
         }
     }
+
+    /// Has the oldest exit leave the queue, which was challenged.
+    pub(crate) async fn process_challenged(&self, oldest: &Included) {
+        let exit_id = ExitId::standard(&oldest.tx, oldest.position).unwrap();
+        match self {
+            Self::Fake(chain) => chain.exit_omitted(exit_id),
+            Self::Real(world) => process_one(world).await,
+        }
+    }
+}
+
+async fn process_one(world: &World) {
+    world.dev.set_automine(true).await.unwrap();
+    let sent = world.client.process_exits(&world.bob, ETH, None, 1).await;
+    world.mined(sent).await;
+    world.dev.set_automine(false).await.unwrap();
 }
