@@ -127,11 +127,12 @@ impl RootChainSide<'_> {
         let in_flight = self.in_flight.get(&exit.exit_id);
         let bond_wei = record.map(|record| record.bond_wei);
         let bond_wei = bond_wei.or(in_flight.map(|record| record.bond_wei));
-        // The watcher can not see that nothing was paid; the contract forgets such an exit.
+        // The contract forgets an exit that it left unpaid, and the watcher hears of it when that is final.
         let is_omitted = exit.phase == ExitPhase::Superseded.name() && record.is_none();
         let (phase, next, advice) = if is_omitted {
-            let advice = "nothing: the output had left before; the bond came back".to_owned();
-            ("omitted".to_owned(), Step::Nothing.name().to_owned(), advice)
+            let advice =
+                "nothing: the output had left with another exit; the bond came back".to_owned();
+            (ExitPhase::Omitted.name().to_owned(), Step::Nothing.name().to_owned(), advice)
         } else {
             (exit.phase, exit.next, exit.advice)
         };

@@ -173,7 +173,7 @@ fn exits_are_found_by_output_and_id_and_only_active_ones_are_restored() {
         assert_eq!(store.active_standard_exits().unwrap().len(), 2);
         let closed = StandardExit { phase, ..active.clone() };
         store.commit(&[put(&closed)]).unwrap();
-        assert_eq!(store.active_standard_exits().unwrap(), [stolen.clone()]);
+        assert_eq!(store.active_standard_exits().unwrap(), std::slice::from_ref(&stolen));
         assert_eq!(store.standard_exit(active.position).unwrap(), Some(closed));
     }
 }
