@@ -152,6 +152,18 @@ fn contract_hint(name: &str) -> Option<String> {
         "NotOutputOwner" => "only the owner can exit an output: choose the owner's key",
         "ExitNotExitable" => "the exit was challenged or processed before: nothing is left to do",
         "ExitQueueNotFound" => "no exit of this currency was ever started: nothing is waiting",
+        "FirstPhaseOver" => {
+            "it is too late: inputs and outputs join, and competitors are shown, in the first half of the exit period"
+        }
+        "FirstPhaseNotOver" => {
+            "owners can still join: try again after the first half of the exit period"
+        }
+        "EntryWaiting" => {
+            "somebody joined this exit: it ends when it is processed with `penning wallet exit process`"
+        }
+        "PiggybackedBefore" => "this input or output takes part already: nothing is left to do",
+        "NotPiggybacked" => "nobody takes part with it (any more): nothing is left to do",
+        "InFlightExitNotFound" => "this exit was never started, or is over",
         "NoCredit" => "there is nothing to withdraw",
         _ => return None,
     };

@@ -1,7 +1,8 @@
 //! `penning wallet`: what users do. The command line of the wallet, and who does what.
 //!
 //! It must never send money on a chain that the watcher calls unsafe, never guess a unit, and never print a key. Pure plans
-//! (`payments`, `exits`, `progress`, `tour::books`) are apart from the commands that carry them out.
+//! (`payments`, `exits`, `progress`, `in_flight_plan`, `remedies`, `packs`,
+//! `tour::books`) are apart from the commands that carry them out.
 
 mod blocks;
 mod challenge;
@@ -9,18 +10,28 @@ mod credit;
 mod deposit;
 mod exit;
 mod exit_data;
+mod exit_pack;
+mod exit_process;
 mod exits;
+mod in_flight;
+mod in_flight_data;
+mod in_flight_plan;
 mod key;
 mod key_source;
 mod look;
+mod packs;
 mod pay;
 mod payments;
 mod progress;
+mod remedies;
+mod sent_payments;
 mod session;
 mod status;
 mod tour;
+mod tx_name;
 mod view;
 
+pub(crate) use sent_payments::SENT_PAYMENTS_FILES;
 pub(crate) use session::DEFAULT_RPC_URL;
 
 use crate::output::Out;
@@ -105,9 +116,10 @@ enum WalletCommand {
     /// How far a transaction is: pending, in a block, submitted, final
     Status(status::StatusArgs),
     /// Take money back to the root chain
-    #[command(subcommand)]
-    Exit(exit::ExitCommand),
-    /// Stop the exit of an output that was spent, and earn its bond
+    Exit(Box<exit::ExitArgs>),
+    /// Make the proof file with which outputs exit when operator and watcher are gone
+    ExitPack(exit_pack::ExitPackArgs),
+    /// Stop an exit that must not be paid, and earn its bond
     Challenge(challenge::ChallengeArgs),
     /// Payouts and bonds that could not be delivered and wait for you
     Credit(credit::CreditArgs),
@@ -131,7 +143,8 @@ impl WalletArgs {
             WalletCommand::Pay(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Merge(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Status(args) => Box::pin(args.run(&session()?)).await,
-            WalletCommand::Exit(command) => Box::pin(command.run(&session()?)).await,
+            WalletCommand::Exit(args) => Box::pin(args.run(&session()?)).await,
+            WalletCommand::ExitPack(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Challenge(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Credit(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::WithdrawCredit(args) => Box::pin(args.run(&session()?)).await,

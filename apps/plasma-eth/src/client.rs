@@ -13,6 +13,7 @@ mod credits;
 mod deposits;
 mod exit_queue;
 mod exits;
+mod in_flight;
 mod in_flight_exits;
 mod receipt;
 mod sending;

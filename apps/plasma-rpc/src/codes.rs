@@ -77,6 +77,10 @@ codes! {
     CHALLENGE_UTXO_NOT_SPENT = "challenge:utxo_not_spent", 200, JSON_RPC_REFUSED, "The exiting output is not spent, so its exit cannot be challenged.";
     /// Exit data of an output that is not there.
     EXIT_INVALID = "exit:invalid", 200, JSON_RPC_REFUSED, "Utxo was spent or does not exist.";
+    /// In-flight exit data of a transaction that spends what nobody made.
+    IN_FLIGHT_TX_FOR_INPUT_NOT_FOUND = "in_flight_exit:tx_for_input_not_found", 200, JSON_RPC_REFUSED, "The transaction that made an input is not known.";
+    /// In-flight exit data of a transaction that spends a deposit which is gone.
+    IN_FLIGHT_DEPOSIT_INPUT_SPENT = "in_flight_exit:deposit_input_spent_ife_unsupported", 200, JSON_RPC_REFUSED, "An input is a deposit that was spent or has left: no in-flight exit data is served for such a transaction.";
     /// The Ethereum node refuses the watcher's connection.
     ETHEREUM_REFUSED = "connection:econnrefused", 200, JSON_RPC_REFUSED, "Cannot connect to the Ethereum node.";
     /// Too few signatures, at a watcher.
@@ -99,6 +103,8 @@ const WATCHER_REASONS: &[(&str, StableError)] = &[
     ("utxo_not_spent", CHALLENGE_UTXO_NOT_SPENT),
     ("utxo_not_found", EXIT_INVALID),
     ("no_deposit_for_given_blknum", EXIT_INVALID),
+    ("tx_for_input_not_found", IN_FLIGHT_TX_FOR_INPUT_NOT_FOUND),
+    ("deposit_input_spent_ife_unsupported", IN_FLIGHT_DEPOSIT_INPUT_SPENT),
     ("econnrefused", ETHEREUM_REFUSED),
     ("missing_signature", MISSING_SIGNATURE),
     ("superfluous_signature", SUPERFLUOUS_SIGNATURE),

@@ -3,12 +3,19 @@
 //! Field order is part of the contract, because the JSON is compared as text by golden tests.
 
 mod byzantine;
+mod in_flight;
 mod sentinel;
 mod status;
 
 pub use byzantine::{
     AvailablePiggyback, BlockWithholding, ByzantineEvent, ExitEvent, InFlightExitEvent,
     InvalidBlock, PiggybackAvailable, PiggybackEvent,
+};
+pub use in_flight::{
+    CanonicalProof, CompetitorData, IN_FLIGHT_EXIT_GET_COMPETITOR, IN_FLIGHT_EXIT_GET_DATA,
+    IN_FLIGHT_EXIT_GET_INPUT_CHALLENGE_DATA, IN_FLIGHT_EXIT_GET_OUTPUT_CHALLENGE_DATA,
+    IN_FLIGHT_EXIT_PROVE_CANONICAL, InFlightExitData, InputChallengeData, InputChallengeParams,
+    OutputChallengeData, OutputChallengeParams, TxBytesParams,
 };
 pub use sentinel::{
     SENTINEL_DUTIES_MAX, SentinelAnswer, SentinelDuty, SentinelDutyId, SentinelRecord,
@@ -75,6 +82,11 @@ pub const METHODS: &[MethodSpec] = &[
     SENTINEL_GET.spec,
     TRANSACTION_SUBMIT.spec,
     TRANSACTION_BATCH_SUBMIT.spec,
+    IN_FLIGHT_EXIT_GET_DATA.spec,
+    IN_FLIGHT_EXIT_GET_COMPETITOR.spec,
+    IN_FLIGHT_EXIT_PROVE_CANONICAL.spec,
+    IN_FLIGHT_EXIT_GET_INPUT_CHALLENGE_DATA.spec,
+    IN_FLIGHT_EXIT_GET_OUTPUT_CHALLENGE_DATA.spec,
 ];
 
 /// Parameters of methods about one account.

@@ -14,8 +14,10 @@ use plasma_rpc::child_chain::{
 };
 use plasma_rpc::params::{NoParams, RawParams, RequestParams};
 use plasma_rpc::watcher::{
-    AccountParams, BlockValidateParams, BlockValidity, ByzantineEvent, ChallengeData, ExitData,
-    ExitEvent, ExitableUtxo, Status, UtxoPosParams, WatcherConfiguration,
+    AccountParams, BlockValidateParams, BlockValidity, ByzantineEvent, CanonicalProof,
+    ChallengeData, CompetitorData, ExitData, ExitEvent, ExitableUtxo, InFlightExitData,
+    InputChallengeData, InputChallengeParams, OutputChallengeData, OutputChallengeParams, Status,
+    TxBytesParams, UtxoPosParams, WatcherConfiguration,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,6 +43,9 @@ pub fn rpc_params(body: &[u8]) -> bool {
         request::<AccountParams>(body),
         request::<UtxoPosParams>(body),
         request::<BlockValidateParams>(body),
+        request::<TxBytesParams>(body),
+        request::<InputChallengeParams>(body),
+        request::<OutputChallengeParams>(body),
     ];
     accepted.contains(&true)
 }
@@ -81,6 +86,11 @@ pub fn rpc_answer(bytes: &[u8]) -> bool {
         journey::<BlockValidity>(bytes),
         journey::<ExitData>(bytes),
         journey::<ChallengeData>(bytes),
+        journey::<InFlightExitData>(bytes),
+        journey::<CompetitorData>(bytes),
+        journey::<CanonicalProof>(bytes),
+        journey::<InputChallengeData>(bytes),
+        journey::<OutputChallengeData>(bytes),
     ];
     accepted.contains(&true)
 }
@@ -176,6 +186,8 @@ fn params() -> Vec<Vec<u8>> {
         json!({"address": address}),
         json!({"utxo_pos": 1_000_000_000_u64}),
         json!({"hash": hash, "transactions": ["0x"], "number": 1000}),
+        json!({"txbytes": transaction}),
+        json!({"txbytes": transaction, "input_index": 0, "output_index": 3}),
     ]
     .map(|body| body.to_string().into_bytes())
     .to_vec()
@@ -224,6 +236,34 @@ fn answers() -> Vec<Vec<u8>> {
         json!({"utxo_pos": 1_000_000_000_u64, "txbytes": "0x01", "proof": "0x02"}).to_string(),
         json!({
             "exit_id": 5, "exiting_tx": "0x01", "txbytes": "0x02", "input_index": 0, "sig": "0x03",
+        })
+        .to_string(),
+        json!({
+            "in_flight_tx": "0x01", "input_txs": ["0x02"], "input_utxos_pos": [1_000_000_000_u64],
+            "input_txs_inclusion_proofs": ["0x03"], "in_flight_tx_sigs": ["0x04"],
+        })
+        .to_string(),
+        json!({
+            "in_flight_txbytes": "0x01", "in_flight_input_index": 0, "competing_txbytes": "0x02",
+            "competing_input_index": 1, "competing_sig": "0x03", "competing_tx_pos": 0,
+            "competing_proof": "0x", "input_tx": "0x04", "input_utxo_pos": 1_000_000_000_u64,
+        })
+        .to_string(),
+        json!({
+            "in_flight_txbytes": "0x01", "in_flight_tx_pos": 1_000_000_000_u64,
+            "in_flight_proof": "0x02",
+        })
+        .to_string(),
+        json!({
+            "in_flight_txbytes": "0x01", "in_flight_input_index": 0, "spending_txbytes": "0x02",
+            "spending_input_index": 1, "spending_sig": "0x03", "input_tx": "0x04",
+            "input_utxo_pos": 1_000_000_000_u64,
+        })
+        .to_string(),
+        json!({
+            "in_flight_txbytes": "0x01", "in_flight_output_pos": 1_000_000_000_u64,
+            "in_flight_proof": "0x02", "spending_txbytes": "0x03", "spending_input_index": 1,
+            "spending_sig": "0x04",
         })
         .to_string(),
     ]

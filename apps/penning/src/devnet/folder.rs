@@ -3,6 +3,7 @@
 //! It must never delete anything it did not make: a folder that holds other things is refused.
 
 use crate::failure::Failure;
+use crate::wallet::SENT_PAYMENTS_FILES;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::fs::{File, TryLockError};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Marks a folder as ours, and is locked while a devnet uses it.
 const LOCK: &str = "devnet.lock";
 /// Everything a devnet makes.
-const ENTRIES: &[&str] = &[
+const ENTRIES: [&str; 9] = [
     LOCK,
     "addresses.json",
     "anvil.log",
@@ -100,7 +101,7 @@ impl Folder {
     }
 
     fn empty(&self) -> Result<()> {
-        for entry in ENTRIES.iter().filter(|entry| **entry != LOCK) {
+        for entry in all_entries().filter(|entry| *entry != LOCK) {
             let path = self.path.join(entry);
             let removed = match path.is_dir() {
                 true => std::fs::remove_dir_all(&path),
@@ -123,12 +124,17 @@ fn is_anvil(pid: Pid) -> bool {
     name.is_ok_and(|name| name.trim() == "anvil")
 }
 
+/// Wallets keep something beside devnet.json.
+fn all_entries() -> impl Iterator<Item = &'static str> {
+    ENTRIES.into_iter().chain(SENT_PAYMENTS_FILES)
+}
+
 fn refuse_foreign(path: &Path) -> Result<()> {
     let Ok(entries) = std::fs::read_dir(path) else {
         return Ok(());
     };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let foreign = names.into_iter().find(|name| !ENTRIES.contains(&name.as_str()));
+    let foreign = names.into_iter().find(|name| !all_entries().any(|entry| entry == name));
     match foreign {
         Some(name) if !path.join(LOCK).exists() => {
             let message = format!("{} is not a devnet's folder, it holds {name:?}", path.display());

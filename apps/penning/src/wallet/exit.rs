@@ -3,32 +3,49 @@
 //! It must never start the exit of a spent output unless it is forced to: the bond would go to whoever challenges (`exit_data.rs`).
 
 use super::exit_data::exiting_output;
+use super::exit_process::ProcessArgs;
 use super::exits::{EthClock, ExitView, currency_flag, follow};
+use super::in_flight::{DeleteArgs, PiggybackArgs, SlotArgs, TX};
 use super::session::Session;
+use super::tx_name::{TxName, tx_name};
 use super::view::{self, AmountView, PositionView, digits};
 use crate::failure::Failure;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use plasma_core::root_chain::{EventKind, RootChainEvent};
+use plasma_core::root_chain::EventKind;
 use plasma_core::wire::{Address, Currency, EthHeight, ExitId, H256, SecretKey, U256, UtxoPos};
-use plasma_eth::{Receipt, ReceiptNote, RootChain, StartStandardExit};
+use plasma_eth::{Receipt, RootChain, StartStandardExit};
 use plasma_rpc::json::hex;
 use serde::Serialize;
 use std::fmt;
+use std::path::PathBuf;
 
-/// Most exits in one transaction: some 60,000 gas each, far from a block's limit.
-const BATCH_EXITS_MAX: u32 = 50;
 /// Blocks over which the pace of the root chain is measured.
 const PACE_ETH_BLOCKS: u64 = 100;
 
+/// What to do about exits, or, in short, which payment to exit.
+#[derive(Args)]
+#[command(arg_required_else_help = true)]
+pub(super) struct ExitArgs {
+    /// Short for `exit start --in-flight`: take back, or take out, a payment that never appeared in a block
+    #[arg(long, value_name = TX, value_parser = tx_name)]
+    in_flight: Option<TxName>,
+    #[command(subcommand)]
+    command: Option<ExitCommand>,
+}
+
 /// What can be done about exits.
 #[derive(Subcommand)]
-pub(super) enum ExitCommand {
-    /// Start the exit of an output of yours
+enum ExitCommand {
+    /// Start the exit of an output of yours, of the outputs in an exit pack, or of a payment that never appeared
     ///
     /// Costs a bond, which comes back with the money. Whoever proves that the output was spent gets the bond, so never spend an
     /// exiting output.
     Start(StartArgs),
+    /// Join an in-flight exit with what is yours; who does not join is not paid
+    Piggyback(PiggybackArgs),
+    /// End an in-flight exit that nobody joined; its bond goes back
+    DeleteInFlight(DeleteArgs),
     /// How far exits are: phase, time left, bond and the next step
     Status(StatusArgs),
     /// Pay out exits that are due, yours and others', in the order of the queue
@@ -38,12 +55,23 @@ pub(super) enum ExitCommand {
 /// Which output.
 #[derive(Args)]
 pub(super) struct StartArgs {
-    /// The output, such as 1000:0:1
-    #[arg(value_parser = crate::parsing::position)]
-    position: UtxoPos,
+    /// The output, such as 1000:0:1; with --pack, only this one of the pack
+    #[arg(required_unless_present_any = ["pack", "in_flight"], value_parser = crate::parsing::position)]
+    position: Option<UtxoPos>,
     /// EXIT ALTHOUGH THE WATCHER REFUSES. The exit of a spent output can be challenged, and then its bond is lost
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["pack", "in_flight"])]
     force: bool,
+    /// Exit from a file of `penning wallet exit-pack`: asks the root chain only, neither operator nor watcher
+    #[arg(long, value_name = "FILE", conflicts_with = "in_flight")]
+    pack: Option<PathBuf>,
+    /// Exit a payment that never appeared: its hash if it was sent from here, its signed bytes, or a file with them
+    #[arg(long, value_name = TX, value_parser = tx_name, conflicts_with = "position")]
+    in_flight: Option<TxName>,
+    /// Start the in-flight exit for somebody else, and join with nothing
+    #[arg(long, requires = "in_flight", conflicts_with_all = ["inputs", "outputs"])]
+    no_piggyback: bool,
+    #[command(flatten)]
+    slots: SlotArgs,
 }
 
 /// Which exits.
@@ -60,22 +88,25 @@ pub(super) struct StatusArgs {
     from_eth_height: Option<u64>,
 }
 
-/// Which queue.
-#[derive(Args)]
-pub(super) struct ProcessArgs {
-    /// `eth` or the address of a token
-    #[arg(long, value_parser = crate::parsing::currency)]
-    currency: Currency,
-    /// Most exits in one transaction
-    #[arg(long, value_name = "N", default_value_t = BATCH_EXITS_MAX, value_parser = clap::value_parser!(u32).range(1..))]
-    batch: u32,
+impl ExitArgs {
+    /// Does it.
+    pub(super) async fn run(self, session: &Session) -> Result<()> {
+        match (self.command, self.in_flight) {
+            (None, Some(tx)) => session.start_in_flight(&tx, &SlotArgs::default(), true).await,
+            (Some(command), None) => command.run(session).await,
+            _ => Err(Failure::new("usage", "give either a command or --in-flight")
+                .next("see `penning wallet exit --help`")
+                .into()),
+        }
+    }
 }
 
 impl ExitCommand {
-    /// Does it.
-    pub(super) async fn run(self, session: &Session) -> Result<()> {
+    async fn run(self, session: &Session) -> Result<()> {
         match self {
             Self::Start(args) => args.run(session).await,
+            Self::Piggyback(args) => args.run(session).await,
+            Self::DeleteInFlight(args) => args.run(session).await,
             Self::Status(args) => args.run(session).await,
             Self::Process(args) => args.run(session).await,
         }
@@ -100,13 +131,7 @@ impl Session {
         exit: &StartStandardExit,
     ) -> Result<Started> {
         let output = exiting_output(exit)?;
-        let mut queue_added = None;
-        if !self.root_chain.has_exit_queue(output.currency).await? {
-            self.out
-                .progress("this currency has no exit queue yet: opening it, once for everybody");
-            let sent = self.root_chain.add_exit_queue(key, output.currency).await?;
-            queue_added = Some(self.mined(sent).await?);
-        }
+        let queue_added = self.open_exit_queue(key, output.currency).await?;
         let bond_wei = self.root_chain.standard_exit_bond_wei().await?;
         self.out
             .progress(format!("starting the exit with a bond of {}", AmountView::wei(bond_wei)));
@@ -116,32 +141,22 @@ impl Session {
         Ok(Started { receipt, bond_wei, queue_added, currency, amount })
     }
 
-    /// Pays out what is due in a queue, batch after batch, until nothing is due any more.
-    pub(super) async fn process_exits(
+    /// Opens the queue of a currency where there is none; tells the transaction that did.
+    pub(super) async fn open_exit_queue(
         &self,
         key: &SecretKey,
         currency: Currency,
-        batch: u32,
-    ) -> Result<Vec<Receipt>> {
-        let mut receipts = Vec::new();
-        loop {
-            let next = self.root_chain.next_exit(currency).await?;
-            let now_s = self.root_chain.newest_block().await?.timestamp_s;
-            if next.is_none_or(|next| next.exitable_at_s() >= now_s) {
-                return Ok(receipts);
-            }
-            self.out.progress("processing what is due");
-            let sent = self.root_chain.process_exits(key, currency, None, batch).await?;
-            let receipt = self.mined(sent).await?;
-            let count = processed(&receipt);
-            receipts.push(receipt);
-            if count == 0 {
-                return Ok(receipts);
-            }
+    ) -> Result<Option<Receipt>> {
+        if self.root_chain.has_exit_queue(currency).await? {
+            return Ok(None);
         }
+        self.out.progress("this currency has no exit queue yet: opening it, once for everybody");
+        let sent = self.root_chain.add_exit_queue(key, currency).await?;
+        Ok(Some(self.mined(sent).await?))
     }
 
-    async fn clock(&self) -> Result<EthClock> {
+    /// Time and pace of the root chain.
+    pub(super) async fn clock(&self) -> Result<EthClock> {
         let newest = self.root_chain.newest_block().await?;
         let older = self.root_chain.block(newest.eth_height.minus(PACE_ETH_BLOCKS)).await?;
         let older = older.unwrap_or(newest);
@@ -183,18 +198,16 @@ impl Session {
     }
 }
 
-/// How many exits a transaction processed, paid or not.
-pub(super) fn processed(receipt: &Receipt) -> u64 {
-    let counts = receipt.notes.iter().map(|note| match note {
-        ReceiptNote::ExitsProcessed { count } => *count,
-        ReceiptNote::CreditAdded { .. } | ReceiptNote::ExitOmitted { .. } => 0,
-    });
-    counts.fold(0, u64::saturating_add)
-}
-
 impl StartArgs {
     async fn run(self, session: &Session) -> Result<()> {
-        let exit = session.exit_data(self.position, self.force).await?;
+        if let Some(tx) = &self.in_flight {
+            return session.start_in_flight(tx, &self.slots, !self.no_piggyback).await;
+        }
+        if let Some(pack) = &self.pack {
+            return session.start_pack(pack, self.position).await;
+        }
+        let position = self.position.context("an output is missing")?;
+        let exit = session.exit_data(position, self.force).await?;
         let key = session.key()?;
         let started = session.start_exit(&key, &exit).await?;
         let (exit_id, exitable_at_s) =
@@ -204,7 +217,7 @@ impl StartArgs {
         session.out.finish(&StartReport {
             txhash: started.receipt.txhash,
             exit_id,
-            output: self.position.into(),
+            output: position.into(),
             amount: AmountView::new(&denomination, started.amount),
             bond: AmountView::wei(started.bond_wei),
             exit_queue_added: started.queue_added.is_some(),
@@ -240,19 +253,6 @@ impl StatusArgs {
             .into());
         }
         session.out.finish(&ExitsReport { exits })
-    }
-}
-
-impl ProcessArgs {
-    async fn run(self, session: &Session) -> Result<()> {
-        let key = session.key()?;
-        let receipts = session.process_exits(&key, self.currency, self.batch).await?;
-        let mut report = ProcessReport::new(&receipts);
-        if let Some(next) = session.root_chain.next_exit(self.currency).await? {
-            let (eta_s, _) = session.clock().await?.eta(next.exitable_at_s());
-            report.next_due_in_s = Some(eta_s);
-        }
-        session.out.finish(&report)
     }
 }
 
@@ -303,115 +303,9 @@ impl fmt::Display for ExitsReport {
     }
 }
 
-/// What `process` prints.
-#[derive(Serialize)]
-struct ProcessReport {
-    #[serde(with = "hex::list")]
-    txhashes: Vec<H256>,
-    processed: u64,
-    /// Ids of exits that were paid.
-    paid: Vec<String>,
-    /// Ids of exits that left unpaid: challenged, or their output left before.
-    omitted: Vec<String>,
-    /// Payouts and bonds that their receivers did not take.
-    credits: usize,
-    next_due_in_s: Option<u64>,
-}
-
-impl ProcessReport {
-    fn new(receipts: &[Receipt]) -> Self {
-        let events = receipts.iter().flat_map(|receipt| &receipt.events);
-        let notes = || receipts.iter().flat_map(|receipt| &receipt.notes);
-        let paid = events.filter_map(|event| match &event.event {
-            RootChainEvent::ExitFinalized { exit_id } => Some(exit_id.to_string()),
-            _ => None,
-        });
-        let omitted = notes().filter_map(|note| match note {
-            ReceiptNote::ExitOmitted { exit_id } => Some(exit_id.to_string()),
-            _ => None,
-        });
-        Self {
-            txhashes: receipts.iter().map(|receipt| receipt.txhash).collect(),
-            processed: receipts.iter().map(processed).fold(0, u64::saturating_add),
-            paid: paid.collect(),
-            omitted: omitted.collect(),
-            credits: notes().filter(|note| matches!(note, ReceiptNote::CreditAdded { .. })).count(),
-            next_due_in_s: None,
-        }
-    }
-}
-
-impl fmt::Display for ProcessReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let transactions = self.txhashes.len();
-        write!(f, "{} exits processed in {transactions} transactions", self.processed)?;
-        write!(f, ": {} paid, {} left unpaid", self.paid.len(), self.omitted.len())?;
-        if self.credits > 0 {
-            write!(
-                f,
-                "\n{} payouts were not taken and wait: `penning wallet credit`",
-                self.credits
-            )?;
-        }
-        match self.next_due_in_s {
-            Some(0) => write!(f, "\nnext: another is due; run this again"),
-            Some(wait_s) => write!(f, "\nnext: another is due in {}", view::duration(wait_s)),
-            None => write!(f, "\nnext: nothing waits in this queue"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plasma_core::root_chain::EthEvent;
-    use plasma_eth::{CreditSource, TxStatus};
-
-    fn receipt() -> Receipt {
-        let exit_id = ExitId::from_u256(U256::from(9));
-        Receipt {
-            txhash: H256::repeat_byte(1),
-            eth_height: EthHeight::new(5),
-            eth_block_hash: H256::zero(),
-            status: TxStatus::Succeeded,
-            gas_used: 1,
-            gas_price_wei: 1,
-            events: vec![EthEvent {
-                eth_height: EthHeight::new(5),
-                eth_block_hash: H256::zero(),
-                root_chain_txhash: H256::repeat_byte(1),
-                log_index: 0,
-                event: RootChainEvent::ExitFinalized { exit_id },
-            }],
-            notes: vec![
-                ReceiptNote::ExitOmitted { exit_id: ExitId::from_u256(U256::from(8)) },
-                ReceiptNote::CreditAdded {
-                    source: CreditSource::EthVault,
-                    owner: Address::zero(),
-                    amount: U256::one(),
-                },
-                ReceiptNote::ExitsProcessed { count: 2 },
-            ],
-        }
-    }
-
-    #[test]
-    fn processing_is_reported_over_all_batches() {
-        let report = ProcessReport::new(&[receipt(), receipt()]);
-        let json = serde_json::to_value(&report).unwrap();
-        assert_eq!(json["processed"], 4);
-        assert_eq!(json["paid"], serde_json::json!(["9", "9"]));
-        assert_eq!(json["omitted"], serde_json::json!(["8", "8"]));
-        assert_eq!(json["credits"], 2);
-        let text = report.to_string();
-        assert!(
-            text.contains("4 exits processed in 2 transactions: 2 paid, 2 left unpaid"),
-            "{text}"
-        );
-        assert!(text.ends_with("nothing waits in this queue"), "{text}");
-        assert_eq!(ProcessReport::new(&[]).processed, 0);
-    }
-
     #[test]
     fn a_started_exit_is_reported_with_its_bond_and_next_step() {
         let report = StartReport {

@@ -55,7 +55,8 @@ impl Session {
         }
     }
 
-    async fn watcher_exit_data(&self, position: UtxoPos) -> Result<StartStandardExit> {
+    /// Only the watcher's word: for outputs that it lists as exitable.
+    pub(super) async fn watcher_exit_data(&self, position: UtxoPos) -> Result<StartStandardExit> {
         self.check_deployment().await?;
         let data = self.watcher.call(&UTXO_GET_EXIT_DATA, &UtxoPosParams::new(position)).await?;
         let inclusion_proof = InclusionProof::from_bytes(&data.proof);

@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use plasma_core::payment_builder::{
     CreatedTx, Payment, PaymentOrder, PaymentPlan, build_merges, build_payment,
 };
-use plasma_core::wire::{Address, Currency, H256, SecretKey, TxHash};
+use plasma_core::wire::{Address, Currency, H256, SecretKey, SignedTx, TxHash};
 use plasma_rpc::child_chain::{FEES_ALL, FeesAllParams, SubmitAnswer, SubmitParams};
 use plasma_rpc::json::hex;
 use plasma_rpc::{child_chain, watcher};
@@ -82,6 +82,8 @@ pub(super) struct MergeArgs {
 /// A transaction the operator has accepted.
 pub(super) struct Sent {
     pub(super) created: CreatedTx,
+    /// All that an in-flight exit can be started with, should the operator be silent about it.
+    signed: SignedTx,
     pub(super) accepted: SubmitAnswer,
 }
 
@@ -112,6 +114,10 @@ impl Session {
         submit: SubmitArgs,
     ) -> Result<Sent> {
         let signed = sign(&created, key, &self.domain())?;
+        if let Err(error) = self.sent_payments.keep(&signed) {
+            let bytes = hex::encode(signed.as_bytes());
+            self.out.progress(format!("WARNING: this payment cannot be kept on the disk ({error}); should it never appear in a block, exit with its bytes: {bytes}"));
+        }
         let params = SubmitParams { transaction: signed.as_bytes().to_vec() };
         // The watcher never passes anything on to a chain it calls unsafe.
         let accepted = match submit.via {
@@ -124,7 +130,7 @@ impl Session {
             format!("transaction {:?} was not confirmed as accepted", signed.hash())
         })?;
         check_accepted(&accepted, &signed)?;
-        Ok(Sent { created, accepted })
+        Ok(Sent { created, signed, accepted })
     }
 
     /// What the operator asks now.
@@ -280,6 +286,9 @@ impl MergeArgs {
 struct PayReport {
     #[serde(with = "hex")]
     txhash: TxHash,
+    /// With signatures: for an in-flight exit, here or by the receivers.
+    #[serde(with = "hex")]
+    txbytes: Vec<u8>,
     blknum: u64,
     txindex: u32,
     fee: AmountView,
@@ -305,7 +314,7 @@ impl PayReport {
             let unknown = Denomination { currency, known: None };
             AmountView::new(denominations.get(&currency).unwrap_or(&unknown), amount)
         };
-        let Sent { created, accepted } = sent;
+        let Sent { created, signed, accepted } = sent;
         let outputs = created.tx.outputs.iter().enumerate().map(|(oindex, output)| OutputView {
             owner: output.owner,
             output: output_of(accepted, oindex).into(),
@@ -313,6 +322,7 @@ impl PayReport {
         });
         Self {
             txhash: accepted.txhash,
+            txbytes: signed.as_bytes().to_vec(),
             blknum: accepted.blknum.get(),
             txindex: accepted.txindex.get(),
             fee: amount(created.fee.currency, created.fee.amount),
@@ -376,7 +386,8 @@ mod tests {
             txindex: TxIndex::new(7),
             txhash: H256::repeat_byte(3),
         };
-        Sent { created: *created, accepted }
+        let signed = super::super::sent_payments::tests::signed(1, owner);
+        Sent { created: *created, signed, accepted }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use super::Common;
 use super::key_source::KeySource;
+use super::sent_payments::SentPayments;
 use crate::amount::Denomination;
 use crate::devnet_file::DevnetFile;
 use crate::failure::Failure;
@@ -48,6 +49,8 @@ pub(super) struct Network {
     pub(super) watcher_url: String,
     /// The whole file, on a devnet.
     pub(super) devnet: Option<DevnetFile>,
+    /// Where it was read.
+    file: PathBuf,
 }
 
 impl Network {
@@ -66,7 +69,9 @@ impl Network {
     fn read(path: &Path) -> Result<Self> {
         let text = read_text(path, ADDRESS_FILE_BYTES_MAX)
             .with_context(|| format!("{} cannot be read", path.display()))?;
-        Self::from_json(&text).with_context(|| format!("network file {}", path.display()))
+        let network = Self::from_json(&text);
+        let network = network.with_context(|| format!("network file {}", path.display()))?;
+        Ok(Self { file: path.to_owned(), ..network })
     }
 
     fn from_json(text: &str) -> Result<Self> {
@@ -80,6 +85,7 @@ impl Network {
                 child_chain_url: devnet.child_chain_url.clone(),
                 watcher_url: devnet.watcher_url.clone(),
                 devnet: Some(devnet),
+                file: PathBuf::new(),
             });
         }
         Ok(Self {
@@ -88,6 +94,7 @@ impl Network {
             child_chain_url: DEFAULT_CHILD_CHAIN_URL.to_owned(),
             watcher_url: DEFAULT_WATCHER_URL.to_owned(),
             devnet: None,
+            file: PathBuf::new(),
         })
     }
 
@@ -130,6 +137,8 @@ pub(super) struct Session {
     pub(super) reader: EthersRootChain,
     pub(super) child_chain: HttpRpcClient,
     pub(super) watcher: HttpRpcClient,
+    /// What was signed here, for the day on which the operator is silent.
+    pub(super) sent_payments: SentPayments,
 }
 
 impl Session {
@@ -142,9 +151,11 @@ impl Session {
             config.call_timeout = CALL_TIMEOUT;
             HttpRpcClient::new(config)
         };
+        let framework = network.deployment.addresses.plasma_framework;
         Ok(Self {
             common: common.clone(),
             out,
+            sent_payments: SentPayments::beside(&network.file, framework),
             root_chain: RootChainClient::new(config.clone(), &network.deployment)?,
             reader: EthersRootChain::new(config, &network.deployment, None)?,
             child_chain: client(&network.child_chain_url).context("--child-chain-url")?,

@@ -117,7 +117,7 @@ impl RootChainClient {
         self.read(framework, "isOutputFinalized", &arguments, |fields| fields.bool()).await
     }
 
-    async fn send_to_exit_game(
+    pub(super) async fn send_to_exit_game(
         &self,
         key: &SecretKey,
         (function, context): (&'static str, String),

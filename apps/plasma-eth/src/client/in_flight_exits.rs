@@ -38,7 +38,7 @@ pub struct InFlightExitRecord {
 pub struct InFlightShareRecord {
     /// Names the output: the one spent, or the one made.
     pub output_id: OutputId,
-    /// Who will be paid; zero for an output that was never piggybacked.
+    /// Its owner, who will be paid if he piggybacks it; zero once it was processed.
     pub exit_target: Address,
     /// In what.
     pub currency: Currency,

@@ -7,7 +7,7 @@ use crate::node::{At, Call, Node};
 use crate::rpc::answers::{u64_of, u128_of};
 use crate::{Revert, RootChainCause, RootChainError};
 use ethers::types::TransactionReceipt;
-use plasma_core::root_chain::{EthEvent, EventKind, RootChainEvent};
+use plasma_core::root_chain::{EthEvent, EventKind, PiggybackSlot, RootChainEvent};
 use plasma_core::wire::{Address, Blknum, EthHeight, ExitId, H256, U256};
 
 /// All kinds there are.
@@ -17,6 +17,18 @@ const EVERY_KIND: &[EventKind] = &[
     EventKind::ExitStarted,
     EventKind::ExitChallenged,
     EventKind::ExitFinalized,
+    EventKind::InFlightExitStarted,
+    EventKind::InFlightExitInputPiggybacked,
+    EventKind::InFlightExitOutputPiggybacked,
+    EventKind::InFlightExitInputBlocked,
+    EventKind::InFlightExitOutputBlocked,
+    EventKind::InFlightExitChallenged,
+    EventKind::InFlightExitChallengeResponded,
+    EventKind::InFlightExitInputWithdrawn,
+    EventKind::InFlightExitOutputWithdrawn,
+    EventKind::InFlightExitDeleted,
+    EventKind::InFlightExitFinalized,
+    EventKind::InFlightExitOmitted,
 ];
 
 /// A mined transaction.
@@ -111,7 +123,33 @@ impl Receipt {
         })
     }
 
-    /// The exits this transaction paid.
+    /// The in-flight exit this transaction started, and when that was, in seconds.
+    pub fn started_in_flight_exit(&self) -> Option<(ExitId, u64)> {
+        self.events.iter().find_map(|event| match &event.event {
+            RootChainEvent::InFlightExitStarted(start) => Some((start.exit_id, start.started_at_s)),
+            _ => None,
+        })
+    }
+
+    /// When what was piggybacked becomes processable: strictly after this second.
+    pub fn piggyback_exitable_at_s(&self) -> Option<u64> {
+        self.events.iter().find_map(|event| match event.event {
+            RootChainEvent::InFlightExitPiggybacked { exitable_at_s, .. } => Some(exitable_at_s),
+            _ => None,
+        })
+    }
+
+    /// The inputs and outputs of in-flight exits this transaction paid.
+    pub fn withdrawn_piggybacks(&self) -> impl Iterator<Item = (ExitId, PiggybackSlot)> + '_ {
+        self.events.iter().filter_map(|event| match event.event {
+            RootChainEvent::InFlightExitPiggybackWithdrawn { exit_id, slot } => {
+                Some((exit_id, slot))
+            }
+            _ => None,
+        })
+    }
+
+    /// The standard exits this transaction paid.
     pub fn finalized_exits(&self) -> impl Iterator<Item = ExitId> + '_ {
         self.events.iter().filter_map(|event| match event.event {
             RootChainEvent::ExitFinalized { exit_id } => Some(exit_id),

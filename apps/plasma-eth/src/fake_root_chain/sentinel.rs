@@ -299,3 +299,6 @@ fn hash(address: Address, transaction: &Transaction) -> H256 {
         &call.as_ref().map(Call::to_bytes).unwrap_or_default(),
     ])
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ const FEES: GasFees =
 const ALICE: Address = account(1);
 
 /// The fake never waits, so one poll is enough.
-fn now<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => unreachable!("the fake root chain waits for nothing"),

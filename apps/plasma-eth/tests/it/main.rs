@@ -5,6 +5,7 @@ mod conformance;
 mod deploying;
 mod deposits;
 mod exits;
+mod in_flight;
 mod kit;
 mod misbehaving_node;
 mod processes;

@@ -80,13 +80,14 @@ pub fn deserialize<'de, T: Uint, D: Deserializer<'de>>(deserializer: D) -> Resul
         .ok_or_else(|| D::Error::custom("not an integer of the documented range"))
 }
 
+/// One item of a list, or the inside of an option.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent, bound = "T: Uint")]
+struct Number<T>(#[serde(serialize_with = "serialize", deserialize_with = "deserialize")] T);
+
 /// For `#[serde(with = "uint::optional")]`: `null` is `None`.
 pub mod optional {
-    use super::{Deserialize, Deserializer, Serialize, Serializer, Uint};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(transparent, bound = "T: Uint")]
-    struct Number<T>(#[serde(with = "super")] T);
+    use super::{Deserialize, Deserializer, Number, Serialize, Serializer, Uint};
 
     /// See the module.
     ///
@@ -107,6 +108,33 @@ pub mod optional {
         deserializer: D,
     ) -> Result<Option<T>, D::Error> {
         Ok(Option::<Number<T>>::deserialize(deserializer)?.map(|number| number.0))
+    }
+}
+
+/// For `#[serde(with = "uint::list")]`.
+pub mod list {
+    use super::{Deserialize, Deserializer, Number, Serializer, Uint};
+
+    /// See the module.
+    ///
+    /// # Errors
+    /// Only those of the serializer.
+    pub fn serialize<T: Uint + Copy, S: Serializer>(
+        values: &[T],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().copied().map(Number))
+    }
+
+    /// See the module.
+    ///
+    /// # Errors
+    /// As [`super::deserialize`].
+    pub fn deserialize<'de, T: Uint, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<T>, D::Error> {
+        let values = Vec::<Number<T>>::deserialize(deserializer)?;
+        Ok(values.into_iter().map(|number| number.0).collect())
     }
 }
 

@@ -17,6 +17,11 @@ const WATCHER: &[&str] = &[
     "utxo.get_exit_data",
     "utxo.get_challenge_data",
     "sentinel.get",
+    "in_flight_exit.get_data",
+    "in_flight_exit.get_competitor",
+    "in_flight_exit.prove_canonical",
+    "in_flight_exit.get_input_challenge_data",
+    "in_flight_exit.get_output_challenge_data",
     "transaction.submit",
 ];
 

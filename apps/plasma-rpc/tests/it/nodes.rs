@@ -1,5 +1,7 @@
 //! A child chain and a watcher that answer without a ledger, to test everything around it.
 
+mod in_flight;
+
 use plasma_core::db_update::TxPos;
 use plasma_core::fees::parse_fee_specs;
 use plasma_core::state::{Accepted, ExecError};
@@ -109,7 +111,7 @@ pub(crate) async fn child_chain_with(limits: Limits) -> Node {
 
 pub(crate) async fn watcher() -> Node {
     let context = context();
-    let table = MethodTable::new(Service::Watcher, Arc::clone(&context))
+    let table = in_flight::methods(MethodTable::new(Service::Watcher, Arc::clone(&context)))
         .on(&watcher::STATUS_GET, |_, _| async { Ok(status()) })
         .on(&watcher::CONFIGURATION_GET, |_, _| async {
             Ok(WatcherConfiguration {

@@ -1,0 +1,127 @@
+//! Which inputs and outputs of an in-flight exit an account joins with, and what that may bring.
+//!
+//! Nobody knows beforehand which side will be paid: outputs if the payment counts as canonical, inputs if a competitor is older. So,
+//! unless it is told otherwise, a wallet joins with everything its account owns: a bond on the wrong side comes back, too, and change
+//! that was not piggybacked would be lost.
+
+use super::remedies::SlotName;
+use crate::failure::Failure;
+use plasma_core::root_chain::{PiggybackSide, PiggybackSlot};
+use plasma_core::wire::Address;
+use plasma_eth::{InFlightExitRecord, InFlightShareRecord};
+
+/// An input or output to join with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Joining {
+    pub(super) slot: PiggybackSlot,
+    pub(super) share: InFlightShareRecord,
+}
+
+/// What the owner joins with: what was chosen, else everything that is his and has not joined yet.
+pub(super) fn plan(
+    record: &InFlightExitRecord,
+    owner: Address,
+    chosen: &[PiggybackSlot],
+) -> Result<Vec<Joining>, Failure> {
+    if chosen.is_empty() {
+        let of_owner = all_shares(record).filter(|joining| joining.share.exit_target == owner);
+        return Ok(of_owner.filter(|joining| !record.is_piggybacked(joining.slot)).collect());
+    }
+    let mut joinings: Vec<Joining> = Vec::new();
+    for slot in chosen {
+        let name = SlotName(*slot);
+        let share = record.share(*slot).ok_or_else(|| {
+            Failure::new("in_flight_exit:no_such_share", format!("the payment has no {name}"))
+        })?;
+        if share.exit_target != owner {
+            let message = format!("{name} belongs to {:?}", share.exit_target);
+            return Err(Failure::new("in_flight_exit:not_owner", message)
+                .next("only the owner can join with it: choose the owner's key"));
+        }
+        if record.is_piggybacked(*slot) {
+            let message = format!("{name} takes part in the exit already");
+            return Err(Failure::new("in_flight_exit:piggybacked_before", message));
+        }
+        if !joinings.iter().any(|joining| joining.slot == *slot) {
+            joinings.push(Joining { slot: *slot, share: *share });
+        }
+    }
+    Ok(joinings)
+}
+
+/// When a share is paid, in words.
+pub(super) const fn paid_if(side: PiggybackSide) -> &'static str {
+    match side {
+        PiggybackSide::Input => {
+            "paid if an older payment that spends the same was shown (then no output is)"
+        }
+        PiggybackSide::Output => {
+            "paid if no older payment that spends the same was shown (then no input is)"
+        }
+    }
+}
+
+fn all_shares(record: &InFlightExitRecord) -> impl Iterator<Item = Joining> + '_ {
+    let slots = (0..u16::MAX).map(PiggybackSlot::input).zip(&record.inputs);
+    let slots = slots.chain((0..u16::MAX).map(PiggybackSlot::output).zip(&record.outputs));
+    slots.map(|(slot, share)| Joining { slot, share: *share })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plasma_core::wire::{Blknum, ETH, H256, U256, UtxoPos};
+    use plasma_eth::OldestCompetitor;
+
+    const ALICE: Address = Address::repeat_byte(1);
+    const BOB: Address = Address::repeat_byte(2);
+
+    fn share(exit_target: Address) -> InFlightShareRecord {
+        InFlightShareRecord {
+            output_id: H256::repeat_byte(1),
+            exit_target,
+            currency: ETH,
+            amount: U256::one(),
+            piggyback_bond_wei: U256::zero(),
+        }
+    }
+
+    /// Alice pays Bob with two inputs, the second of which takes part already, and gets change.
+    fn record() -> InFlightExitRecord {
+        InFlightExitRecord {
+            is_canonical: true,
+            started_at_s: 1,
+            exit_map: U256::from(0b10),
+            position: UtxoPos::deposit(Blknum::new(1)),
+            inputs: vec![share(ALICE), share(ALICE)],
+            outputs: vec![share(BOB), share(ALICE)],
+            bond_owner: BOB,
+            bond_wei: U256::one(),
+            oldest_competitor: OldestCompetitor::None,
+        }
+    }
+
+    #[test]
+    fn an_account_joins_with_all_that_is_its_own_or_with_what_it_chose() {
+        let (input, output) = (PiggybackSlot::input, PiggybackSlot::output);
+        for (owner, chosen, expected) in [
+            (ALICE, vec![], vec![input(0), output(1)]),
+            (BOB, vec![], vec![output(0)]),
+            (Address::zero(), vec![], vec![]),
+            (ALICE, vec![output(1)], vec![output(1)]),
+            (ALICE, vec![output(1), output(1), input(0)], vec![output(1), input(0)]),
+        ] {
+            let planned = plan(&record(), owner, &chosen).unwrap();
+            let slots: Vec<_> = planned.iter().map(|joining| joining.slot).collect();
+            assert_eq!(slots, expected, "{owner:?} {chosen:?}");
+        }
+        for (chosen, expected) in [
+            (output(0), "output 0 belongs to 0x0202020202020202020202020202020202020202"),
+            (input(1), "input 1 takes part in the exit already"),
+            (input(2), "the payment has no input 2"),
+        ] {
+            let error = plan(&record(), ALICE, &[chosen]).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}
