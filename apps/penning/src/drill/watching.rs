@@ -147,6 +147,18 @@ impl Round<'_> {
         bail!("the watcher does not say {event} within {ETH_BLOCKS_MAX} blocks")
     }
 
+    /// Calls root chain blocks until the watcher says it no more.
+    pub(super) async fn until_over(&self, event: &str) -> Result<()> {
+        for _ in 0..ETH_BLOCKS_MAX {
+            self.mine(1).await?;
+            let status = self.synced().await?;
+            if status.byzantine_events.iter().all(|known| known.name() != event) {
+                return Ok(());
+            }
+        }
+        bail!("the watcher still says {event} after {ETH_BLOCKS_MAX} blocks")
+    }
+
     /// Calls root chain blocks until the Sentinel has done all of this.
     pub(super) async fn until_challenged(
         &self,

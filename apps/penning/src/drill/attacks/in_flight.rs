@@ -53,6 +53,7 @@ pub(super) async fn spent_piggybacks(round: &mut Round<'_>) -> Result<Played> {
     let exit_id = secret.in_flight_exit_id();
     round.freeze().await?;
     let at = round.exit_in_flight(Mallory, &secret).await?.eth_height;
+    round.until_detected("non_canonical_ife", at).await?;
     round.until_challenged(&[("challenge_in_flight_exit", exit_id)], at).await?;
     let joined = round.piggyback(Mallory, &secret, PiggybackSlot::input(0)).await?;
     let detected = round.until_detected("invalid_piggyback", joined.eth_height).await?;
@@ -68,9 +69,7 @@ pub(super) async fn spent_piggybacks(round: &mut Round<'_>) -> Result<Played> {
 
     let exit_id = moved.in_flight_exit_id();
     round.exit_in_flight(Mallory, &moved).await?;
-    // What was said about the first exit is over once it is confirmed.
-    round.mine(2).await?;
-    round.quiet().await?;
+    round.until_over("invalid_piggyback").await?;
     let joined = round.piggyback(Mallory, &moved, PiggybackSlot::output(0)).await?;
     let detected = round.until_detected("invalid_piggyback", joined.eth_height).await?;
     let task = [("block_output", exit_id)];
