@@ -25,7 +25,7 @@ mod wallet;
 
 use clap::Parser;
 use cli::Cli;
-use failure::ErrorReport;
+use failure::{ErrorReport, Told};
 use output::Out;
 use std::process::ExitCode;
 
@@ -46,7 +46,9 @@ fn main() -> ExitCode {
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            out.fail(&ErrorReport::of(&error));
+            if !error.is::<Told>() {
+                out.fail(&ErrorReport::of(&error));
+            }
             ExitCode::FAILURE
         }
     }

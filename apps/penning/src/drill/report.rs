@@ -3,9 +3,11 @@
 use super::attacks::{Attack, Played};
 use super::books::{Account, Person};
 use super::watching::Move;
+use crate::amount::Denomination;
+use crate::failure::ErrorReport;
 use crate::wallet::digits;
 use plasma_core::wire::U256;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// The whole drill.
@@ -13,18 +15,24 @@ use std::fmt;
 pub(super) struct Report {
     /// Whether everything is as it must be.
     pub(super) ok: bool,
-    pub(super) attacks: Vec<AttackReport>,
+    attacks: Vec<AttackReport>,
+    /// What every command says that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorReport>,
 }
 
 /// An attack, or a few that belong together, with the balances in the end.
 #[derive(Debug, Serialize)]
 pub(super) struct AttackReport {
     attack: &'static str,
-    pub(super) ok: bool,
+    ok: bool,
     moves: Vec<MoveReport>,
     people: Vec<PersonReport>,
+    /// What the attacker lost, gas included; `null` for an attacker who is richer.
+    #[serde(serialize_with = "optional_digits")]
+    attacker_lost_wei: Option<U256>,
     /// What is not as it must be.
-    pub(super) faults: Vec<String>,
+    faults: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,7 +65,13 @@ struct PersonReport {
 
 impl Report {
     pub(super) fn new(attacks: Vec<AttackReport>) -> Self {
-        Self { ok: attacks.iter().all(|attack| attack.ok), attacks }
+        let wrong = attacks.iter().filter(|attack| !attack.ok).count();
+        let error = (wrong > 0).then(|| ErrorReport {
+            code: "drill:failed".to_owned(),
+            message: format!("{wrong} of {} attacks did not end as they must", attacks.len()),
+            next: Some("this is a bug: please report it".to_owned()),
+        });
+        Self { ok: error.is_none(), attacks, error }
     }
 }
 
@@ -83,6 +97,10 @@ impl AttackReport {
             ok: faults.is_empty(),
             moves: played.moves.into_iter().map(MoveReport::from).collect(),
             people: accounts.iter().map(PersonReport::from).collect(),
+            attacker_lost_wei: accounts
+                .iter()
+                .find(|account| !account.person.is_honest())
+                .and_then(Account::loss_wei),
             faults,
         }
     }
@@ -90,7 +108,14 @@ impl AttackReport {
     /// It did not come to its end.
     pub(super) fn failed(attack: Attack, error: &anyhow::Error) -> Self {
         let faults = vec![format!("{error:#}")];
-        Self { attack: attack.title(), ok: false, moves: Vec::new(), people: Vec::new(), faults }
+        Self {
+            attack: attack.title(),
+            ok: false,
+            moves: Vec::new(),
+            people: Vec::new(),
+            attacker_lost_wei: None,
+            faults,
+        }
     }
 }
 
@@ -123,38 +148,116 @@ impl From<&Account> for PersonReport {
     }
 }
 
+/// `null`, or text that no parser rounds.
+fn optional_digits<S: Serializer>(value: &Option<U256>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_some(&value.map(|value| value.to_string()))
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |f: &mut fmt::Formatter<'_>, cells: [&str; 5]| {
-            let [attack, detected, challenged, gas, outcome] = cells;
-            writeln!(f, "{attack:<46} {detected:>8} {challenged:>10} {gas:>8}  {outcome}")
-        };
-        line(f, ["attack", "detected", "challenged", "gas", "outcome"])?;
-        line(f, ["", "after n", "after n", "", ""])?;
-        let count =
-            |blocks: Option<u64>| blocks.map_or("-".to_owned(), |blocks| blocks.to_string());
+        let headings = ["attack", "detected after", "challenged after", "gas", "outcome"];
+        line(f, headings.map(str::to_owned))?;
         for attack in &self.attacks {
             for it in &attack.moves {
                 let gas = if it.gas == 0 { "-".to_owned() } else { it.gas.to_string() };
-                let detected = count(it.detected_after_eth_blocks);
-                let challenged = count(it.challenged_after_eth_blocks);
-                line(f, [it.attack, &detected, &challenged, &gas, &it.outcome])?;
+                let detected = blocks(it.detected_after_eth_blocks);
+                let challenged = blocks(it.challenged_after_eth_blocks);
+                line(f, [it.attack.to_owned(), detected, challenged, gas, it.outcome.clone()])?;
             }
             for fault in &attack.faults {
                 writeln!(f, "{:<46} WRONG: {fault}", attack.attack)?;
             }
-        }
-        writeln!(
-            f,
-            "\nn counts L1 blocks. Users' own exits are theirs; nobody but the Sentinel challenged, answered, deleted or processed."
-        )?;
-        write!(
-            f,
-            "{}",
-            match self.ok {
-                true => "Every honest user has every wei, and the attacker is poorer each time.",
-                false => "Not everything is as it must be.",
+            if let Some(lost_wei) = attack.attacker_lost_wei {
+                let lost = Denomination::eth().show(lost_wei);
+                writeln!(f, "    the attacker is poorer by {lost}, gas included")?;
             }
-        )
+        }
+        writeln!(f, "\n\"After\" counts L1 blocks, confirmations included. {WHO_ACTS}")?;
+        match &self.error {
+            None => f.write_str("Every honest user has every wei, and the attacker is poorer."),
+            Some(error) => write!(f, "FAILED: {} [{}]", error.message, error.code),
+        }
+    }
+}
+
+const WHO_ACTS: &str = "Users start exits of their own money; nobody but the Sentinel challenged, answered, blocked or deleted anything.";
+
+fn line(f: &mut fmt::Formatter<'_>, cells: [String; 5]) -> fmt::Result {
+    let [attack, detected, challenged, gas, outcome] = cells;
+    writeln!(f, "{attack:<46} {detected:>14}  {challenged:>16}  {gas:>7}  {outcome}")
+}
+
+fn blocks(count: Option<u64>) -> String {
+    count.map_or_else(|| "-".to_owned(), |count| count.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drill::watching::Challenge;
+
+    fn account(person: Person, fair: u64, gas: u64, after: u64) -> Account {
+        Account {
+            person,
+            fair_wei: fair.into(),
+            gas_wei: gas.into(),
+            bonds_to_sentinel_wei: U256::zero(),
+            after_wei: after.into(),
+        }
+    }
+
+    fn report(accounts: &[Account]) -> Report {
+        let seen = Move {
+            attack: "exits a spent output",
+            detected: Some(("invalid_exit".to_owned(), 1)),
+            challenges: vec![Challenge {
+                task: "challenge_standard_exit",
+                after_eth_blocks: 2,
+                gas: 9,
+            }],
+            outcome: "challenged".to_owned(),
+        };
+        let played = Played { moves: vec![seen], bonds_lost_wei: 7.into() };
+        Report::new(vec![AttackReport::new(Attack::SpentOutput, played, accounts)])
+    }
+
+    #[test]
+    fn whoever_lacks_a_wei_and_an_attacker_who_lost_too_little_are_named() {
+        use Person::{Alice, Mallory};
+        for (accounts, wrong) in [
+            ([account(Alice, 100, 5, 95), account(Mallory, 50, 3, 40)], None),
+            ([account(Alice, 100, 5, 94), account(Mallory, 50, 3, 40)], Some("Alice")),
+            ([account(Alice, 100, 5, 95), account(Mallory, 50, 3, 41)], Some("Mallory")),
+            ([account(Alice, 100, 5, 95), account(Mallory, 50, 3, 60)], Some("Mallory")),
+            ([account(Alice, 100, 5, 95), account(Mallory, 50, 0, 43)], Some("Mallory")),
+        ] {
+            let report = report(&accounts);
+            assert_eq!(report.ok, wrong.is_none(), "{report:?}");
+            let text = report.to_string();
+            let named = wrong.is_none_or(|who| text.contains(&format!("WRONG: {who} should")));
+            assert!(named && text.contains("FAILED") == wrong.is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_document_has_a_stable_shape() {
+        let accounts = [account(Person::Alice, 100, 5, 95), account(Person::Mallory, 50, 3, 40)];
+        let json = serde_json::to_value(report(&accounts)).unwrap();
+        for (pointer, expected) in [
+            ("/ok", "true"),
+            ("/attacks/0/attacker_lost_wei", "\"10\""),
+            ("/attacks/0/moves/0/detected_after_eth_blocks", "1"),
+            ("/attacks/0/moves/0/challenged_after_eth_blocks", "2"),
+            ("/attacks/0/moves/0/gas", "9"),
+            ("/attacks/0/people/0/after_wei", "\"95\""),
+            ("/attacks/0/people/0/every_wei", "true"),
+        ] {
+            assert_eq!(json.pointer(pointer).unwrap().to_string(), expected, "{pointer}");
+        }
+        assert!(json.get("error").is_none());
+        let failed = AttackReport::failed(Attack::SpentOutput, &anyhow::anyhow!("stuck"));
+        let json = serde_json::to_value(Report::new(vec![failed])).unwrap();
+        assert_eq!(json["error"]["code"], "drill:failed");
+        assert_eq!(json["attacks"][0]["faults"][0], "stuck");
     }
 }

@@ -6,6 +6,7 @@
 use super::coins::Coin;
 use super::round::{EXIT_MARGIN_ETH_BLOCKS, Round, wealth};
 use anyhow::{Context, Result, bail, ensure};
+use plasma_core::wire::ids::ExitPriority;
 use plasma_core::wire::{Blknum, ETH, EthHeight, ExitId, H256, InclusionProof};
 use plasma_eth::SentTransaction;
 use plasma_rpc::params::NoParams;
@@ -238,15 +239,7 @@ impl Round<'_> {
                 self.mine(1).await?;
             }
             self.synced().await?;
-            wait_at_most(SHORT_PATIENCE, async || {
-                Ok(client
-                    .next_exit(ETH)
-                    .await?
-                    .filter(|next| *next == head)
-                    .is_none()
-                    .then_some(()))
-            })
-            .await?;
+            self.is_processed(head).await?;
             last = Some(head);
         }
         let waiting = client.exit_queue(ETH).await?.unwrap_or_default();
@@ -255,6 +248,15 @@ impl Round<'_> {
             "exits that should have left wait behind {left_over:?}"
         );
         Ok(())
+    }
+
+    /// Whether somebody processes an exit that is due, without being asked.
+    pub(super) async fn is_processed(&self, head: ExitPriority) -> Result<bool> {
+        let processed = wait_at_most(SHORT_PATIENCE, async || {
+            let next = self.network.client.next_exit(ETH).await?;
+            Ok((next != Some(head)).then_some(()))
+        });
+        Ok(processed.await?.is_some())
     }
 
     /// What the Sentinel did, by the names of its tasks; all of it must have succeeded, and nothing else been tried.
