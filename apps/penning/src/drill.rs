@@ -53,7 +53,7 @@ impl DrillArgs {
         let folder = tempfile::Builder::new().prefix("penning-drill-").tempdir();
         let folder = folder.context("no temporary folder can be made")?;
         let path = folder.path().to_owned();
-        run_system(Box::pin(async move { self.drill(&path).await }))
+        run_system(async move { Box::pin(self.drill(&path)).await })
     }
 
     async fn drill(self, folder: &Path) -> Result<()> {
