@@ -42,7 +42,7 @@ pub const STATUS_GET: Endpoint<NoParams, Status> =
 /// What a client has to know of this deployment.
 pub const CONFIGURATION_GET: Endpoint<NoParams, WatcherConfiguration> =
     Endpoint::get("configuration.get", "get_configuration");
-/// What an owner could exit: unspent outputs that are in no active exit.
+/// What an owner could exit: unspent outputs that are in no active exit, and that no transaction of an in-flight exit spends.
 pub const ACCOUNT_GET_EXITABLE_UTXOS: Endpoint<AccountParams, Vec<ExitableUtxo>> =
     Endpoint::post("account.get_exitable_utxos", "get_exitable_utxos")
         .in_flight_max(BIG_CALLS_IN_FLIGHT_MAX);

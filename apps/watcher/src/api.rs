@@ -3,8 +3,10 @@
 //! It contains no rule. Whatever secures funds — exit data, challenge data, exitable outputs — is read from the store, so that it is
 //! served while actors restart and whatever is wrong with the chain. Nothing that helps to spend is, once the chain is unsafe.
 
+mod in_flight;
+
 use crate::config::WatcherConfig;
-use crate::exit_facts::{exit_data_facts, exit_fact};
+use crate::exit_facts::{exit_data_facts, exit_fact, leaves_in_flight};
 use crate::status::status;
 use crate::tree::Watcher;
 use plasma_core::block_validator::{check_size, validate_block};
@@ -45,7 +47,7 @@ pub(crate) struct Api {
 
 /// The table of methods.
 pub(crate) fn methods(api: Arc<Api>) -> MethodTable<Api> {
-    MethodTable::new(Service::Watcher, api)
+    in_flight::methods(MethodTable::new(Service::Watcher, api))
         .on(&STATUS_GET, |api, _| async move { api.status() })
         .on(&CONFIGURATION_GET, |api, _| async move { Ok(api.configuration.clone()) })
         .on(&ACCOUNT_GET_EXITABLE_UTXOS, |api, params| async move {
@@ -85,8 +87,7 @@ impl Api {
         let (Some(findings), Some(facts)) = (findings, facts) else {
             return Err(codes::SERVICE_UNAVAILABLE.into());
         };
-        let events = findings.events.iter().map(Into::into).collect();
-        Ok(status(&facts, events, self.contract_addr, &tree.coordinator.progress()))
+        Ok(status(&facts, &findings, self.contract_addr, &tree.coordinator.progress()))
     }
 
     fn sentinel(&self) -> Result<SentinelAnswer, RpcError> {
@@ -114,6 +115,7 @@ impl Api {
 
     fn exitable(&self, owner: Address) -> Result<Vec<ExitableUtxo>, StoreError> {
         let has_quarantine = self.store.fault()?.is_some();
+        let has_in_flight = self.store.has_in_flight_exits()?;
         let mut found = Vec::new();
         let mut after = None;
         while found.len() < self.exitable_utxos_max {
@@ -122,7 +124,7 @@ impl Api {
                 break;
             };
             after = Some(*last);
-            found.extend(self.exitable_of(owner, page, has_quarantine)?);
+            found.extend(self.exitable_of(owner, page, (has_quarantine, has_in_flight))?);
         }
         found.truncate(self.exitable_utxos_max);
         Ok(found)
@@ -133,15 +135,17 @@ impl Api {
         &self,
         owner: Address,
         unspent: Vec<(UtxoPos, Utxo)>,
-        has_quarantine: bool,
+        (has_quarantine, has_in_flight): (bool, bool),
     ) -> Result<Vec<ExitableUtxo>, StoreError> {
         let (mut exiting, mut quarantined) = (BTreeSet::new(), BTreeSet::new());
         for position in unspent.iter().map(|(position, _)| *position) {
             let exit = self.store.standard_exit(position)?;
-            if exit.is_some_and(|exit| exit.phase.is_active()) {
+            let key = UtxoKey { owner, position };
+            if exit.is_some_and(|exit| exit.phase.is_active())
+                || has_in_flight && leaves_in_flight(&self.store, key)?
+            {
                 exiting.insert(position);
             }
-            let key = UtxoKey { owner, position };
             if has_quarantine && !self.store.quarantined_spends(key, 1)?.is_empty() {
                 quarantined.insert(position);
             }

@@ -5,7 +5,8 @@ use plasma_core::exit_processor::{
     ExitDataFacts, ExitFact, ExitFacts, ExitKey, IN_FLIGHT_SPENDS_MAX, InFlightExit,
     QUARANTINED_SPENDS_MAX, StandardExit,
 };
-use plasma_core::wire::{Address, ExitId, UtxoPos};
+use plasma_core::root_chain::PiggybackSlot;
+use plasma_core::wire::{Address, ExitId, SignedTx, UtxoPos};
 use plasma_store::{Store, StoreError};
 
 /// Facts to judge or challenge the exit of an output with.
@@ -54,6 +55,25 @@ pub(crate) fn stored_in_flight_exits(
     exit_ids: impl IntoIterator<Item = ExitId>,
 ) -> Result<Vec<InFlightExit>, StoreError> {
     exit_ids.into_iter().filter_map(|exit_id| store.in_flight_exit(exit_id).transpose()).collect()
+}
+
+/// Whether an unspent output cannot leave by itself, because of an in-flight exit: a transaction that one told of spends it, or it is
+/// piggybacked itself.
+pub(crate) fn leaves_in_flight(store: &Store, key: UtxoKey) -> Result<bool, StoreError> {
+    if !store.in_flight_spends(key, 1)?.is_empty() {
+        return Ok(true);
+    }
+    let UtxoPos { blknum, txindex, oindex } = key.position;
+    if blknum.is_deposit() {
+        return Ok(false);
+    }
+    let created_by = store.transaction(TxPos { blknum, txindex })?;
+    let Some(created_by) = created_by.and_then(|bytes| SignedTx::decode(&bytes).ok()) else {
+        return Ok(false);
+    };
+    let exit = store.in_flight_exit(ExitId::in_flight(&created_by.unsigned_bytes()))?;
+    let now = exit.and_then(|exit| exit.incarnation());
+    Ok(now.is_some_and(|now| now.may_pay(PiggybackSlot::output(oindex.get()))))
 }
 
 /// Facts for the exit of an output by its owner.

@@ -5,6 +5,7 @@
 //! [`GuardHandle::settle`] to judge exits again, when all of it is on disk.
 
 use crate::exit_facts::{exit_facts, stored_exits, stored_in_flight_exits};
+use crate::status::in_flight_exits;
 use plasma_core::block_getter::{
     ApplyError, BlockGetter, BlockGetterConfig, BlockGetterRecord, apply_block,
 };
@@ -16,6 +17,7 @@ use plasma_core::state::{Deposit, Exiting, State};
 use plasma_core::wire::{Blknum, EthHeight, TypedDataDomain, UtxoPos};
 use plasma_node::core_actor::{Core, CoreActor, CoreHandle, Fatal, Order, Unanswered};
 use plasma_node::supervisor::Nursery;
+use plasma_rpc::watcher::InFlightExitStatus;
 use plasma_store::{Store, StoreError};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -44,6 +46,8 @@ pub(crate) struct Findings {
     pub(crate) is_unsafe: bool,
     /// The newest block of the ledger, zero when there is none.
     pub(crate) last_applied: Blknum,
+    /// In-flight exits that can be paid.
+    pub(crate) in_flight_exits: Vec<InFlightExitStatus>,
 }
 
 /// What became of an attempt to apply the next block.
@@ -144,7 +148,8 @@ impl GuardHandle {
             let is_unsafe = fault.is_some() || guard.exits.is_chain_unsafe(heights);
             let events = guard.exits.byzantine_events(heights).into_iter().chain(fault).collect();
             let last_applied = guard.getter.last_applied();
-            Ok((Findings { events, is_unsafe, last_applied }, Vec::new()))
+            let in_flight_exits = in_flight_exits(&guard.exits);
+            Ok((Findings { events, is_unsafe, last_applied, in_flight_exits }, Vec::new()))
         };
         self.core.decide(Order::AfterAll, settle).await
     }

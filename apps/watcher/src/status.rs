@@ -2,14 +2,17 @@
 //! request (protocol 5.7).
 
 use crate::eventer::FindingsWatch;
+use crate::guard::Findings;
 use plasma_core::db_update::Service;
+use plasma_core::exit_processor::ExitProcessor;
+use plasma_core::root_chain::PiggybackSide;
 use plasma_core::wire::{Blknum, EthHeight};
 use plasma_eth::{RootChain, RootChainError};
 use plasma_node::core_actor::Unanswered;
 use plasma_node::root_chain_coordinator::{CoordinatorHandle, SyncProgress};
 use plasma_node::supervisor::Nursery;
 use plasma_node::worker::Worker;
-use plasma_rpc::watcher::{ByzantineEvent, ContractAddresses, ServiceHeight, Status};
+use plasma_rpc::watcher::{ContractAddresses, InFlightExitStatus, ServiceHeight, Status};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,10 +107,29 @@ async fn ask(
     })
 }
 
+/// In-flight exits that can be paid, with who waits to be paid.
+pub(crate) fn in_flight_exits(exits: &ExitProcessor) -> Vec<InFlightExitStatus> {
+    let shown = exits.in_flight_exits().filter_map(|(exit, now)| {
+        let start = exit.start()?;
+        let piggybacked = |side: PiggybackSide| {
+            let slots = now.active_piggybacks().filter(|(slot, _)| slot.side == side);
+            slots.filter_map(|(slot, _)| u8::try_from(slot.index).ok()).collect()
+        };
+        Some(InFlightExitStatus {
+            txhash: start.tx_hash,
+            txbytes: start.tx_bytes.to_vec(),
+            eth_height: now.eth_height,
+            piggybacked_inputs: piggybacked(PiggybackSide::Input),
+            piggybacked_outputs: piggybacked(PiggybackSide::Output),
+        })
+    });
+    shown.collect()
+}
+
 /// Puts the answer together.
 pub(crate) fn status(
     facts: &RootChainFacts,
-    byzantine_events: Vec<ByzantineEvent>,
+    findings: &Findings,
     contract_addr: ContractAddresses,
     progress: &SyncProgress,
 ) -> Status {
@@ -123,8 +145,8 @@ pub(crate) fn status(
         last_seen_eth_block_number: facts.seen.0,
         last_seen_eth_block_timestamp: facts.seen.1,
         eth_syncing: facts.syncing,
-        byzantine_events,
-        in_flight_exits: Vec::new(),
+        byzantine_events: findings.events.iter().map(Into::into).collect(),
+        in_flight_exits: findings.in_flight_exits.clone(),
         contract_addr,
         services_synced_heights: services.chain([root]).collect(),
     }

@@ -144,7 +144,7 @@ impl WatchedInFlight {
         tx.inputs.iter().any(|key| key.position == position)
             || outputs.any(|key| {
                 key.position == position
-                    && now.piggybacks.contains_key(&PiggybackSlot::output(position.oindex.get()))
+                    && now.may_pay(PiggybackSlot::output(position.oindex.get()))
             })
     }
 

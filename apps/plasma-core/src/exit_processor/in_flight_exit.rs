@@ -307,6 +307,11 @@ impl Incarnation {
         }
     }
 
+    /// Whether somebody joined with this input or output while the exit can be paid, blocked or not. (`I18`)
+    pub fn may_pay(&self, slot: PiggybackSlot) -> bool {
+        self.phase == InFlightPhase::Active && self.piggybacks.contains_key(&slot)
+    }
+
     /// Piggybacks that wait to be paid.
     pub fn active_piggybacks(&self) -> impl Iterator<Item = (PiggybackSlot, &Piggyback)> {
         let all = self.piggybacks.iter();

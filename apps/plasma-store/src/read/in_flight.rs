@@ -31,6 +31,15 @@ impl Store {
         })
     }
 
+    /// Whether any in-flight exit was ever seen: one lookup, however many there are.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    pub fn has_in_flight_exits(&self) -> Result<bool, StoreError> {
+        let first = self.range(Column::InFlightExits, &[], None, 1, |_, _| Ok(()))?;
+        Ok(!first.is_empty())
+    }
+
     /// All in-flight exits that still need watching. Closed ones are not looked at.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ async fn check(watched: &Watched, path: &str, body: &str, expected: (u16, &str, 
     assert_eq!((status, code.as_str(), failed.as_str()), expected, "{path} {shown}");
 }
 
-const METHODS: [(&str, &str, &str); 7] = [
+const METHODS: [(&str, &str, &str); 12] = [
     ("status.get", "", ""),
     ("account.get_exitable_utxos", "address", ":hex"),
     ("block.validate", "hash", ":hex"),
@@ -35,7 +35,15 @@ const METHODS: [(&str, &str, &str); 7] = [
     ("utxo.get_challenge_data", "utxo_pos", ":integer"),
     ("transaction.submit", "transaction", ":hex"),
     ("transaction.batch_submit", "transactions", ":list"),
+    ("in_flight_exit.get_data", "txbytes", ":hex"),
+    ("in_flight_exit.get_competitor", "txbytes", ":hex"),
+    ("in_flight_exit.prove_canonical", "txbytes", ":hex"),
+    (INPUT_CHALLENGE, "txbytes", ":hex"),
+    (OUTPUT_CHALLENGE, "txbytes", ":hex"),
 ];
+
+const INPUT_CHALLENGE: &str = "in_flight_exit.get_input_challenge_data";
+const OUTPUT_CHALLENGE: &str = "in_flight_exit.get_output_challenge_data";
 
 #[actix::test]
 async fn malformed_missing_and_wrongly_typed_input_gets_the_documented_error() {
@@ -64,6 +72,19 @@ async fn malformed_missing_and_wrongly_typed_input_gets_the_documented_error() {
         ("utxo.get_exit_data", json!({"utxo_pos": "1"}), "utxo_pos :integer"),
         ("utxo.get_challenge_data", json!({"utxo_pos": 0}), "utxo_pos {:greater, 0}"),
         ("transaction.batch_submit", json!({"transactions": [1]}), "transactions.transaction :hex"),
+        (INPUT_CHALLENGE, json!({"txbytes": "0x"}), "input_index :integer"),
+        (INPUT_CHALLENGE, json!({"txbytes": "0x", "input_index": "0"}), "input_index :integer"),
+        (
+            INPUT_CHALLENGE,
+            json!({"txbytes": "0x", "input_index": -1}),
+            "input_index {:greater, -1}",
+        ),
+        (OUTPUT_CHALLENGE, json!({"txbytes": "0x", "output_index": 0.5}), "output_index :integer"),
+        (
+            OUTPUT_CHALLENGE,
+            json!({"txbytes": "0x", "output_index": -1}),
+            "output_index {:greater, -1}",
+        ),
     ] {
         let bad = (200, "operation:bad_request", failed);
         check(&watched, path, &body.to_string(), bad).await;

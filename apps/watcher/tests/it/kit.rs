@@ -363,7 +363,12 @@ pub(crate) fn name(event: &ByzantineEvent) -> &'static str {
         ByzantineEvent::BlockWithholding(_) => "block_withholding",
         ByzantineEvent::InvalidExit(_) => "invalid_exit",
         ByzantineEvent::UnchallengedExit(_) => "unchallenged_exit",
-        other => panic!("no in-flight exit was started: {other:?}"),
+        ByzantineEvent::NonCanonicalIfe(_) => "non_canonical_ife",
+        ByzantineEvent::UnchallengedNonCanonicalIfe(_) => "unchallenged_non_canonical_ife",
+        ByzantineEvent::InvalidIfeChallenge(_) => "invalid_ife_challenge",
+        ByzantineEvent::InvalidPiggyback(_) => "invalid_piggyback",
+        ByzantineEvent::UnchallengedPiggyback(_) => "unchallenged_piggyback",
+        ByzantineEvent::PiggybackAvailable(_) => "piggyback_available",
     }
 }
 

@@ -4,6 +4,7 @@
 mod api;
 mod crashes;
 mod exits;
+mod in_flight;
 mod kit;
 mod lies;
 mod operator;

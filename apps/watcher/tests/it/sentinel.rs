@@ -299,9 +299,9 @@ async fn what_nobody_joined_is_deleted_and_what_is_due_is_processed_when_asked()
     let story = Story::with(|world| world.config.sentinel.process_exits = true).await;
     let (chain, bobs) = (&story.world.chain, output(&story.block, 0, 0));
     let exit_id = chain.exit_started(Bob.address(), bobs, &unsigned(&story.block.transactions[0]));
-    let lonely = signed(&pay(&[(bobs, Bob)], &[(Carol, 10)]));
-    let made = unsigned(&story.block.transactions[0]);
-    let lonely_id = chain.in_flight_exit_started(Bob.address(), &lonely, &[made]);
+    let carols = story.world.deposit(Carol, 5);
+    let lonely = signed(&pay(&[(carols, Carol)], &[(Bob, 5)]));
+    let lonely_id = chain.in_flight_exit_started(Carol.address(), &lonely, &[deposit_tx(Carol, 5)]);
     let period_s = story.world.deployment.min_exit_period_s;
     let exitable_at_s = chain.newest_block().timestamp_s + 2 * period_s;
     let head = ExitPriority::new(exitable_at_s, bobs, exit_id);

@@ -1,8 +1,9 @@
 //! Keys of test users, the payments they sign, and the blocks made of them.
 
 use plasma_core::wire::{
-    Address, Blknum, Block, BlockHash, ETH, H256, MerkleBuilder, Output, OutputIndex, PaymentTx,
-    SecretKey, SignedTx, Transaction, TxIndex, TypedDataDomain, UtxoPos,
+    Address, Blknum, Block, BlockHash, ETH, H256, InclusionProof, MerkleBuilder, Output,
+    OutputIndex, PaymentTx, SecretKey, Signature, SignedTx, Transaction, TxIndex, TypedDataDomain,
+    UtxoPos, merkle::leaf_hash,
 };
 use plasma_rpc::watcher::ChallengeData;
 
@@ -76,14 +77,28 @@ pub(crate) fn at(blknum: Blknum, txindex: u32, oindex: u16) -> UtxoPos {
 
 /// Does what the contract does with a challenge: the transaction names the output, and the owner signed for it.
 pub(crate) fn assert_challenges(data: &ChallengeData, position: UtxoPos, owner: Who) {
-    let Transaction::Payment(payment) = Transaction::decode_unsigned(&data.txbytes).unwrap() else {
-        panic!("no payment can spend {position}");
-    };
-    let named = payment.inputs[usize::from(data.input_index)].position();
-    assert_eq!(named, Some(position), "the challenge names another output");
-    let signature: [u8; 65] = data.sig.as_slice().try_into().unwrap();
-    let signer = plasma_core::wire::Signature::from_bytes(signature);
-    assert_eq!(signer.recover(domain().sign_hash(&payment)), Ok(owner.address()));
+    assert_spends((&data.txbytes, data.input_index.into(), &data.sig), position, owner);
     let exit_id = plasma_core::wire::ExitId::standard(&data.exiting_tx, position);
     assert_eq!(Some(data.exit_id), exit_id);
+}
+
+/// Unsigned bytes, an index and a signature show that this owner spends this output.
+pub(crate) fn assert_spends(
+    (txbytes, index, signature): (&[u8], u16, &[u8]),
+    position: UtxoPos,
+    owner: Who,
+) {
+    let Transaction::Payment(payment) = Transaction::decode_unsigned(txbytes).unwrap() else {
+        panic!("no payment can spend {position}");
+    };
+    let named = payment.inputs[usize::from(index)].position();
+    assert_eq!(named, Some(position), "the challenge names another output");
+    let signature = Signature::from_bytes(signature.try_into().unwrap());
+    assert_eq!(signature.recover(domain().sign_hash(&payment)), Ok(owner.address()));
+}
+
+/// The proof shows that the transaction is at this place of the block.
+pub(crate) fn assert_included(txbytes: &[u8], position: UtxoPos, proof: &[u8], root: BlockHash) {
+    let proof = InclusionProof::from_bytes(proof).unwrap();
+    assert!(proof.verify(leaf_hash(txbytes), position.txindex.get(), root), "{position}");
 }
