@@ -54,7 +54,8 @@ pub(crate) struct SentinelParts {
     pub(crate) store: Store,
     pub(crate) domain: Arc<TypedDataDomain>,
     pub(crate) min_exit_period_s: u64,
-    pub(crate) exit_finality_margin_eth_blocks: u64,
+    /// How far behind the newest root chain block events of exits are read, when nothing is behind.
+    pub(crate) exits_read_margin_eth_blocks: u64,
     pub(crate) tick_ms: u64,
     pub(crate) findings: FindingsWatch,
     pub(crate) coordinator: CoordinatorHandle,
@@ -149,7 +150,7 @@ impl Shell {
         let Some(newest) = progress.root_chain_height else {
             return false;
         };
-        let margin = self.parts.exit_finality_margin_eth_blocks;
+        let margin = self.parts.exits_read_margin_eth_blocks;
         let reaches = |service| {
             progress.synced.get(&service).is_some_and(|height| height.plus(margin) >= newest)
         };
