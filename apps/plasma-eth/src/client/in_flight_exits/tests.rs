@@ -1,3 +1,5 @@
+//! Records of in-flight exits, from the tokens that the ABI makes of them.
+
 use super::*;
 use crate::contracts::abi::arg;
 use plasma_core::wire::{Blknum, H256, OutputIndex, TxIndex};
