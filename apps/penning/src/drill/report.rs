@@ -180,7 +180,7 @@ impl fmt::Display for Report {
     }
 }
 
-const WHO_ACTS: &str = "Users start exits of their own money; nobody but the Sentinel challenged, answered, blocked or deleted anything.";
+const WHO_ACTS: &str = "Users start exits of their own money; in their defence nobody but the Sentinel challenged, answered, blocked or deleted anything.";
 
 fn line(f: &mut fmt::Formatter<'_>, cells: [String; 5]) -> fmt::Result {
     let [attack, detected, challenged, gas, outcome] = cells;
