@@ -145,6 +145,7 @@ mod tests {
             ("penning wallet key show k", true),
             ("penning wallet tour", true),
             ("penning bench --quick --json --out performance.md", true),
+            ("penning bench --exits --quick", true),
             ("penning", false),
         ] {
             check(line, is_fine);
