@@ -93,7 +93,9 @@ const EXITS_QUICK: ExitSizes = ExitSizes { payments: 20_000, blocks: 5, exits: 5
 
 impl BenchArgs {
     pub(crate) fn run(self) -> Result<()> {
-        init_logging(LogFormat::Text, "error").context("logging cannot be started")?;
+        // Thousands of exits are wrong on purpose.
+        let filter = if self.exits { "error,watcher::eventer=off" } else { "error" };
+        init_logging(LogFormat::Text, filter).context("logging cannot be started")?;
         let out = Out::new(self.json);
         let sizes = if self.quick { Sizes::QUICK } else { Sizes::FULL };
         let parent = self.data_dir.unwrap_or_else(std::env::temp_dir);

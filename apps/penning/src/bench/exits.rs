@@ -256,8 +256,7 @@ impl Left {
         counts.invalid += self.late_exits;
         // The last of them may not be confirmed yet.
         self.chain.mine(2 * MARGIN_ETH_BLOCKS);
-        let started = Instant::now();
-        with_watcher(folder, &self.chain, self.deployment, async move |client| {
+        with_watcher(folder, &self.chain, self.deployment, async move |client, started| {
             wait_for_status(&client, |status| counts.are_shown(status)).await?;
             Ok(ms(started.elapsed()))
         })
@@ -340,7 +339,7 @@ impl Asker {
         let client = self.client.clone();
         let answered = drive(calls, 1, move |params| {
             let client = client.clone();
-            async move { Ok(drop(client.call(endpoint, &params).await?)) }
+            async move { client.call(endpoint, &params).await.map(drop).map_err(Into::into) }
         });
         let name = endpoint.spec.name;
         let answered = answered.await.with_context(|| name)?;

@@ -29,6 +29,8 @@ const DEPOSIT_WEI: u128 = 1_000_000_000_000_000_000_000_000;
 pub(super) const MARGIN_ETH_BLOCKS: u64 = 1;
 /// Pause between two looks at something that is about to happen.
 const POLL: Duration = Duration::from_millis(2);
+/// How long a store may be held after its node ended.
+const RELEASE: Duration = Duration::from_secs(10);
 /// Nothing takes longer; if it does, something is broken.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -169,17 +171,27 @@ impl Network {
 }
 
 /// Starts the watcher alone on the store that [`with_network`] left in this folder, and runs it for as long as `act` takes with a
-/// client of it.
+/// client of it and the time at which its store began to open.
 pub(super) async fn with_watcher<R: Send + 'static>(
     folder: &Path,
     chain: &FakeRootChain,
     deployment: Deployment,
-    act: impl AsyncFnOnce(HttpRpcClient) -> Result<R>,
+    act: impl AsyncFnOnce(HttpRpcClient, Instant) -> Result<R>,
 ) -> Result<R> {
+    let released = Instant::now();
+    let (store, started) = loop {
+        let started = Instant::now();
+        match open_watcher_store(folder, &deployment) {
+            Ok(store) => break (store, started),
+            // A connection that is being closed may hold it for a moment longer than its node.
+            Err(_) if released.elapsed() < RELEASE => tokio::time::sleep(POLL).await,
+            Err(error) => return Err(error),
+        }
+    };
     let watcher = watcher::Node::start(watcher::Setup {
         // Nobody is there to be called.
         config: watcher_config("http://127.0.0.1:9".to_owned()),
-        store: open_watcher_store(folder, &deployment)?,
+        store,
         deployment,
         root_chain: Arc::new(chain.with_key_of(None)),
         sentinel: None,
@@ -195,7 +207,7 @@ pub(super) async fn with_watcher<R: Send + 'static>(
     tokio::pin!(running);
     let acted = tokio::select! {
         ended = &mut running => { ended?; bail!("the watcher ended before the measurement") }
-        acted = act(client) => acted,
+        acted = act(client, started) => acted,
     };
     stop.send_replace(true);
     running.await?;

@@ -32,10 +32,10 @@ enum Open {
         tx: Vec<u8>,
     },
     InFlight {
-        tx: SignedTx,
+        tx: Box<SignedTx>,
         input_tx: Vec<u8>,
         joined: Option<(PiggybackSlot, Address)>,
-        shown: Option<SignedTx>,
+        shown: Option<Box<SignedTx>>,
     },
 }
 
@@ -115,11 +115,11 @@ pub(super) fn start_exits(
     let standard = |made_by: &Generation, index| -> Result<Open> {
         let coin = made_by.coin(index)?;
         let tx = made_by.tx(index)?.unsigned_bytes();
-        Ok(Open::Standard { owner: accounts.owner(coin), position: coin.position, tx: tx.into() })
+        Ok(Open::Standard { owner: accounts.owner(coin), position: coin.position, tx })
     };
     let in_flight = |tx: SignedTx, input_of: &Generation, index| -> Result<Open> {
-        let input_tx = input_of.tx(index)?.unsigned_bytes().into();
-        Ok(Open::InFlight { tx, input_tx, joined: None, shown: None })
+        let input_tx = input_of.tx(index)?.unsigned_bytes();
+        Ok(Open::InFlight { tx: Box::new(tx), input_tx, joined: None, shown: None })
     };
     for index in next(counts.invalid) {
         exits.push(standard(spent, index)?);
@@ -137,19 +137,19 @@ pub(super) fn start_exits(
     }
     for index in next(counts.beaten) {
         let tx = accounts.pay_otherwise(spent.coin(index)?)?;
-        questions.beaten.push(tx.unsigned_bytes().into());
+        questions.beaten.push(tx.unsigned_bytes());
         let joined = (PiggybackSlot::input(0), accounts.owner(spent.coin(index)?));
         exits.push(in_flight(tx, spent, index)?.joined(joined));
     }
     for index in next(counts.overspent) {
         let tx = spent.tx(index)?;
-        questions.overspent.push(tx.unsigned_bytes().into());
+        questions.overspent.push(tx.unsigned_bytes());
         let joined = (PiggybackSlot::output(0), accounts.owner(spent.coin(index)?));
         exits.push(in_flight(tx, before, index)?.joined(joined));
     }
     for index in next(counts.accused) {
         let tx = last.tx(index)?;
-        questions.accused.push(tx.unsigned_bytes().into());
+        questions.accused.push(tx.unsigned_bytes());
         let shown = accounts.pay_otherwise(spent.coin(index)?)?;
         exits.push(in_flight(tx, spent, index)?.shown(shown));
     }
@@ -174,7 +174,7 @@ impl Open {
 
     fn shown(mut self, competitor: SignedTx) -> Self {
         if let Self::InFlight { shown, .. } = &mut self {
-            *shown = Some(competitor);
+            *shown = Some(Box::new(competitor));
         }
         self
     }
