@@ -151,6 +151,7 @@ mod tests {
             ("penning bench --quick --json --out performance.md", true),
             ("penning drill --json --anvil anvil", true),
             ("penning drill withhold", false),
+            ("penning bench --exits --quick", true),
             ("penning", false),
         ] {
             check(line, is_fine);

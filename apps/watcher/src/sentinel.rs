@@ -12,6 +12,7 @@ mod duties;
 
 use crate::eventer::FindingsWatch;
 use crate::guard::GuardHandle;
+use duties::Proven;
 use plasma_core::db_update::{DbUpdate, Service};
 use plasma_core::sentinel::{
     Action, Call, Notice, Plan, RootChainFacts, Sentinel, SentinelConfig, Transaction,
@@ -76,7 +77,7 @@ pub(crate) fn start_sentinel(
     let recovered = parts.store.sentinel(account)?;
     let sentinel = Sentinel::restore(parts.config, account, recovered);
     let (sender, answer) = watch::channel(None);
-    let shell = Shell { parts, sentinel, bonds: BTreeMap::new(), sender };
+    let shell = Shell { parts, sentinel, bonds: BTreeMap::new(), proven: None, sender };
     Worker::start_with_lease("sentinel", nursery, |lease| shell.run(lease));
     Ok(answer)
 }
@@ -86,6 +87,7 @@ struct Shell {
     sentinel: Sentinel,
     /// Bonds of the standard exits that are to be challenged.
     bonds: BTreeMap<ExitId, U256>,
+    proven: Option<Proven>,
     sender: watch::Sender<Option<Arc<SentinelAnswer>>>,
 }
 
