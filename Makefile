@@ -3,7 +3,7 @@
 NPM_STAMP := contracts/node_modules/.package-lock.json
 export PENNING_ANVIL ?= $(CURDIR)/contracts/node_modules/.bin/anvil
 
-.PHONY: help tools build devnet test bench fuzz lint docs contracts clean
+.PHONY: help tools build devnet test bench benchexits fuzz lint docs contracts clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -27,6 +27,9 @@ test: tools ## Run every test: contracts, core, nodes, end to end against a real
 
 bench: tools ## Measure, and write docs/performance.md
 	cargo run --locked --release -p penning -- bench --out docs/performance.md $(ARGS)
+
+benchexits: tools ## Measure a watcher with 10,000 open exits, and write docs/performance-exits.md
+	cargo run --locked --release -p penning -- bench --exits --out docs/performance-exits.md $(ARGS)
 
 FUZZ_S ?= 30
 FUZZ_TARGETS ?= $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))

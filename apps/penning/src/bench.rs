@@ -9,10 +9,12 @@
 //! a store with millions of outputs ─► store    ├─► report ─► table │ JSON │ docs/performance.md
 //! /proc ─► machine                             ┘
 //! ```
+//! With `--exits` it measures something else instead: a watcher with thousands of open exits (docs/performance-exits.md).
 
 mod bound;
 mod clock;
 mod drive;
+mod exits;
 mod machine;
 mod network;
 mod report;
@@ -26,10 +28,12 @@ use crate::nodes::run_system;
 use crate::output::Out;
 use anyhow::{Context, Result};
 use clap::Args;
+use exits::ExitSizes;
 use machine::{Machine, PeakMemory};
 use plasma_node::telemetry::{LogFormat, init_logging};
 use report::Report;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// Measure this program on this machine
 ///
@@ -43,6 +47,9 @@ pub(crate) struct BenchArgs {
     /// Smaller numbers everywhere: for a first look, not for comparisons
     #[arg(long)]
     quick: bool,
+    /// Measure a watcher with 10,000 open exits and a million transactions instead
+    #[arg(long)]
+    exits: bool,
     /// Print the results as one JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -80,13 +87,23 @@ impl Sizes {
     const QUICK: Self = Self { rounds: 2, single_payments: 2_048, utxos: 1_000_000, ..Self::FULL };
 }
 
+const EXITS_FULL: ExitSizes =
+    ExitSizes { payments: BLOCK_PAYMENTS, blocks: 16, exits: 10_000, calls: 400 };
+const EXITS_QUICK: ExitSizes = ExitSizes { payments: 20_000, blocks: 5, exits: 5_000, calls: 200 };
+
 impl BenchArgs {
     pub(crate) fn run(self) -> Result<()> {
-        init_logging(LogFormat::Text, "error").context("logging cannot be started")?;
+        // Thousands of exits are wrong on purpose.
+        let filter = if self.exits { "error,watcher::eventer=off" } else { "error" };
+        init_logging(LogFormat::Text, filter).context("logging cannot be started")?;
         let out = Out::new(self.json);
         let sizes = if self.quick { Sizes::QUICK } else { Sizes::FULL };
         let parent = self.data_dir.unwrap_or_else(std::env::temp_dir);
-        let report = measure(sizes, &parent, out)?;
+        let report = match (self.exits, self.quick) {
+            (false, _) => measure(sizes, &parent, out)?,
+            (true, false) => measure_exits(EXITS_FULL, &parent, out)?,
+            (true, true) => measure_exits(EXITS_QUICK, &parent, out)?,
+        };
         if let Some(path) = self.out {
             std::fs::write(&path, report.document())
                 .with_context(|| format!("{} cannot be written", path.display()))?;
@@ -95,12 +112,24 @@ impl BenchArgs {
     }
 }
 
-/// Measures everything, with stores in folders below `parent`.
+fn folder_in(parent: &Path) -> Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("penning-bench-").tempdir_in(parent);
+    folder.with_context(|| format!("no folder in {}", parent.display()))
+}
+
+/// Measures a watcher with many open exits, with stores in folders below `parent`.
+fn measure_exits(sizes: ExitSizes, parent: &Path, out: Out) -> Result<Report> {
+    let machine = Machine::look(parent);
+    let folder = folder_in(parent)?;
+    let (figures, memory) = exits::measure(sizes, folder.path(), out)?;
+    Ok(Report::of_exits(machine, sizes, &figures, memory))
+}
+
+/// Measures everything else, with stores in folders below `parent`.
 fn measure(sizes: Sizes, parent: &Path, out: Out) -> Result<Report> {
     let machine = Machine::look(parent);
     let mut memory = PeakMemory::default();
-    let folder = tempfile::Builder::new().prefix("penning-bench-").tempdir_in(parent);
-    let folder = folder.with_context(|| format!("no folder in {}", parent.display()))?;
+    let folder = folder_in(parent)?;
     let nodes = folder.path().to_owned();
     let (rounds, mut memory) = {
         let (send, receive) = std::sync::mpsc::channel();

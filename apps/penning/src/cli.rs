@@ -3,6 +3,7 @@
 use crate::bench::BenchArgs;
 use crate::contracts::ContractsCommand;
 use crate::devnet::DevnetArgs;
+use crate::drill::DrillArgs;
 use crate::nodes::{ChildChainArgs, WatcherArgs};
 use crate::wallet::WalletArgs;
 use anyhow::{Context, Result};
@@ -43,6 +44,7 @@ pub(crate) enum Command {
     /// code is 0 when it worked, 1 when it failed, and 2 when the command line cannot be understood.
     Wallet(Box<WalletArgs>),
     Bench(BenchArgs),
+    Drill(DrillArgs),
     /// Print a completion script for a shell
     ///
     /// For bash: `penning completions bash > ~/.local/share/bash-completion/completions/penning`
@@ -61,6 +63,7 @@ impl Command {
             Self::Contracts(command) => command.is_json(),
             Self::Wallet(args) => args.common.json,
             Self::Bench(args) => args.json,
+            Self::Drill(args) => args.json,
             Self::Completions { .. } => false,
         }
     }
@@ -76,6 +79,7 @@ impl Cli {
             Command::Contracts(command) => wait_for(command.run()),
             Command::Wallet(args) => wait_for(args.run()),
             Command::Bench(args) => args.run(),
+            Command::Drill(args) => args.run(),
             Command::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Self::command(), "penning", &mut script);
@@ -145,6 +149,9 @@ mod tests {
             ("penning wallet key show k", true),
             ("penning wallet tour", true),
             ("penning bench --quick --json --out performance.md", true),
+            ("penning drill --json --anvil anvil", true),
+            ("penning drill withhold", false),
+            ("penning bench --exits --quick", true),
             ("penning", false),
         ] {
             check(line, is_fine);

@@ -11,6 +11,8 @@ mod chain;
 mod folder;
 mod report;
 
+pub(crate) use chain::roots;
+
 use crate::devnet_file::{DEVNET_FILE, DEVNET_FOLDER, DevnetFile};
 use crate::failure::Failure;
 use crate::nodes::{open_store, run_system, stop_signal, version};

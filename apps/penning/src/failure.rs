@@ -38,6 +38,11 @@ impl Failure {
     }
 }
 
+/// The command failed, and what it printed says why: nothing is to be added.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the command failed, as it said")]
+pub(crate) struct Told;
+
 /// An error as it is shown: `{"error":{"code":…,"message":…,"next":…}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ErrorReport {

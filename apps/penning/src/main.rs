@@ -1,7 +1,7 @@
 //! The one binary: devnet, child chain, watcher, wallet, contracts, shell completions.
 //!
 //! ```text
-//! main ─► cli (what was typed) ─► devnet │ nodes │ wallet │ bench │ …  ─► output (text, or one JSON document)
+//! main ─► cli (what was typed) ─► devnet │ nodes │ wallet │ bench │ drill │ …  ─► output (text, or one JSON document)
 //!                                      └─ failure ◄─┘        exit code 0, 1 (failed), 2 (usage)
 //! ```
 //! Options are taken from flags, then the environment (`PENNING_…`), then files, then defaults. Keys and passwords never come from
@@ -13,6 +13,7 @@ mod cli;
 mod contracts;
 mod devnet;
 mod devnet_file;
+mod drill;
 mod failure;
 mod files;
 mod nodes;
@@ -24,7 +25,7 @@ mod wallet;
 
 use clap::Parser;
 use cli::Cli;
-use failure::ErrorReport;
+use failure::{ErrorReport, Told};
 use output::Out;
 use std::process::ExitCode;
 
@@ -45,7 +46,9 @@ fn main() -> ExitCode {
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            out.fail(&ErrorReport::of(&error));
+            if !error.is::<Told>() {
+                out.fail(&ErrorReport::of(&error));
+            }
             ExitCode::FAILURE
         }
     }

@@ -37,6 +37,7 @@ mod view;
 pub(crate) use evacuate::MERGES_FILE;
 pub(crate) use sent_payments::SENT_PAYMENTS_FILES;
 pub(crate) use session::DEFAULT_RPC_URL;
+pub(crate) use view::digits;
 
 use crate::output::Out;
 use anyhow::Result;

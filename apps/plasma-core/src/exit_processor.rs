@@ -115,6 +115,8 @@ pub struct ExitProcessor {
     unchecked: BTreeMap<Subject, u64>,
     /// Counts questions, so that an answer from before a change does not settle what came after.
     epoch: u64,
+    /// See [`Self::revision`].
+    revision: u64,
     /// Active exits judged invalid, the longest running first.
     invalid: BTreeSet<(EthHeight, UtxoPos)>,
     /// Active exits that are not judged because their output is ahead of the ledger.
@@ -146,6 +148,7 @@ impl ExitProcessor {
             in_flight: InFlightExits::default(),
             unchecked: BTreeMap::new(),
             epoch: 0,
+            revision: 0,
             invalid: BTreeSet::new(),
             ahead: BTreeSet::new(),
             paid_invalid: BTreeSet::new(),
@@ -184,6 +187,7 @@ impl ExitProcessor {
             return;
         }
         self.edge.fault = Some(blknum);
+        self.touch();
         let from = UtxoPos::new(blknum, TxIndex::new(0), OutputIndex::new(0));
         let concerned = self.watched.range(from..).map(|(at, _)| Subject::Standard(*at));
         let concerned: Vec<Subject> = concerned.chain(self.in_flight.subjects()).collect();
@@ -227,6 +231,7 @@ impl ExitProcessor {
     /// between question and answer is asked again. (`E6` to `E11`, `E16`, `I5` to `I7`)
     pub fn decide(&mut self, request: &FactsRequest, facts: &ExitFacts) {
         for subject in &request.subjects {
+            self.touch();
             let mark = self.unchecked.get(subject);
             let is_newest = mark.is_none_or(|epoch| *epoch <= request.epoch);
             match *subject {
@@ -279,6 +284,16 @@ impl ExitProcessor {
         self.watched.contains_key(&position) || self.in_flight.is_exiting(position)
     }
 
+    /// Rises whenever something was learned about exits: while it stays, so does everything that can be said or shown about them, apart
+    /// from what becomes late as root chain blocks pass.
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    const fn touch(&mut self) {
+        self.revision = self.revision.saturating_add(1);
+    }
+
     /// Exits in memory.
     pub fn active_count(&self) -> usize {
         self.watched.len().saturating_add(self.in_flight.len())
@@ -288,6 +303,7 @@ impl ExitProcessor {
     fn watch(&mut self, exit: StandardExit, verdict: Verdict) {
         let position = exit.position;
         self.changed.insert(exit.exit_id);
+        self.touch();
         match exit.phase {
             StandardExitPhase::Active => {}
             StandardExitPhase::FinalizedInvalid => {
@@ -305,6 +321,7 @@ impl ExitProcessor {
     fn unwatch(&mut self, position: UtxoPos) -> Option<Watched> {
         let watched = self.watched.remove(&position)?;
         self.changed.insert(watched.exit.exit_id);
+        self.touch();
         if self.by_id.get(&watched.exit.exit_id) == Some(&position) {
             self.by_id.remove(&watched.exit.exit_id);
         }

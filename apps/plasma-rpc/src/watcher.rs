@@ -25,7 +25,9 @@ pub use in_flight::{
 pub use sentinel::{
     SENTINEL_DUTIES_MAX, SentinelAnswer, SentinelDuty, SentinelDutyId, SentinelRecord,
 };
-pub use status::{ContractAddresses, InFlightExitStatus, ServiceHeight, Status};
+pub use status::{
+    ContractAddresses, InFlightExitStatus, RenderedStatus, ServiceHeight, Status, StatusWith,
+};
 
 use crate::child_chain::{
     BATCH_SUBMIT_BODY_LEN_MAX, BIG_CALLS_IN_FLIGHT_MAX, BLOCK_JSON_LEN_MAX, BLOCK_TRANSACTIONS_MAX,

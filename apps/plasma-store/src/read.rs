@@ -83,6 +83,18 @@ impl Store {
         decode(&value).map(Some).map_err(|reason| StoreError::corrupted(column, key, reason))
     }
 
+    /// Which of these keys a column has.
+    fn found<K: AsRef<[u8]>>(
+        &self,
+        column: Column,
+        keys: impl Iterator<Item = K>,
+    ) -> Result<Vec<bool>, StoreError> {
+        let keys: Vec<K> = keys.collect();
+        let values = self.db().batched_multi_get_cf(self.column(column)?, &keys, false);
+        let found = values.into_iter().map(|value| Ok(value?.is_some()));
+        found.collect::<Result<_, _>>().map_err(StoreError::io("read"))
+    }
+
     /// Records from `first` on and before `end`, at most `limit` of them.
     fn range<T>(
         &self,

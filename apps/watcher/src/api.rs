@@ -6,12 +6,12 @@
 mod in_flight;
 
 use crate::config::WatcherConfig;
-use crate::exit_facts::{exit_data_facts, exit_fact, leaves_in_flight};
+use crate::exit_facts::{Unexitable, exit_data_facts, exit_fact, unexitable};
 use crate::exits_api::Exits;
-use crate::status::status;
+use crate::status::{StatusBasis, StatusDocuments};
 use crate::tree::Watcher;
 use plasma_core::block_validator::{check_size, validate_block};
-use plasma_core::db_update::{Utxo, UtxoKey};
+use plasma_core::db_update::Utxo;
 use plasma_core::exit_concierge::ExitClock;
 use plasma_core::exit_processor::{ChallengeError, challenge_data, exit_data, exitable_utxos};
 use plasma_core::submission::check_submittable;
@@ -21,17 +21,16 @@ use plasma_node::supervisor::Published;
 use plasma_rpc::child_chain::{self, BatchItem, BatchSubmitParams, SubmitAnswer, SubmitParams};
 use plasma_rpc::client::HttpRpcClient;
 use plasma_rpc::codes;
+use plasma_rpc::json::Rendered;
 use plasma_rpc::server::MethodTable;
 use plasma_rpc::watcher::{
     ACCOUNT_GET_EXITABLE_UTXOS, BLOCK_VALIDATE, BlockValidateParams, BlockValidity,
-    CONFIGURATION_GET, ChallengeData, ContractAddresses, EXIT_ALL, EXIT_GET, ExitData,
-    ExitableUtxo, SENTINEL_GET, STATUS_GET, SentinelAnswer, Status, TRANSACTION_BATCH_SUBMIT,
-    TRANSACTION_SUBMIT, UTXO_GET_CHALLENGE_DATA, UTXO_GET_EXIT_DATA, UtxoPosParams,
-    WatcherConfiguration,
+    CONFIGURATION_GET, ChallengeData, EXIT_ALL, EXIT_GET, ExitData, ExitableUtxo, SENTINEL_GET,
+    STATUS_GET, SentinelAnswer, Status, TRANSACTION_BATCH_SUBMIT, TRANSACTION_SUBMIT,
+    UTXO_GET_CHALLENGE_DATA, UTXO_GET_EXIT_DATA, UtxoPosParams, WatcherConfiguration,
 };
 use plasma_rpc::{RpcError, Service};
 use plasma_store::{Store, StoreError};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Outputs that are looked at in one go.
@@ -44,7 +43,7 @@ pub(crate) struct Api {
     pub(crate) child_chain: HttpRpcClient,
     pub(crate) domain: Arc<TypedDataDomain>,
     pub(crate) configuration: WatcherConfiguration,
-    pub(crate) contract_addr: ContractAddresses,
+    pub(crate) statuses: StatusDocuments,
     pub(crate) exitable_utxos_max: usize,
     pub(crate) min_exit_period_s: u64,
     pub(crate) eth_block_time_ms: u64,
@@ -53,7 +52,7 @@ pub(crate) struct Api {
 /// The table of methods.
 pub(crate) fn methods(api: Arc<Api>) -> MethodTable<Api> {
     in_flight::methods(MethodTable::new(Service::Watcher, api))
-        .on(&STATUS_GET, |api, _| async move { api.status() })
+        .on(&STATUS_GET, |api, _| async move { api.status().await })
         .on(&CONFIGURATION_GET, |api, _| async move { Ok(api.configuration.clone()) })
         .on(&ACCOUNT_GET_EXITABLE_UTXOS, |api, params| async move {
             api.read(move |api| api.exitable(params.address)).await
@@ -93,14 +92,15 @@ impl Api {
         self.tree.get().ok_or_else(|| codes::SERVICE_UNAVAILABLE.into())
     }
 
-    fn status(&self) -> Result<Status, RpcError> {
+    async fn status(&self) -> Result<Rendered<Status>, RpcError> {
         let tree = self.tree()?;
         let findings = tree.findings.borrow().clone();
         let facts = tree.facts.borrow().clone();
         let (Some(findings), Some(facts)) = (findings, facts) else {
             return Err(codes::SERVICE_UNAVAILABLE.into());
         };
-        Ok(status(&facts, &findings, self.contract_addr, &tree.coordinator.progress()))
+        let basis = StatusBasis { findings, facts, progress: tree.coordinator.progress() };
+        self.statuses.document(basis).await
     }
 
     fn sentinel(&self) -> Result<SentinelAnswer, RpcError> {
@@ -148,8 +148,6 @@ impl Api {
     }
 
     fn exitable(&self, owner: Address) -> Result<Vec<ExitableUtxo>, StoreError> {
-        let has_quarantine = self.store.fault()?.is_some();
-        let has_in_flight = self.store.has_in_flight_exits()?;
         let mut found = Vec::new();
         let mut after = None;
         while found.len() < self.exitable_utxos_max {
@@ -158,7 +156,7 @@ impl Api {
                 break;
             };
             after = Some(*last);
-            found.extend(self.exitable_of(owner, page, (has_quarantine, has_in_flight))?);
+            found.extend(self.exitable_of(owner, page)?);
         }
         found.truncate(self.exitable_utxos_max);
         Ok(found)
@@ -169,21 +167,9 @@ impl Api {
         &self,
         owner: Address,
         unspent: Vec<(UtxoPos, Utxo)>,
-        (has_quarantine, has_in_flight): (bool, bool),
     ) -> Result<Vec<ExitableUtxo>, StoreError> {
-        let (mut exiting, mut quarantined) = (BTreeSet::new(), BTreeSet::new());
-        for position in unspent.iter().map(|(position, _)| *position) {
-            let exit = self.store.standard_exit(position)?;
-            let key = UtxoKey { owner, position };
-            if exit.is_some_and(|exit| exit.phase.is_active())
-                || has_in_flight && leaves_in_flight(&self.store, key)?
-            {
-                exiting.insert(position);
-            }
-            if has_quarantine && !self.store.quarantined_spends(key, 1)?.is_empty() {
-                quarantined.insert(position);
-            }
-        }
+        let positions: Vec<UtxoPos> = unspent.iter().map(|(position, _)| *position).collect();
+        let Unexitable { exiting, quarantined } = unexitable(&self.store, owner, &positions)?;
         let exitable =
             exitable_utxos(unspent, &quarantined, |position| exiting.contains(&position));
         let shown = |(position, utxo): (UtxoPos, Utxo)| ExitableUtxo {

@@ -42,6 +42,7 @@ async fn run(
     sender: watch::Sender<Option<Arc<Findings>>>,
 ) -> Result<Infallible, Unanswered> {
     let mut eventer = Eventer::new();
+    let mut told = None;
     loop {
         let progress = coordinator.progress();
         let challenges = progress.synced.get(&Service::ExitChallenger).copied();
@@ -59,9 +60,13 @@ async fn run(
             }
             Err(gone) => return Err(gone),
         };
-        let count = i64::try_from(findings.events.len()).unwrap_or(i64::MAX);
-        metrics.byzantine_events.set(count);
-        eventer.update(findings.events.iter().cloned()).iter().for_each(log);
+        let shown = &findings.shown;
+        if !told.as_ref().is_some_and(|told| Arc::ptr_eq(told, shown)) {
+            let count = i64::try_from(shown.events.len()).unwrap_or(i64::MAX);
+            metrics.byzantine_events.set(count);
+            eventer.update(shown.events.iter().cloned()).iter().for_each(log);
+            told = Some(shown.clone());
+        }
         sender.send_if_modified(|known| {
             let is_new = known.as_deref() != Some(&findings);
             if is_new {

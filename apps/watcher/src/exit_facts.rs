@@ -2,12 +2,13 @@
 
 use plasma_core::db_update::{Spender, TxPos, UtxoKey};
 use plasma_core::exit_processor::{
-    ExitDataFacts, ExitFact, ExitFacts, ExitKey, IN_FLIGHT_SPENDS_MAX, InFlightExit,
+    ExitDataFacts, ExitFact, ExitFacts, ExitKey, IN_FLIGHT_SPENDS_MAX, InFlightExit, Incarnation,
     QUARANTINED_SPENDS_MAX, StandardExit,
 };
 use plasma_core::root_chain::PiggybackSlot;
 use plasma_core::wire::{Address, ExitId, SignedTx, UtxoPos};
 use plasma_store::{Store, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Facts to judge or challenge the exit of an output with.
 pub(crate) fn exit_fact(
@@ -57,23 +58,60 @@ pub(crate) fn stored_in_flight_exits(
     exit_ids.into_iter().filter_map(|exit_id| store.in_flight_exit(exit_id).transpose()).collect()
 }
 
-/// Whether an unspent output cannot leave by itself, because of an in-flight exit: a transaction that one told of spends it, or it is
-/// piggybacked itself.
-pub(crate) fn leaves_in_flight(store: &Store, key: UtxoKey) -> Result<bool, StoreError> {
-    if !store.in_flight_spends(key, 1)?.is_empty() {
-        return Ok(true);
-    }
-    let UtxoPos { blknum, txindex, oindex } = key.position;
-    if blknum.is_deposit() {
-        return Ok(false);
-    }
-    let created_by = store.transaction(TxPos { blknum, txindex })?;
-    let Some(created_by) = created_by.and_then(|bytes| SignedTx::decode(&bytes).ok()) else {
-        return Ok(false);
+/// Of some unspent outputs of one owner, those that cannot leave by themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Unexitable {
+    /// In an exit already, alone or in flight.
+    pub(crate) exiting: BTreeSet<UtxoPos>,
+    /// Spent in the quarantine.
+    pub(crate) quarantined: BTreeSet<UtxoPos>,
+}
+
+/// Looks up a page of unspent outputs, in ascending order: a few reads for the whole page.
+pub(crate) fn unexitable(
+    store: &Store,
+    owner: Address,
+    page: &[UtxoPos],
+) -> Result<Unexitable, StoreError> {
+    let (Some(first), Some(last)) = (page.first(), page.last()) else {
+        return Ok(Unexitable::default());
     };
-    let exit = store.in_flight_exit(ExitId::in_flight(&created_by.unsigned_bytes()))?;
-    let now = exit.and_then(|exit| exit.incarnation());
-    Ok(now.is_some_and(|now| now.may_pay(PiggybackSlot::output(oindex.get()))))
+    let mut exiting = store.with_active_exits(page)?;
+    if store.has_in_flight_exits()? {
+        exiting.extend(store.spent_in_flight(owner, [*first, *last])?);
+        exiting.extend(piggybacked(store, page)?);
+    }
+    let quarantined = match store.fault()? {
+        Some(_) => store.spent_in_quarantine(owner, [*first, *last])?,
+        None => BTreeSet::new(),
+    };
+    Ok(Unexitable { exiting, quarantined })
+}
+
+/// Those of these outputs that leave with an in-flight exit of the transaction that made them.
+fn piggybacked(store: &Store, page: &[UtxoPos]) -> Result<Vec<UtxoPos>, StoreError> {
+    // Deposits are made by no payment.
+    let made: Vec<UtxoPos> =
+        page.iter().filter(|position| !position.blknum.is_deposit()).copied().collect();
+    let places: Vec<TxPos> = made
+        .iter()
+        .map(|position| TxPos { blknum: position.blknum, txindex: position.txindex })
+        .collect();
+    let exit_id = |bytes: Option<Box<[u8]>>| {
+        let signed = SignedTx::decode(&bytes?).ok()?;
+        Some(ExitId::in_flight(&signed.unsigned_bytes()))
+    };
+    let exit_ids: Vec<Option<ExitId>> =
+        store.transactions_at(&places)?.into_iter().map(exit_id).collect();
+    let known: Vec<ExitId> = exit_ids.iter().flatten().copied().collect();
+    let active = store.active_in_flight_exits_of(&known)?;
+    let active: BTreeMap<ExitId, Incarnation> =
+        active.iter().filter_map(|exit| Some((exit.exit_id, exit.incarnation()?))).collect();
+    let joined = made.into_iter().zip(exit_ids).filter(|(position, exit_id)| {
+        let now = exit_id.and_then(|exit_id| active.get(&exit_id));
+        now.is_some_and(|now| now.may_pay(PiggybackSlot::output(position.oindex.get())))
+    });
+    Ok(joined.map(|(position, _)| position).collect())
 }
 
 /// Facts for the exit of an output by its owner.

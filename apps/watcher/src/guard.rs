@@ -31,7 +31,13 @@ pub(crate) struct Guard {
     touched: Vec<UtxoPos>,
     quarantined: Vec<UtxoKey>,
     board: Arc<ExitBoard>,
+    /// What was told last, and what it came of.
+    shown: Option<(Basis, Arc<Shown>)>,
 }
+
+/// While it is the same, so is what is shown: how much exits were learned about, how far the root chain was read, and what is wrong with
+/// the blocks.
+type Basis = (u64, ExitHeights, Option<ByzantineEvent>);
 
 impl Core for Guard {
     fn complete_batch(&self, updates: &mut Vec<DbUpdate>) {
@@ -42,16 +48,25 @@ impl Core for Guard {
 /// What is wrong, and how far the ledger is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Findings {
-    /// Everything that is wrong now, in order of urgency.
-    pub(crate) events: Vec<ByzantineEvent>,
+    /// What is listed.
+    pub(crate) shown: Arc<Shown>,
+    /// [`ExitProcessor::revision`]: while it stays, so do the proofs of what is wrong with exits.
+    pub(crate) revision: u64,
     /// Whether nobody should receive or spend on the chain.
     pub(crate) is_unsafe: bool,
     /// The newest block of the ledger, zero when there is none.
     pub(crate) last_applied: Blknum,
-    /// In-flight exits that can be paid.
-    pub(crate) in_flight_exits: Vec<InFlightExitStatus>,
     /// All open exits, to be shown. Shared with the guard until it changes them.
     pub(crate) board: Arc<ExitBoard>,
+}
+
+/// The long lists of findings. Findings that follow each other share them as long as nothing in them changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// Everything that is wrong now, in order of urgency.
+    pub(crate) events: Vec<ByzantineEvent>,
+    /// In-flight exits that can be paid.
+    pub(crate) in_flight_exits: Vec<InFlightExitStatus>,
 }
 
 /// What became of an attempt to apply the next block.
@@ -108,6 +123,7 @@ pub(crate) fn start_guard(
         touched: Vec::new(),
         quarantined: Vec::new(),
         board: Arc::default(),
+        shown: None,
     };
     let core = CoreActor::start("guard", guard, store.clone(), nursery);
     Ok(GuardHandle { core, news: Arc::new(Notify::new()) })
@@ -151,13 +167,12 @@ impl GuardHandle {
             guard.judge(store)?;
             let fault = guard.getter.byzantine_event();
             let is_unsafe = fault.is_some() || guard.exits.is_chain_unsafe(heights);
-            let events = guard.exits.byzantine_events(heights).into_iter().chain(fault).collect();
+            let revision = guard.exits.revision();
+            let shown = guard.shown((revision, heights, fault));
             let last_applied = guard.getter.last_applied();
-            let in_flight_exits = in_flight_exits(&guard.exits);
             ExitBoard::update(&mut guard.board, &mut guard.exits);
             let board = guard.board.clone();
-            let findings = Findings { events, is_unsafe, last_applied, in_flight_exits, board };
-            Ok((findings, Vec::new()))
+            Ok((Findings { shown, revision, is_unsafe, last_applied, board }, Vec::new()))
         };
         self.core.decide(Order::AfterAll, settle).await
     }
@@ -300,6 +315,24 @@ impl GuardHandle {
 }
 
 impl Guard {
+    /// What is listed now: looked for only if something may have changed it, and the very same lists if nothing did.
+    fn shown(&mut self, basis: Basis) -> Arc<Shown> {
+        let known = match self.shown.take() {
+            Some((known, shown)) if known == basis => {
+                self.shown = Some((known, shown.clone()));
+                return shown;
+            }
+            known => known.map(|(_, shown)| shown),
+        };
+        let (_, heights, fault) = &basis;
+        let events = self.exits.byzantine_events(*heights).into_iter().chain(fault.clone());
+        let events = events.collect();
+        let news = Shown { events, in_flight_exits: in_flight_exits(&self.exits) };
+        let shown = known.filter(|known| **known == news).unwrap_or_else(|| Arc::new(news));
+        self.shown = Some((basis, shown.clone()));
+        shown
+    }
+
     /// Everything it was told before is on disk.
     fn judge(&mut self, store: &Store) -> Result<(), StoreError> {
         let touched = std::mem::take(&mut self.touched);

@@ -2,6 +2,7 @@
 
 use crate::api::{Api, configuration, methods};
 use crate::config::WatcherConfig;
+use crate::status::StatusDocuments;
 use crate::tree::{Parts, Watcher, WatcherError};
 use plasma_core::wire::TypedDataDomain;
 use plasma_eth::{Deployment, RootChain, SentinelChain};
@@ -87,12 +88,12 @@ impl Node {
             child_chain: submissions,
             domain: Arc::new(TypedDataDomain::new(addresses.plasma_framework)),
             configuration: configuration(&config, &deployment.contract_semver),
-            contract_addr: ContractAddresses {
+            statuses: StatusDocuments::new(ContractAddresses {
                 plasma_framework: addresses.plasma_framework,
                 eth_vault: addresses.eth_vault,
                 erc20_vault: addresses.erc20_vault,
                 payment_exit_game: addresses.payment_exit_game,
-            },
+            }),
             exitable_utxos_max: config.exitable_utxos_max,
             min_exit_period_s: deployment.min_exit_period_s,
             eth_block_time_ms: config.eth_block_time_ms,

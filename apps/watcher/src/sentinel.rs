@@ -12,6 +12,7 @@ mod duties;
 
 use crate::eventer::FindingsWatch;
 use crate::guard::GuardHandle;
+use duties::Proven;
 use plasma_core::db_update::{DbUpdate, Service};
 use plasma_core::sentinel::{
     Action, Call, Notice, Plan, RootChainFacts, Sentinel, SentinelConfig, Transaction,
@@ -54,7 +55,8 @@ pub(crate) struct SentinelParts {
     pub(crate) store: Store,
     pub(crate) domain: Arc<TypedDataDomain>,
     pub(crate) min_exit_period_s: u64,
-    pub(crate) exit_finality_margin_eth_blocks: u64,
+    /// How far behind the newest root chain block events of exits are read, when nothing is behind.
+    pub(crate) exits_read_margin_eth_blocks: u64,
     pub(crate) tick_ms: u64,
     pub(crate) findings: FindingsWatch,
     pub(crate) coordinator: CoordinatorHandle,
@@ -75,7 +77,7 @@ pub(crate) fn start_sentinel(
     let recovered = parts.store.sentinel(account)?;
     let sentinel = Sentinel::restore(parts.config, account, recovered);
     let (sender, answer) = watch::channel(None);
-    let shell = Shell { parts, sentinel, bonds: BTreeMap::new(), sender };
+    let shell = Shell { parts, sentinel, bonds: BTreeMap::new(), proven: None, sender };
     Worker::start_with_lease("sentinel", nursery, |lease| shell.run(lease));
     Ok(answer)
 }
@@ -85,6 +87,7 @@ struct Shell {
     sentinel: Sentinel,
     /// Bonds of the standard exits that are to be challenged.
     bonds: BTreeMap<ExitId, U256>,
+    proven: Option<Proven>,
     sender: watch::Sender<Option<Arc<SentinelAnswer>>>,
 }
 
@@ -149,7 +152,7 @@ impl Shell {
         let Some(newest) = progress.root_chain_height else {
             return false;
         };
-        let margin = self.parts.exit_finality_margin_eth_blocks;
+        let margin = self.parts.exits_read_margin_eth_blocks;
         let reaches = |service| {
             progress.synced.get(&service).is_some_and(|height| height.plus(margin) >= newest)
         };

@@ -144,7 +144,11 @@ impl Parts {
             store: self.store.clone(),
             domain: Arc::new(self.domain()),
             min_exit_period_s: self.deployment.min_exit_period_s,
-            exit_finality_margin_eth_blocks: self.config.exit_finality_margin_eth_blocks,
+            // Exits wait for deposits.
+            exits_read_margin_eth_blocks: self
+                .config
+                .exit_finality_margin_eth_blocks
+                .max(self.config.deposit_finality_margin_eth_blocks),
             tick_ms: self.config.tick_ms,
             findings: findings.clone(),
             coordinator: coordinator.clone(),

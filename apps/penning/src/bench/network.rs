@@ -26,9 +26,11 @@ const FEE_SPECS: &str = include_str!("../../../../priv/fee_specs.json");
 /// How much the one deposit is worth.
 const DEPOSIT_WEI: u128 = 1_000_000_000_000_000_000_000_000;
 /// Confirmations of everything on both root chains.
-const MARGIN_ETH_BLOCKS: u64 = 1;
+pub(super) const MARGIN_ETH_BLOCKS: u64 = 1;
 /// Pause between two looks at something that is about to happen.
 const POLL: Duration = Duration::from_millis(2);
+/// How long a store may be held after its node ended.
+const RELEASE: Duration = Duration::from_secs(10);
 /// Nothing takes longer; if it does, something is broken.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -40,9 +42,14 @@ pub(super) struct Network {
     pub(super) client: HttpRpcClient,
     /// Whose money it is.
     pub(super) accounts: Accounts,
+    /// Calls the watcher's port.
+    pub(super) watcher: HttpRpcClient,
+    /// What the watcher sees of the root chain.
+    pub(super) watcher_chain: FakeRootChain,
+    /// Where the contracts are said to be.
+    pub(super) deployment: Deployment,
     operator_store: Store,
     watcher_store: Store,
-    watcher_chain: FakeRootChain,
 }
 
 /// Runs both nodes with stores in this folder, for as long as `act` takes. Needs an actix system around it.
@@ -56,7 +63,7 @@ pub(super) async fn with_network<R: Send + 'static>(
     let accounts = Accounts::new(domain)?;
     let operator_store =
         open_store(&folder.join("child-chain"), NodeKind::ChildChain, &deployment)?;
-    let watcher_store = open_store(&folder.join("watcher"), NodeKind::Watcher, &deployment)?;
+    let watcher_store = open_watcher_store(folder, &deployment)?;
     let fee_specs_path = folder.join("fee_specs.json");
     std::fs::write(&fee_specs_path, FEE_SPECS)
         .context("the fee specification cannot be written")?;
@@ -72,13 +79,14 @@ pub(super) async fn with_network<R: Send + 'static>(
     let child_chain_url = format!("http://{}", operator.local_addr());
     let watcher = watcher::Node::start(watcher::Setup {
         config: watcher_config(child_chain_url.clone()),
-        deployment,
+        deployment: deployment.clone(),
         root_chain: Arc::new(watcher_chain.with_key_of(None)),
         sentinel: None,
         store: watcher_store.clone(),
         version: crate::nodes::version(),
     });
     let watcher = watcher.await?;
+    let watcher_url = format!("http://{}", watcher.local_addr());
     for chain in [&operator_chain, &watcher_chain] {
         chain.deposit(accounts.depositor(), ETH, U256::from(DEPOSIT_WEI));
         chain.mine(2 * MARGIN_ETH_BLOCKS);
@@ -93,9 +101,18 @@ pub(super) async fn with_network<R: Send + 'static>(
     let acting = async {
         let operator = tree.wait().await.context("the operator's node ended")?;
         let client = HttpRpcClient::new(ClientConfig::new(child_chain_url))?;
-        let network =
-            Network { operator, client, accounts, operator_store, watcher_store, watcher_chain };
-        act(network).await
+        let watcher = HttpRpcClient::new(ClientConfig::new(watcher_url))?;
+        act(Network {
+            operator,
+            client,
+            accounts,
+            watcher,
+            watcher_chain,
+            deployment,
+            operator_store,
+            watcher_store,
+        })
+        .await
     };
     let nodes = async {
         tokio::try_join!(
@@ -151,6 +168,54 @@ impl Network {
         })
         .await
     }
+}
+
+/// Starts the watcher alone on the store that [`with_network`] left in this folder, and runs it for as long as `act` takes with a
+/// client of it and the time at which its store began to open.
+pub(super) async fn with_watcher<R: Send + 'static>(
+    folder: &Path,
+    chain: &FakeRootChain,
+    deployment: Deployment,
+    act: impl AsyncFnOnce(HttpRpcClient, Instant) -> Result<R>,
+) -> Result<R> {
+    let released = Instant::now();
+    let (store, started) = loop {
+        let started = Instant::now();
+        match open_watcher_store(folder, &deployment) {
+            Ok(store) => break (store, started),
+            // A connection that is being closed may hold it for a moment longer than its node.
+            Err(_) if released.elapsed() < RELEASE => tokio::time::sleep(POLL).await,
+            Err(error) => return Err(error),
+        }
+    };
+    let watcher = watcher::Node::start(watcher::Setup {
+        // Nobody is there to be called.
+        config: watcher_config("http://127.0.0.1:9".to_owned()),
+        store,
+        deployment,
+        root_chain: Arc::new(chain.with_key_of(None)),
+        sentinel: None,
+        version: crate::nodes::version(),
+    });
+    let watcher = watcher.await?;
+    let client = HttpRpcClient::new(ClientConfig::new(format!("http://{}", watcher.local_addr())))?;
+    let (stop, mut stopped) = watch::channel(false);
+    let running = watcher.run(async move {
+        // A sender that is gone says the same.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    });
+    tokio::pin!(running);
+    let acted = tokio::select! {
+        ended = &mut running => { ended?; bail!("the watcher ended before the measurement") }
+        acted = act(client, started) => acted,
+    };
+    stop.send_replace(true);
+    running.await?;
+    acted
+}
+
+fn open_watcher_store(folder: &Path, deployment: &Deployment) -> Result<Store> {
+    open_store(&folder.join("watcher"), NodeKind::Watcher, deployment)
 }
 
 async fn wait_until(whom: &str, mut is_done: impl FnMut() -> Result<bool>) -> Result<()> {

@@ -20,7 +20,7 @@ use plasma_rpc::child_chain::{
 use std::sync::Arc;
 
 /// Transactions of one call.
-const BATCH: usize = 1_000;
+pub(super) const BATCH: usize = 1_000;
 /// Calls with a batch at one time.
 const BATCHES_IN_FLIGHT: usize = 16;
 /// Blocks that a part fills in one measurement. The watcher follows all of a round at once, so that it gets into its stride.
@@ -57,7 +57,7 @@ pub(super) struct Part {
 }
 
 /// Where an accepted transaction stands.
-type At = (Blknum, TxIndex);
+pub(super) type At = (Blknum, TxIndex);
 
 /// Measures.
 pub(super) async fn run(
@@ -101,20 +101,8 @@ impl Bench {
     /// Splits one deposit into outputs for everybody, and lets the watcher follow.
     async fn prepare(sizes: Sizes, network: Network) -> Result<Self> {
         let bound = Arc::new(Bound::prepare(network.accounts.keys()));
-        let mut coins = vec![network.deposited().await?];
         let wanted = 2 * sizes.payments + sizes.single_payments;
-        while coins.len() < wanted {
-            // Each split makes three more, and a block has no room for many too many.
-            let splits = coins.len().min((wanted - coins.len()).div_ceil(3));
-            let rest = coins.split_off(splits);
-            let orders = network.accounts.split(&coins)?;
-            let (calls, orders) = batches(orders, BATCH);
-            let accepted = in_process(&network, calls).await?;
-            coins = coins_of(&orders, &accepted.answers, usize::MAX);
-            coins.extend(rest);
-        }
-        let (block, _) = network.form_block().await?;
-        network.sync(&[block]).await?;
+        let coins = split_deposit(&network, wanted).await?;
         let mut coins = coins.into_iter();
         let mut take = |count| coins.by_ref().take(count).collect::<Vec<_>>();
         let (in_process, http) = (take(sizes.payments), take(sizes.payments));
@@ -238,8 +226,29 @@ impl Part {
     }
 }
 
+/// Splits one deposit into at least so many outputs, and lets the watcher follow.
+pub(super) async fn split_deposit(network: &Network, wanted: usize) -> Result<Vec<Coin>> {
+    let mut coins = vec![network.deposited().await?];
+    while coins.len() < wanted {
+        // Each split makes three more, and a block has no room for many too many.
+        let splits = coins.len().min((wanted - coins.len()).div_ceil(3));
+        let rest = coins.split_off(splits);
+        let orders = network.accounts.split(&coins)?;
+        let (calls, orders) = batches(orders, BATCH);
+        let accepted = in_process(network, calls).await?;
+        coins = coins_of(&orders, &accepted.answers, usize::MAX);
+        coins.extend(rest);
+    }
+    let (block, _) = network.form_block().await?;
+    network.sync(&[block]).await?;
+    Ok(coins)
+}
+
 /// What a node does with a batch, without the wire.
-async fn in_process(network: &Network, calls: Vec<Vec<Vec<u8>>>) -> Result<Driven<Vec<At>>> {
+pub(super) async fn in_process(
+    network: &Network,
+    calls: Vec<Vec<Vec<u8>>>,
+) -> Result<Driven<Vec<At>>> {
     let (state, fees) = (network.operator.state.clone(), network.operator.fees.clone());
     let domain = network.accounts.domain();
     drive(calls, BATCHES_IN_FLIGHT, move |transactions| {
@@ -264,7 +273,7 @@ fn accepted(item: BatchItem) -> Result<At> {
 }
 
 /// Takes the bytes out of the orders, in calls of this many.
-fn batches(orders: Vec<Order>, size: usize) -> (Vec<Vec<Vec<u8>>>, Vec<Order>) {
+pub(super) fn batches(orders: Vec<Order>, size: usize) -> (Vec<Vec<Vec<u8>>>, Vec<Order>) {
     let mut orders = orders;
     let calls = orders.chunks_mut(size);
     let calls = calls.map(|batch| batch.iter_mut().map(|order| std::mem::take(&mut order.bytes)));
@@ -272,7 +281,7 @@ fn batches(orders: Vec<Order>, size: usize) -> (Vec<Vec<Vec<u8>>>, Vec<Order>) {
 }
 
 /// The outputs that were made, `per_order_max` of each order.
-fn coins_of(orders: &[Order], answers: &[Vec<At>], per_order_max: usize) -> Vec<Coin> {
+pub(super) fn coins_of(orders: &[Order], answers: &[Vec<At>], per_order_max: usize) -> Vec<Coin> {
     let places = answers.iter().flatten();
     let coins = orders
         .iter()

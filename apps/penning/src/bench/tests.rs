@@ -62,6 +62,37 @@ fn every_part_is_measured_and_written_down() {
 }
 
 #[test]
+fn a_watcher_with_open_exits_is_asked_everything_and_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let sizes = ExitSizes { payments: 120, blocks: 3, exits: 40, calls: 5 };
+    let report = measure_exits(sizes, folder.path(), Out::new(true)).unwrap();
+    for method in [
+        "status.get",
+        "utxo.get_challenge_data",
+        "in_flight_exit.get_competitor",
+        "in_flight_exit.prove_canonical",
+        "in_flight_exit.get_input_challenge_data",
+        "in_flight_exit.get_output_challenge_data",
+        "in_flight_exit.get_data",
+        "account.get_exitable_utxos",
+    ] {
+        for when in ["idle", "busy"] {
+            let name = format!("{method}, {when}");
+            let row = report.rows.iter().find(|row| row.what == name).unwrap();
+            assert!(row.value > 0.0 && row.is_met.is_some(), "{row:?}");
+        }
+    }
+    let value = |name: &str| report.rows.iter().find(|row| row.what == name).unwrap().value;
+    assert_eq!((value("history"), value("open exits")), (360.0, 40.0));
+    assert!(value("restart") > 0.0 && value("largest account") > 0.0);
+    let document = report.document();
+    for row in &report.rows {
+        assert!(document.contains(&format!("| {} |", row.what)), "{document}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "stores are left behind");
+}
+
+#[test]
 fn shares_of_a_bound_that_swings_are_shown_and_not_judged() {
     let part = rounds::Part { of_bound: 0.9, ..rounds::Part::default() };
     let judged = |slowest: f64| {

@@ -20,7 +20,8 @@ const SPLIT: u128 = 4;
 /// An output that can be spent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Coin {
-    position: UtxoPos,
+    /// Where it is.
+    pub(super) position: UtxoPos,
     owner: usize,
     amount: u128,
 }
@@ -84,6 +85,26 @@ impl Accounts {
             }
         };
         coins.par_iter().enumerate().map(order).collect()
+    }
+
+    /// Another payment that spends this output than [`Self::pay`] makes.
+    ///
+    /// # Errors
+    /// An output that is worth too little.
+    pub(super) fn pay_otherwise(&self, coin: &Coin) -> Result<SignedTx> {
+        let rest = coin.amount - FEE_WEI.min(coin.amount);
+        let order = self.sign(coin, vec![(coin.owner, rest - rest / 3), (0, rest / 3)])?;
+        Ok(SignedTx::decode(&order.bytes)?)
+    }
+
+    /// Who may spend an output.
+    pub(super) fn owner(&self, coin: &Coin) -> Address {
+        self.address(coin.owner)
+    }
+
+    /// All accounts.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = Address> {
+        self.keys.iter().map(SecretKey::address)
     }
 
     /// Payments that split these outputs.

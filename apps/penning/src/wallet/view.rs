@@ -78,7 +78,7 @@ impl fmt::Display for PositionView {
 }
 
 /// `serialize_with`: as text, so that no parser rounds it.
-pub(super) fn digits<T: fmt::Display, S: Serializer>(
+pub(crate) fn digits<T: fmt::Display, S: Serializer>(
     value: &T,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

@@ -7,8 +7,8 @@ use crate::test_chain::{TestChain, amount, milli};
 use plasma_core::root_chain::PiggybackSlot;
 use plasma_core::sentinel::{Call, call::CompetitorProof};
 use plasma_core::wire::{
-    Address, ETH, H256, Output, PaymentTx, SecretKey, SignedTx, Transaction, TypedDataDomain, U256,
-    UtxoPos,
+    Blknum, ETH, H256, Output, OutputIndex, PaymentTx, SecretKey, SignedTx, TxIndex,
+    TypedDataDomain, U256, UtxoPos,
 };
 use plasma_eth::Receipt;
 use plasma_rpc::client::{ClientConfig, HttpRpcClient};
@@ -22,6 +22,8 @@ const PERIOD_S: u64 = 600;
 const ALICE: usize = 0;
 const BOB: usize = 1;
 const CAROL: usize = 2;
+/// Who pays Alice, so that she has something that is no deposit: of spent deposits the watcher serves no data to start with.
+const ERIN: usize = 3;
 /// Who argues and processes, and owns nothing on the child chain.
 const DAVE: usize = 4;
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -60,6 +62,12 @@ impl Story {
         let told = self.chain.wallet(account, &format!("pay --to {to:?}:{ether} --wait"));
         let txbytes = told["txbytes"].as_str().unwrap().to_owned();
         (txbytes, position(&told["outputs"][0]["output"]))
+    }
+
+    /// Gives Alice 0.9 Ether that is no deposit: the signed bytes of what made it, and where it is.
+    fn fund_alice(&self) -> (String, UtxoPos) {
+        self.deposit(ERIN, 1);
+        self.pay(ERIN, ALICE, "0.9")
     }
 
     /// A payment that nobody but its parties has ever seen.
@@ -166,8 +174,14 @@ impl Story {
 }
 
 fn position(view: &Value) -> UtxoPos {
-    let number = view["position"].as_str().unwrap();
-    UtxoPos::decode(number.parse().unwrap()).unwrap()
+    let mut parts = view["position"].as_str().unwrap().split(':');
+    let mut next = || parts.next().unwrap();
+    let (blknum, txindex, oindex) = (next(), next(), next());
+    UtxoPos::new(
+        Blknum::new(blknum.parse().unwrap()),
+        TxIndex::new(txindex.parse().unwrap()),
+        OutputIndex::new(oindex.parse().unwrap()),
+    )
 }
 
 fn hex(tx: &SignedTx) -> String {
@@ -198,7 +212,7 @@ async fn a_payment_that_never_appears_leaves_with_its_outputs_and_its_inputs_are
     assert_eq!(told["joined"].as_array().unwrap().len(), 2);
     let bob = format!("exit piggyback --exit {} --output 0", hex(&tx));
     story.costs(BOB, &bob, join).await;
-    story.chain.refused(BOB, &bob, "contract:PiggybackedBefore");
+    story.chain.refused(BOB, &bob, "in_flight_exit:piggybacked_before");
 
     // The operator hears of it: the deposit can be spent no more, and the watcher does not offer it.
     wait_for("the deposit leaves the child chain", DEADLINE, || {
@@ -219,10 +233,10 @@ async fn a_payment_that_never_appears_leaves_with_its_outputs_and_its_inputs_are
 #[tokio::test(flavor = "multi_thread")]
 async fn a_double_spend_is_contested_and_blocked_and_costs_its_author_both_bonds() {
     let story = Story::new().await;
-    let deposit = story.deposit(ALICE, 1);
+    let (_, hers) = story.fund_alice();
     story.pay(ALICE, BOB, "0.4");
-    // The same deposit again, to herself: nobody was ever told of this one.
-    let tx = story.secret(ALICE, deposit, &[(ALICE, milli(1_000))]);
+    // The same again, to herself: nobody was ever told of this one.
+    let tx = story.secret(ALICE, hers, &[(ALICE, milli(900))]);
     let (start, join) = (story.start_bond, story.piggyback_bond);
     story.costs(ALICE, &format!("exit --in-flight {}", hex(&tx)), start + join * 2).await;
     story.events(&["invalid_piggyback", "non_canonical_ife"]).await;
@@ -249,14 +263,14 @@ async fn a_double_spend_is_contested_and_blocked_and_costs_its_author_both_bonds
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_contest_of_an_included_payment_is_answered_and_the_receiver_is_paid() {
     let story = Story::new().await;
-    let deposit = story.deposit(ALICE, 1);
+    let (made_by, hers) = story.fund_alice();
     let (txbytes, at) = story.pay(ALICE, BOB, "0.4");
     let (start, join) = (story.start_bond, story.piggyback_bond);
     story.costs(BOB, &format!("exit --in-flight {txbytes}"), start + join).await;
     story.events(&[]).await;
     // Alice shows another payment of hers, that no block has.
-    let competitor = story.secret(ALICE, deposit, &[(CAROL, milli(1_000))]);
-    story.contest(ALICE, &txbytes, deposit, &competitor).await;
+    let competitor = story.secret(ALICE, hers, &[(CAROL, milli(900))]);
+    story.contest(&txbytes, (&made_by, hers), &competitor).await;
     story.events(&["invalid_ife_challenge"]).await;
 
     let before = story.worth(DAVE).await;
@@ -268,14 +282,14 @@ async fn a_wrong_contest_of_an_included_payment_is_answered_and_the_receiver_is_
     let dave = story.worth(DAVE).await + gas_wei + fees(&receipts);
     assert_eq!(dave - before, start, "who answered gets the bond of the start");
     story.is_over().await;
-    let spent = format!("exit start {}", at);
+    let spent = format!("exit start {at} --force");
     story.chain.refused(BOB, &spent, "contract:OutputFinalizedBefore");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_piggyback_of_a_spent_output_is_blocked_and_what_was_paid_on_stays() {
     let story = Story::new().await;
-    story.deposit(ALICE, 1);
+    story.fund_alice();
     let (txbytes, _) = story.pay(ALICE, BOB, "0.4");
     story.pay(BOB, CAROL, "0.3");
     let (start, join) = (story.start_bond, story.piggyback_bond);
@@ -358,25 +372,26 @@ async fn of_an_input_that_has_left_alone_nothing_is_paid_a_second_time() {
 }
 
 impl Story {
-    /// Shows a competitor that no block has, past the wallet, which would not.
-    async fn contest(&self, account: usize, txbytes: &str, input: UtxoPos, by: &SignedTx) {
-        let in_flight = const_hex::decode(txbytes).unwrap();
-        let in_flight = SignedTx::decode(&in_flight).unwrap();
-        let owner: Address = self.chain.address(account);
+    /// Alice shows a competitor that no block has, past the wallet, which would not.
+    async fn contest(&self, txbytes: &str, (made_by, at): (&str, UtxoPos), by: &SignedTx) {
         let call = Call::ChallengeInFlightExitNotCanonical(Box::new(CompetitorProof {
-            input_tx: Transaction::deposit(owner, ETH, milli(1_000)).encode_unsigned().into(),
-            input_position: input,
-            in_flight_tx: in_flight.unsigned_bytes().into(),
+            input_tx: unsigned(made_by).into(),
+            input_position: at,
+            in_flight_tx: unsigned(txbytes).into(),
             in_flight_input_index: 0,
             competing_tx: by.unsigned_bytes().into(),
             competing_input_index: 0,
             included: None,
             competing_signature: by.signatures().next().unwrap(),
         }));
-        let sent = self.chain.client.argue(&self.chain.keys[account], &call).await.unwrap();
+        let sent = self.chain.client.argue(&self.chain.keys[ALICE], &call).await.unwrap();
         let receipt = self.chain.client.confirm(&sent, 1, |_| {}).await.unwrap();
         receipt.success().unwrap();
     }
+}
+
+fn unsigned(signed: &str) -> Vec<u8> {
+    SignedTx::decode(&const_hex::decode(signed).unwrap()).unwrap().unsigned_bytes()
 }
 
 fn fees(receipts: &[Receipt]) -> U256 {

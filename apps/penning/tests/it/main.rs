@@ -8,6 +8,7 @@
 )]
 
 mod devnet;
+mod drill;
 mod end_to_end;
 mod evacuate;
 mod exits;

@@ -40,6 +40,8 @@ pub(super) struct WatchedInFlight {
     /// `None` until it was looked at.
     pub(super) verdict: Option<InFlightVerdict>,
     wrong_since: Option<EthHeight>,
+    /// The queues that it is in.
+    currencies: Vec<Currency>,
 }
 
 impl InFlightExits {
@@ -161,8 +163,8 @@ impl WatchedInFlight {
 
 impl InFlightExit {
     /// Currencies of the piggybacks that wait to be paid: the queues that the exit is in.
-    fn currencies(&self) -> Vec<Currency> {
-        let Some((start, now)) = self.start().zip(self.incarnation()) else {
+    fn currencies(&self, now: Option<&Incarnation>) -> Vec<Currency> {
+        let Some((start, now)) = self.start().zip(now) else {
             return Vec::new();
         };
         let made = Transaction::decode_unsigned(&start.tx_bytes);
@@ -188,21 +190,21 @@ impl InFlightExit {
 }
 
 impl ExitProcessor {
-    /// The active in-flight exits that anybody may delete now. Looks at every active exit.
-    pub fn deletable(&self, min_exit_period_s: u64, now_s: u64) -> Vec<InFlightExit> {
+    /// The active in-flight exits that anybody may delete now, at most `limit` of them. Looks at every active exit.
+    pub fn deletable(&self, min_exit_period_s: u64, now_s: u64, limit: usize) -> Vec<InFlightExit> {
         let all = self.in_flight.watched.values();
         let deletable = all.filter(|watched| {
             let now = watched.active();
             now.is_some_and(|now| now.is_deletable(min_exit_period_s, now_s))
         });
-        deletable.map(|watched| watched.exit.clone()).collect()
+        deletable.take(limit).map(|watched| watched.exit.clone()).collect()
     }
 
     /// The currencies of all exits that wait to be paid. Looks at every active exit.
     pub fn currencies_leaving(&self) -> BTreeSet<Currency> {
         let standard = self.watched.values().map(|watched| watched.exit.currency);
         let in_flight = self.in_flight.watched.values().filter(|it| it.active().is_some());
-        standard.chain(in_flight.flat_map(|watched| watched.exit.currencies())).collect()
+        standard.chain(in_flight.flat_map(|watched| watched.currencies.iter().copied())).collect()
     }
 
     /// Which stored in-flight exits are needed to take these events: those that are not in memory.
@@ -284,6 +286,7 @@ impl ExitProcessor {
         let exit_id = exit.exit_id;
         let subject = Subject::InFlight(exit_id);
         self.changed.insert(exit_id);
+        self.touch();
         // A record without its start says nothing yet and waits in the store.
         if !exit.is_active() {
             self.unchecked.remove(&subject);
@@ -295,7 +298,9 @@ impl ExitProcessor {
         let (included_at, verdict) =
             known.map_or((None, None), |known| (known.included_at, known.verdict));
         let is_judged = tx.is_some();
-        let watched = WatchedInFlight { exit, now, tx, included_at, verdict, wrong_since: None };
+        let currencies = exit.currencies(now.as_ref());
+        let watched =
+            WatchedInFlight { exit, now, tx, included_at, verdict, wrong_since: None, currencies };
         self.in_flight.watched.insert(exit_id, watched);
         self.in_flight.index(exit_id);
         self.in_flight.sort_in(exit_id);

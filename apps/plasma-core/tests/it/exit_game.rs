@@ -13,7 +13,9 @@ use concierge::Concierge;
 use node::{Node, Seen, is_payment};
 use oracle::{Oracle, View};
 use plasma_core::byzantine::{AvailablePiggyback, ByzantineEvent, PiggybackFault};
+use plasma_core::db_update::UtxoKey;
 use plasma_core::exit_processor::in_flight_data::{CompetitorData, SpendData};
+use plasma_core::exit_processor::{ExitHeights, challenge_data};
 use plasma_core::root_chain::{EthEvent, PiggybackSlot};
 use plasma_core::wire::{Transaction, UtxoPos};
 use proptest::prelude::*;
@@ -88,6 +90,14 @@ struct Scenario {
     world: World,
     node: Node,
     oracle: Oracle,
+    remembered: Option<Remembered>,
+}
+
+/// What the watcher said, and when.
+struct Remembered {
+    revision: u64,
+    heights: ExitHeights,
+    said: String,
 }
 
 impl Scenario {
@@ -95,7 +105,8 @@ impl Scenario {
         let mut world = World::default();
         (0..4).for_each(|who| world.deposit(who));
         let concierge = Concierge::default();
-        Self { concierge, world, node: Node::new(), oracle: Oracle::default() }
+        let (node, oracle) = (Node::new(), Oracle::default());
+        Self { concierge, world, node, oracle, remembered: None }
     }
 
     fn run(&mut self, op: Op) {
@@ -129,11 +140,15 @@ impl Scenario {
                 self.sync((blocks, exits, payments), disorder);
             }
             Op::Replay(from, to) => self.replay(from, to),
-            Op::Restart => self.node.restart(&self.world),
+            Op::Restart => {
+                self.node.restart(&self.world);
+                self.remembered = None;
+            }
         }
         self.node.judge();
         self.compare();
         self.concierge.check(&mut self.node, &self.world);
+        self.check_revision();
     }
 
     fn sync(&mut self, behind: (u8, u8, u8), disorder: u8) {
@@ -205,6 +220,43 @@ impl Scenario {
         let is_unsafe = found.iter().any(ByzantineEvent::makes_chain_unsafe);
         assert_eq!(self.node.exits.is_chain_unsafe(heights), is_unsafe);
         self.check_proofs(&view, &told);
+    }
+
+    /// While the revision stays, the watcher says the same, also at other heights, and proves it in the same way.
+    fn check_revision(&mut self) {
+        let said_at = |heights| {
+            let exits = &self.node.exits;
+            let listed: Vec<_> = exits.in_flight_exits().collect();
+            let proven = listed.iter().map(|(exit, _)| {
+                self.node.with_case(&self.world, exit.exit_id, |case| {
+                    let inputs = [0, 1, 2, 3].map(|index| case.input_challenge(index));
+                    let outputs = [0, 1, 2, 3].map(|index| case.output_challenge(index));
+                    (case.competitor(), case.canonicity_response(), inputs, outputs)
+                })
+            });
+            let proven: Vec<_> = proven.collect();
+            let standard = self.node.store.exits.values();
+            let standard = standard.filter(|exit| exits.active_exit(exit.position).is_some());
+            let challenged: Vec<_> = standard
+                .map(|exit| {
+                    let key = UtxoKey { owner: exit.owner, position: exit.position };
+                    challenge_data(Some(exit), &self.node.store.exit_fact(key), &domain())
+                })
+                .collect();
+            let queues = exits.currencies_leaving();
+            format!(
+                "{:?} {listed:?} {proven:?} {challenged:?} {queues:?}",
+                exits.byzantine_events(heights)
+            )
+        };
+        let revision = self.node.exits.revision();
+        if let Some(Remembered { revision: before, heights, said }) = &self.remembered
+            && *before == revision
+        {
+            assert_eq!(said_at(*heights), *said, "something changed, and the revision did not");
+        }
+        let heights = self.node.heights(&self.world);
+        self.remembered = Some(Remembered { revision, heights, said: said_at(heights) });
     }
 
     fn check_proofs(&self, view: &View<'_>, told: &BTreeSet<String>) {

@@ -44,6 +44,14 @@ impl<T: ?Sized> Rendered<T> {
         Arc::strong_count(&self.json) > 1
     }
 
+    /// JSON of a value that is written like a `T`: one that holds parts which are rendered already.
+    ///
+    /// # Errors
+    /// Only when the value refuses to be serialized.
+    pub fn of(like: &impl Serialize) -> Result<Self, serde_json::Error> {
+        to_raw_value(like).map(Self::from_raw)
+    }
+
     /// The same JSON, without saying of what.
     pub fn into_untyped(self) -> Rendered<RawValue> {
         Rendered { json: self.json, of: PhantomData }

@@ -1,13 +1,20 @@
 //! The answer of `status.get` (protocol 5.7).
 
 use super::ByzantineEvent;
-use crate::json::hex;
+use crate::json::{Rendered, hex};
 use plasma_core::wire::{Address, Blknum, EthHeight, TxHash};
 use serde::{Deserialize, Serialize};
 
+/// The answer of `status.get`.
+pub type Status = StatusWith<Vec<ByzantineEvent>, Vec<InFlightExitStatus>>;
+
+/// The same with the two long lists as JSON that was rendered before.
+pub type RenderedStatus =
+    StatusWith<Rendered<Vec<ByzantineEvent>>, Rendered<Vec<InFlightExitStatus>>>;
+
 /// How far a watcher is, and what is wrong with the chain. Timestamps are seconds of L1 time, 0 when there is no block yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
+pub struct StatusWith<Events, InFlightExits> {
     /// The newest block that was executed and found valid.
     pub last_validated_child_block_number: Blknum,
     /// When it was submitted.
@@ -23,9 +30,9 @@ pub struct Status {
     /// Whether the Ethereum node is still syncing.
     pub eth_syncing: bool,
     /// Events of exits first, then those of blocks.
-    pub byzantine_events: Vec<ByzantineEvent>,
+    pub byzantine_events: Events,
     /// Active in-flight exits.
-    pub in_flight_exits: Vec<InFlightExitStatus>,
+    pub in_flight_exits: InFlightExits,
     /// The deployment that is watched.
     pub contract_addr: ContractAddresses,
     /// How far each service has read the root chain.

@@ -18,6 +18,18 @@ impl Store {
         Ok(self.get(Column::Transactions, &keys::tx_pos(at))?.map(|bytes| Box::from(&*bytes)))
     }
 
+    /// The signed bytes of these transactions, as far as there are any, looked up together.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    pub fn transactions_at(&self, places: &[TxPos]) -> Result<Vec<Option<Box<[u8]>>>, StoreError> {
+        let keys: Vec<_> = places.iter().map(|at| keys::tx_pos(*at)).collect();
+        let column = self.column(Column::Transactions)?;
+        let values = self.db().batched_multi_get_cf(column, &keys, false).into_iter();
+        let bytes = values.map(|value| Ok(value?.map(|bytes| Box::from(&*bytes))));
+        bytes.collect::<Result<_, _>>().map_err(StoreError::io("read"))
+    }
+
     /// Transactions of a block in order, from index `first` on, at most `count`.
     ///
     /// # Errors

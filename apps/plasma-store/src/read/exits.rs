@@ -8,7 +8,7 @@ use crate::store::Store;
 use plasma_core::db_update::UtxoKey;
 use plasma_core::exit_processor::StandardExit;
 use plasma_core::wire::{Address, ExitId, SignedTx, TxHash, UtxoPos};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Store {
     /// The newest exit of an output, also a closed one.
@@ -58,6 +58,31 @@ impl Store {
         self.range(Column::StandardExits, &[], None, usize::MAX, |key, value| {
             records::decode_standard_exit(keys::read_position(key)?, value)
         })
+    }
+
+    /// Those of these outputs with an exit that still needs watching, looked up together.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    pub fn with_active_exits(
+        &self,
+        positions: &[UtxoPos],
+    ) -> Result<BTreeSet<UtxoPos>, StoreError> {
+        let keys = positions.iter().map(|position| keys::position(*position));
+        let found = self.found(Column::ActiveExits, keys)?;
+        Ok(positions.iter().zip(found).filter_map(|(at, found)| found.then_some(*at)).collect())
+    }
+
+    /// The outputs from the first to the last of these that this owner spends on the invalid part of the chain, in one go.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn spent_in_quarantine(
+        &self,
+        owner: Address,
+        between: [UtxoPos; 2],
+    ) -> Result<BTreeSet<UtxoPos>, StoreError> {
+        self.told_spends(Column::QuarantinedSpends, owner, between)
     }
 
     /// All exits that still need watching. Closed ones are not looked at.

@@ -2,11 +2,13 @@
 
 use crate::columns::Column;
 use crate::error::StoreError;
+use crate::keys::UTXO_KEY_LEN;
 use crate::store::Store;
 use crate::{keys, records};
 use plasma_core::db_update::{InFlightRecord, UtxoKey};
 use plasma_core::exit_processor::InFlightExit;
-use plasma_core::wire::ExitId;
+use plasma_core::wire::{Address, ExitId, UtxoPos};
+use std::collections::BTreeSet;
 
 impl Store {
     /// What an operator remembers of an in-flight exit, for
@@ -59,6 +61,47 @@ impl Store {
         self.range(Column::InFlightExits, &[], None, usize::MAX, |key, value| {
             records::decode_in_flight_exit(keys::read_exit_id(key)?, value)
         })
+    }
+
+    /// Those of these in-flight exits that still need watching, looked up together.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn active_in_flight_exits_of(
+        &self,
+        exit_ids: &[ExitId],
+    ) -> Result<Vec<InFlightExit>, StoreError> {
+        let keys = exit_ids.iter().map(|exit_id| *exit_id.as_bytes());
+        let found = self.found(Column::ActiveInFlightExits, keys)?;
+        let active = exit_ids.iter().zip(found).filter(|(_, found)| *found);
+        active.filter_map(|(exit_id, _)| self.in_flight_exit(*exit_id).transpose()).collect()
+    }
+
+    /// The outputs from the first to the last of these that this owner spends as events of in-flight exits told, in one go.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn spent_in_flight(
+        &self,
+        owner: Address,
+        between: [UtxoPos; 2],
+    ) -> Result<BTreeSet<UtxoPos>, StoreError> {
+        self.told_spends(Column::InFlightSpends, owner, between)
+    }
+
+    /// The outputs under which a column holds spends by this owner. There are only those that the owner signed.
+    pub(super) fn told_spends(
+        &self,
+        column: Column,
+        owner: Address,
+        [first, last]: [UtxoPos; 2],
+    ) -> Result<BTreeSet<UtxoPos>, StoreError> {
+        let key = |position| keys::utxo(UtxoKey { owner, position });
+        let (first, end) = (key(first), keys::behind(&key(last)));
+        let spent = self.range(column, &first, end, usize::MAX, |key, _| {
+            keys::read_utxo_position(key.get(..UTXO_KEY_LEN).unwrap_or(key))
+        })?;
+        Ok(spent.into_iter().collect())
     }
 
     /// The signed bytes by which this account spends this output, as events of in-flight exits told, at most `limit`, in the

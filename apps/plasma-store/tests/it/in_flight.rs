@@ -149,6 +149,8 @@ fn only_exits_that_need_watching_are_restored_and_all_are_found() {
     let watched = exits.iter().filter(|(_, is_watched)| *is_watched);
     let watched: Vec<_> = watched.map(|(exit, _)| exit.clone()).collect();
     assert_eq!(store.active_in_flight_exits().unwrap(), watched);
+    let ids: Vec<_> = exits.iter().map(|(exit, _)| exit.exit_id).chain([id(0xee)]).collect();
+    assert_eq!(store.active_in_flight_exits_of(&ids).unwrap(), watched);
 
     let closed = exit(1, [started(1), over]);
     store.commit(&[put(&closed), put(&active(2))]).unwrap();
@@ -187,6 +189,18 @@ fn told_spends_are_kept_by_source_and_forgotten_one_at_a_time() {
     assert_eq!(of(key(2, 1), 10), [6]);
     assert_eq!(of(last, 10), [7]);
     assert_eq!(of(key(2, 0), 10), Vec::<u8>::new());
+    let spent = |owner: u8, first: u16, end: u16| {
+        let between = [pos(1000, 0, first), pos(1000, 0, end)];
+        let spent = store.spent_in_flight(primitive(owner), between).unwrap();
+        spent.into_iter().map(|position| position.oindex.get()).collect::<Vec<_>>()
+    };
+    assert_eq!(spent(1, 0, 2), [0, 1, 2]);
+    assert_eq!(spent(1, 1, 1), [1]);
+    assert_eq!(spent(1, 2, 9), [2]);
+    assert_eq!(spent(2, 0, 9), [1]);
+    assert_eq!(spent(3, 0, 9), Vec::<u16>::new());
+    let all = store.spent_in_flight(last.owner, [pos(0, 0, 0), last.position]).unwrap();
+    assert_eq!(Vec::from_iter(all), [last.position]);
     store.commit(&[delete_spend(key(1, 1), exit), delete_spend(key(2, 1), competitor)]).unwrap();
     assert_eq!(of(key(1, 1), 10), [2, 3]);
     assert_eq!(of(key(2, 1), 10), [6]);

@@ -78,6 +78,15 @@ fn different_spends_of_an_output_are_kept_side_by_side_and_found_by_their_signer
     assert_eq!(found(&store, key(2, 2), 10), [tx(6)].into());
     assert_eq!(found(&store, last, 10), [tx(7)].into());
     assert_eq!(found(&store, key(2, 1), 10), [].into());
+    let spent = |owner: u8, first: u16, end: u16| {
+        let between = [pos(1000, 0, first), pos(1000, 0, end)];
+        let spent = store.spent_in_quarantine(primitive(owner), between).unwrap();
+        spent.into_iter().map(|position| position.oindex.get()).collect::<Vec<_>>()
+    };
+    assert_eq!(spent(1, 0, 9), [1, 2, 3]);
+    assert_eq!(spent(1, 2, 2), [2]);
+    assert_eq!(spent(2, 0, 9), [2]);
+    assert_eq!(spent(3, 0, 9), Vec::<u16>::new());
 }
 
 #[test]
@@ -97,6 +106,9 @@ fn spends_from_before_in_flight_exits_still_count_and_each_transaction_once() {
         let expected: BTreeSet<_> = expected.into_iter().map(tx).collect();
         assert_eq!(found(&store, key(1, 2), limit), expected, "{salts:?}");
         assert_eq!(found(&store, key(1, 3), limit), [].into());
+        let all = [pos(0, 0, 0), pos(u64::MAX, 0, 0)];
+        let spent = store.spent_in_quarantine(primitive(1), all).unwrap();
+        assert_eq!(spent, [key(1, 2).position].into(), "an old entry counts as well");
     }
 }
 

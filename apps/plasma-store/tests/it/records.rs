@@ -142,6 +142,9 @@ fn every_transaction_of_a_block_is_proven_from_its_neighbours() {
 
     let deposit =
         SignedTx::decode(&store.transaction(tx_pos(pos(1001, 0, 0))).unwrap().unwrap()).unwrap();
+    let places = [pos(1001, 0, 0), pos(9000, 0, 0), pos(1001, 0, 0)].map(tx_pos);
+    let bytes = store.transaction(tx_pos(pos(1001, 0, 0))).unwrap();
+    assert_eq!(store.transactions_at(&places).unwrap(), [bytes.clone(), None, bytes]);
     let root = MerkleBuilder::from_leaves([deposit.leaf()]).unwrap().root();
     let proof = store.inclusion_proof(tx_pos(pos(1001, 0, 0))).unwrap().unwrap();
     assert!(
@@ -168,11 +171,15 @@ fn exits_are_found_by_output_and_id_and_only_active_ones_are_restored() {
         assert_eq!(store.standard_exit_by_id(exit.exit_id).unwrap().as_ref(), Some(exit));
     }
     assert_eq!(store.standard_exit_by_id(ExitId::from_bytes([9; 20])).unwrap(), None);
+    let positions = all.map(|exit| exit.position);
+    let found = store.with_active_exits(&positions).unwrap();
+    assert_eq!(found, [active.position, stolen.position].into());
     for phase in [StandardExitPhase::Finalized, StandardExitPhase::Omitted] {
         store.commit(&[put(&active)]).unwrap();
         assert_eq!(store.active_standard_exits().unwrap().len(), 2);
         let closed = StandardExit { phase, ..active.clone() };
         store.commit(&[put(&closed)]).unwrap();
+        assert_eq!(store.with_active_exits(&positions).unwrap(), [stolen.position].into());
         assert_eq!(store.active_standard_exits().unwrap(), std::slice::from_ref(&stolen));
         assert_eq!(store.standard_exit(active.position).unwrap(), Some(closed));
     }

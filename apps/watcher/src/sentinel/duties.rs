@@ -5,7 +5,7 @@
 
 use super::{SentinelError, Shell};
 use crate::exit_facts::{exit_fact, exit_facts};
-use crate::guard::Findings;
+use crate::guard::{Findings, Shown};
 use plasma_core::byzantine::{ByzantineEvent, ExitFault};
 use plasma_core::exit_processor::in_flight_data::InFlightCase;
 use plasma_core::exit_processor::{ExitFacts, InFlightExit, StandardExitPhase, challenge_data};
@@ -28,7 +28,17 @@ pub(super) type Wanted = (Vec<Duty>, BTreeSet<DutyId>);
 #[derive(Default)]
 struct Faulty {
     standard: Vec<ExitFault>,
+    standard_ids: BTreeSet<ExitId>,
     in_flight: BTreeSet<ExitId>,
+}
+
+/// What was shown about exits, and all that it was made of. Proofs cost reads and signature recoveries; looks are many.
+pub(super) struct Proven {
+    revision: u64,
+    shown: Arc<Shown>,
+    bonds: BTreeMap<ExitId, U256>,
+    terms: BTreeMap<ExitId, InFlightTerms>,
+    duties: Arc<Vec<Duty>>,
 }
 
 /// What is read to turn findings into duties.
@@ -46,7 +56,7 @@ impl Shell {
         findings: &Findings,
         now_s: u64,
     ) -> Result<Result<Wanted, RootChainError>, SentinelError> {
-        let faulty = Faulty::new(findings);
+        let faulty = Faulty::new(&findings.shown);
         let mut duties = self.housekeeping(&faulty, now_s).await?;
         if self.parts.config.process_exits {
             match self.queues(&faulty, now_s).await? {
@@ -59,28 +69,35 @@ impl Shell {
             Err(error) => return Ok(Err(error)),
         };
         let before: Vec<DutyId> = self.sentinel.unended().into_iter().collect();
-        let bonds = self.bonds.clone();
         let (store, domain) = (self.parts.store.clone(), self.parts.domain.clone());
         let min_exit_period_s = self.parts.min_exit_period_s;
+        let bonds = self.bonds.clone();
+        let known = self.proven.take().filter(|known| known.is_of(findings, &bonds, &terms));
+        let (shown, revision) = (findings.shown.clone(), findings.revision);
         let read = move || {
             let fault = store.fault()?.map(|fault| fault.blknum);
             let reader = Reader { store, domain, min_exit_period_s, fault };
-            for exit in &faulty.standard {
-                duties.extend(reader.standard_exit(exit, &bonds)?);
-            }
-            for (exit_id, terms) in &terms {
-                duties.extend(reader.in_flight_exit(*exit_id, terms)?);
-            }
-            Ok::<_, StoreError>((duties, reader.met(&before)?))
+            let proven = match known {
+                Some(known) => known,
+                None => {
+                    let duties = Arc::new(reader.prove(&faulty, &bonds, &terms)?);
+                    Proven { revision, shown, bonds, terms, duties }
+                }
+            };
+            Ok::<_, StoreError>((proven, reader.met(&before)?))
         };
-        Ok(Ok(tokio::task::spawn_blocking(read).await??))
+        let (proven, met) = tokio::task::spawn_blocking(read).await??;
+        duties.extend(proven.duties.iter().cloned());
+        self.proven = Some(proven);
+        Ok(Ok((duties, met)))
     }
 
     /// In-flight exits that nobody joined.
     async fn housekeeping(&self, faulty: &Faulty, now_s: u64) -> Result<Vec<Duty>, SentinelError> {
         let period_s = self.parts.min_exit_period_s;
-        let deletable = self.parts.guard.ask(move |guard| guard.exits.deletable(period_s, now_s));
-        let exits = deletable.await?.into_iter().take(DUTIES_MAX);
+        let deletable =
+            self.parts.guard.ask(move |guard| guard.exits.deletable(period_s, now_s, DUTIES_MAX));
+        let exits = deletable.await?.into_iter();
         // Whatever can still be shown comes first: with the exit its bond would go.
         let exits = exits.filter(|exit| !faulty.in_flight.contains(&exit.exit_id));
         Ok(exits.filter_map(|exit| Duty::delete_in_flight_exit(&exit, period_s, now_s)).collect())
@@ -138,11 +155,12 @@ impl Shell {
 
 impl Faulty {
     /// At most [`DUTIES_MAX`] of each kind, the longest running first.
-    fn new(findings: &Findings) -> Self {
+    fn new(shown: &Shown) -> Self {
         let mut faulty = Self::default();
-        for event in &findings.events {
+        for event in &shown.events {
             match event {
                 ByzantineEvent::InvalidExit(fault) if faulty.standard.len() < DUTIES_MAX => {
+                    faulty.standard_ids.insert(fault.exit_id);
                     faulty.standard.push(fault.clone());
                 }
                 ByzantineEvent::NonCanonicalIfe(fault)
@@ -161,7 +179,7 @@ impl Faulty {
     }
 
     fn contains(&self, exit_id: ExitId) -> bool {
-        self.in_flight.contains(&exit_id) || self.standard.iter().any(|it| it.exit_id == exit_id)
+        self.in_flight.contains(&exit_id) || self.standard_ids.contains(&exit_id)
     }
 
     fn is_empty(&self) -> bool {
@@ -183,7 +201,37 @@ fn terms(record: Option<&InFlightExitRecord>, min_exit_period_s: u64) -> InFligh
     InFlightTerms { min_exit_period_s, bond_wei, piggyback_bonds_wei }
 }
 
+impl Proven {
+    fn is_of(
+        &self,
+        findings: &Findings,
+        bonds: &BTreeMap<ExitId, U256>,
+        terms: &BTreeMap<ExitId, InFlightTerms>,
+    ) -> bool {
+        self.revision == findings.revision
+            && Arc::ptr_eq(&self.shown, &findings.shown)
+            && (&self.bonds, &self.terms) == (bonds, terms)
+    }
+}
+
 impl Reader {
+    /// Everything that can be shown.
+    fn prove(
+        &self,
+        faulty: &Faulty,
+        bonds: &BTreeMap<ExitId, U256>,
+        terms: &BTreeMap<ExitId, InFlightTerms>,
+    ) -> Result<Vec<Duty>, StoreError> {
+        let mut duties = Vec::new();
+        for exit in &faulty.standard {
+            duties.extend(self.standard_exit(exit, bonds)?);
+        }
+        for (exit_id, terms) in terms {
+            duties.extend(self.in_flight_exit(*exit_id, terms)?);
+        }
+        Ok(duties)
+    }
+
     /// To challenge an invalid standard exit, if it can be.
     fn standard_exit(
         &self,
@@ -247,5 +295,37 @@ impl Reader {
             met.extend(is_met.then_some(*id));
         }
         Ok(met)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proofs_are_made_again_only_when_something_they_are_made_of_changed() {
+        let exit_id = ExitId::from_bytes([1; 20]);
+        let findings = Findings { revision: 7, ..Findings::default() };
+        let bonds = BTreeMap::from([(exit_id, U256::one())]);
+        let joined = BTreeMap::from([(exit_id, terms(None, 60))]);
+        let proven = Proven {
+            revision: findings.revision,
+            shown: findings.shown.clone(),
+            bonds: bonds.clone(),
+            terms: joined.clone(),
+            duties: Arc::default(),
+        };
+        let later =
+            Findings { last_applied: Blknum::new(2_000), is_unsafe: true, ..findings.clone() };
+        assert!(proven.is_of(&findings, &bonds, &joined));
+        assert!(proven.is_of(&later, &bonds, &joined), "a block that concerns no exit");
+
+        let learned = Findings { revision: 8, ..findings.clone() };
+        let listed = Findings { shown: Arc::default(), ..findings.clone() };
+        let others = BTreeMap::from([(exit_id, terms(None, 61))]);
+        assert!(!proven.is_of(&learned, &bonds, &joined));
+        assert!(!proven.is_of(&listed, &bonds, &joined));
+        assert!(!proven.is_of(&findings, &BTreeMap::new(), &joined));
+        assert!(!proven.is_of(&findings, &bonds, &others));
     }
 }

@@ -184,7 +184,10 @@ impl World {
             let _ = stopped.await;
         }));
         let client = HttpRpcClient::new(ClientConfig::new(format!("http://{addr}"))).unwrap();
-        Watched { addr, client, tree, chain: self.chain.clone(), stop, ended }
+        let (chain, config) = (self.chain.clone(), &self.config);
+        let margin = config.deposit_finality_margin_eth_blocks;
+        let margin = margin.max(config.exit_finality_margin_eth_blocks);
+        Watched { addr, client, tree, chain, margin, stop, ended }
     }
 
     /// Starts a process and waits until it knows what there is to know.
@@ -207,6 +210,8 @@ pub(crate) struct Watched {
     pub(crate) client: HttpRpcClient,
     pub(crate) tree: Published<Watcher>,
     chain: FakeRootChain,
+    /// The longest of its margins.
+    margin: u64,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<Ended>,
 }
@@ -246,7 +251,7 @@ impl Watched {
             let services = &status.services_synced_heights;
             let is_read = |service: &str, height: EthHeight| match service {
                 "block_getter" | "root_chain_height" => height >= newest,
-                _ => height >= newest.minus(1),
+                _ => height >= newest.minus(self.margin),
             };
             services.iter().all(|at| is_read(&at.service, at.height))
                 && status.last_seen_eth_block_number >= newest

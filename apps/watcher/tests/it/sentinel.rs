@@ -39,6 +39,8 @@ impl Story {
         let deposit = world.deposit(Alice, 10);
         let watched = world.start().await;
         let block = world.block(vec![pay(&[(deposit, Alice)], &[(Bob, 10)])]);
+        // The block waits until its deposit is final.
+        world.chain.mine(world.config.deposit_finality_margin_eth_blocks - 1);
         watched.validated(block.number).await;
         Self { world, watched, sentinel, deposit, block }
     }
@@ -118,6 +120,17 @@ async fn an_invalid_exit_is_challenged_within_a_block_and_the_log_says_what_it_c
     assert_eq!((record.reward_wei, record.reverts), (BOND_WEI.into(), 0));
     assert_eq!(answer.spent_today_wei, record.cost_wei);
     assert_eq!(story.mined(), ["challengeStandardExit"]);
+    story.watched.stop().await;
+}
+
+#[actix::test]
+async fn the_sentinel_acts_as_well_where_deposits_need_more_confirmations_than_exits() {
+    let set = |world: &mut World| world.config.deposit_finality_margin_eth_blocks = 3;
+    let story = Story::with(set).await;
+    story.world.chain.hold_pool(true);
+    story.exit_spent();
+    story.world.chain.mine(3); // Exits wait for deposits.
+    story.pooled("challengeStandardExit").await;
     story.watched.stop().await;
 }
 

@@ -130,7 +130,7 @@ fn only_what_nobody_joined_in_time_is_deleted() {
     let mut board = Board::new();
     board.see(&[started(50)]);
     let deletable = |board: &Board, now_s| {
-        let exits = board.processor.deletable(PERIOD_S, now_s);
+        let exits = board.processor.deletable(PERIOD_S, now_s, usize::MAX);
         let duties =
             exits.iter().filter_map(|exit| Duty::delete_in_flight_exit(exit, PERIOD_S, now_s));
         duties.collect::<Vec<_>>()
