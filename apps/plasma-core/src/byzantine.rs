@@ -80,6 +80,8 @@ pub struct InFlightFault {
     pub tx_hash: TxHash,
     /// Its unsigned bytes (`txbytes` in the documented details), by which the remedy is asked for.
     pub tx_bytes: Box<[u8]>,
+    /// When the exit was started, in seconds: the contract takes competitors for half of the minimum exit period from then on.
+    pub started_at_s: u64,
     /// The competitor to show; `None` when there is none, or when a competitor was shown wrongly.
     pub competing_txhash: Option<TxHash>,
 }
@@ -234,6 +236,7 @@ mod tests {
             exit_id: ExitId::from_bytes([1; 20]),
             tx_hash: H256::zero(),
             tx_bytes: Box::default(),
+            started_at_s: 0,
             competing_txhash: None,
         };
         let piggybacks = PiggybackFault {

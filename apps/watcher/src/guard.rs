@@ -52,6 +52,8 @@ pub(crate) struct Findings {
     pub(crate) shown: Arc<Shown>,
     /// [`ExitProcessor::revision`]: while it stays, so do the proofs of what is wrong with exits.
     pub(crate) revision: u64,
+    /// How far the root chain was read when these were made.
+    pub(crate) heights: ExitHeights,
     /// Whether nobody should receive or spend on the chain.
     pub(crate) is_unsafe: bool,
     /// The newest block of the ledger, zero when there is none.
@@ -172,7 +174,8 @@ impl GuardHandle {
             let last_applied = guard.getter.last_applied();
             ExitBoard::update(&mut guard.board, &mut guard.exits);
             let board = guard.board.clone();
-            Ok((Findings { shown, revision, is_unsafe, last_applied, board }, Vec::new()))
+            let findings = Findings { shown, revision, heights, is_unsafe, last_applied, board };
+            Ok((findings, Vec::new()))
         };
         self.core.decide(Order::AfterAll, settle).await
     }

@@ -11,13 +11,14 @@
 mod duties;
 
 use crate::eventer::FindingsWatch;
-use crate::guard::GuardHandle;
+use crate::guard::{Findings, GuardHandle};
 use duties::Proven;
+use futures::future::join_all;
 use plasma_core::db_update::{DbUpdate, Service};
 use plasma_core::sentinel::{
-    Action, Call, Notice, Plan, RootChainFacts, Sentinel, SentinelConfig, Transaction,
+    Action, Call, Check, Notice, Plan, RootChainFacts, Sentinel, SentinelConfig, Transaction,
 };
-use plasma_core::wire::{ExitId, TypedDataDomain, U256};
+use plasma_core::wire::{EthHeight, ExitId, TypedDataDomain, U256};
 use plasma_eth::{RootChainError, SentinelChain};
 use plasma_node::core_actor::Unanswered;
 use plasma_node::root_chain_coordinator::CoordinatorHandle;
@@ -32,6 +33,9 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinError;
+
+/// Calls that are simulated at the same time.
+const CHECKS_AT_ONCE: usize = 8;
 
 /// The Sentinel's answer to whoever asks; `None` before it looked at the root chain.
 pub(crate) type SentinelWatch = watch::Receiver<Option<Arc<SentinelAnswer>>>;
@@ -94,48 +98,61 @@ struct Shell {
 impl Shell {
     async fn run(mut self, lease: Lease) -> Result<Infallible, SentinelError> {
         loop {
-            self.look(&lease).await?;
+            // A look costs calls to the root chain's node: there is one for everything new, and another after a failure.
+            let is_answered = self.look(&lease).await?;
             self.publish();
             let tick = Duration::from_millis(self.parts.tick_ms);
-            tokio::select! {
-                changed = self.parts.coordinator.changed() => changed?,
-                changed = self.parts.findings.changed() => {
-                    changed.map_err(|_| Unanswered::Restarting)?;
+            let seen = self.sight();
+            loop {
+                tokio::select! {
+                    changed = self.parts.coordinator.changed() => changed?,
+                    changed = self.parts.findings.changed() => {
+                        changed.map_err(|_| Unanswered::Restarting)?;
+                    }
+                    () = tokio::time::sleep(tick), if !is_answered => break,
                 }
-                () = tokio::time::sleep(tick), if self.has_work() => {}
+                if self.sight() != seen {
+                    break;
+                }
             }
         }
     }
 
-    fn has_work(&self) -> bool {
-        !self.sentinel.duties().is_empty() || self.sentinel.status().in_flight > 0
+    /// What a look depends on, besides the root chain itself.
+    fn sight(&self) -> (Option<EthHeight>, Option<Arc<Findings>>, bool) {
+        let findings = self.parts.findings.borrow().clone();
+        let knows = findings.as_ref().is_some_and(|findings| self.knows_everything(findings));
+        (self.parts.coordinator.progress().root_chain_height, findings, knows)
     }
 
-    /// Takes in the newest root chain block, and what is wrong by it.
-    async fn look(&mut self, lease: &Lease) -> Result<(), SentinelError> {
+    /// Takes in the newest root chain block, and what is wrong by it. Returns whether everybody answered.
+    async fn look(&mut self, lease: &Lease) -> Result<bool, SentinelError> {
         let facts = match self.facts().await {
             Ok(facts) => facts,
             Err(error) => {
                 tracing::warn!(%error, "the sentinel waits for the root chain");
-                return Ok(());
+                return Ok(false);
             }
         };
         let plan = self.sentinel.on_root_chain(&facts);
-        self.carry_out(plan, lease).await?;
+        let mut is_answered = self.carry_out(plan, lease).await?;
         let findings = self.parts.findings.borrow_and_update().clone();
-        let Some(findings) = findings.filter(|_| self.knows_everything()) else {
-            return Ok(());
+        let Some(findings) = findings.filter(|findings| self.knows_everything(findings)) else {
+            return Ok(is_answered);
         };
-        match self.duties(&findings, facts.eth_time_s).await? {
-            Ok((duties, met)) => {
+        match self.duties(&findings, facts.eth_time_s).await {
+            Ok(Ok((duties, met))) => {
                 let plan = self.sentinel.on_duties(duties, |id| met.contains(id));
-                self.carry_out(plan, lease).await
+                is_answered &= self.carry_out(plan, lease).await?;
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 tracing::warn!(%error, "the sentinel cannot read exits on the root chain");
-                Ok(())
+                is_answered = false;
             }
+            Err(SentinelError::Tree(Unanswered::Overloaded)) => is_answered = false,
+            Err(error) => return Err(error),
         }
+        Ok(is_answered)
     }
 
     /// Everything as of one block, or nothing.
@@ -145,56 +162,77 @@ impl Shell {
         chain.facts(&account, &self.sentinel.receipts_needed(account.nonce)).await
     }
 
-    /// Whether the exits and challenges of the root chain are known as far as they ever are. A watcher that catches up would seem to
-    /// want nothing, and everything on its way would be withdrawn.
-    fn knows_everything(&self) -> bool {
+    /// Whether these findings were made with the exits and challenges of the root chain known as far as they ever are. A watcher that
+    /// catches up would seem to want nothing, and everything on its way would be withdrawn.
+    fn knows_everything(&self, findings: &Findings) -> bool {
         let progress = self.parts.coordinator.progress();
         let Some(newest) = progress.root_chain_height else {
             return false;
         };
         let margin = self.parts.exits_read_margin_eth_blocks;
-        let reaches = |service| {
-            progress.synced.get(&service).is_some_and(|height| height.plus(margin) >= newest)
-        };
-        let services =
-            [Service::ExitProcessor, Service::ExitChallenger, Service::InFlightExitProcessor];
-        services.into_iter().all(reaches)
+        let exits = progress.synced.get(&Service::ExitProcessor).copied().unwrap_or_default();
+        let heights = [exits, findings.heights.challenges, findings.heights.in_flight_exits];
+        heights.into_iter().all(|height| height.plus(margin) >= newest)
     }
 
-    /// Commits a plan, does what it says, and carries out what comes of it.
-    async fn carry_out(&mut self, plan: Plan, lease: &Lease) -> Result<(), SentinelError> {
-        let mut plans = VecDeque::from([plan]);
-        while let Some(plan) = plans.pop_front() {
-            self.commit(plan.updates.into_iter().map(DbUpdate::from).collect(), lease).await?;
-            plan.notices.iter().for_each(log);
-            if let Some(halt) = plan.halt {
-                tracing::error!(%halt, "the sentinel spends nothing more");
-            }
-            for action in plan.actions {
-                plans.extend(self.act(action).await);
-            }
-        }
-        Ok(())
+    /// Whether the ledger has every block that it can have: else a payment could be in one that it has not.
+    fn knows_the_ledger(&self, findings: &Findings) -> bool {
+        let progress = self.parts.coordinator.progress();
+        let applied = progress.synced.get(&Service::BlockGetter).copied().unwrap_or_default();
+        let margin = self.parts.exits_read_margin_eth_blocks;
+        // After a fault the ledger stays where it is.
+        findings.is_unsafe
+            || progress.root_chain_height.is_some_and(|newest| applied.plus(margin) >= newest)
     }
 
-    async fn act(&mut self, action: Action) -> Option<Plan> {
-        match action {
-            Action::Check(check) => match self.parts.chain.check(&check.call).await {
-                Ok(checked) => Some(self.sentinel.on_checked(&check, checked)),
-                Err(error) => {
-                    tracing::warn!(%error, call = check.call.name(), "a call is not simulated");
-                    None
+    /// Commits a plan, does what it says, and carries out what comes of it: sends first, for they are decided. Returns whether
+    /// everybody answered.
+    async fn carry_out(&mut self, plan: Plan, lease: &Lease) -> Result<bool, SentinelError> {
+        let (mut plans, mut checks) = (VecDeque::from([plan]), VecDeque::new());
+        let mut is_answered = true;
+        loop {
+            while let Some(plan) = plans.pop_front() {
+                self.commit(plan.updates.into_iter().map(DbUpdate::from).collect(), lease).await?;
+                plan.notices.iter().for_each(log);
+                if let Some(halt) = plan.halt {
+                    tracing::error!(%halt, "the sentinel spends nothing more");
                 }
-            },
-            Action::Send(transaction) => {
-                let (txhash, outcome) = self.parts.chain.send(&transaction).await;
-                match &outcome {
-                    Ok(outcome) => log_sent(&transaction, &format!("{outcome:?}")),
-                    Err(error) => log_sent(&transaction, &error.to_string()),
+                for action in plan.actions {
+                    match action {
+                        Action::Check(check) => checks.push_back(check),
+                        Action::Send(transaction) => {
+                            let (plan, is_sent) = self.send(&transaction).await;
+                            plans.push_back(plan);
+                            is_answered &= is_sent;
+                        }
+                    }
                 }
-                Some(self.sentinel.on_sent(&transaction, txhash, outcome.ok().as_ref()))
+            }
+            let some: Vec<Check> = checks.drain(..checks.len().min(CHECKS_AT_ONCE)).collect();
+            if some.is_empty() {
+                return Ok(is_answered);
+            }
+            let results = join_all(some.iter().map(|check| self.parts.chain.check(&check.call)));
+            for (check, result) in some.iter().zip(results.await) {
+                match result {
+                    Ok(checked) => plans.push_back(self.sentinel.on_checked(check, checked)),
+                    Err(error) => {
+                        tracing::warn!(%error, call = check.call.name(), "a call is not simulated");
+                        is_answered = false;
+                    }
+                }
             }
         }
+    }
+
+    async fn send(&mut self, transaction: &Transaction) -> (Plan, bool) {
+        let (txhash, outcome) = self.parts.chain.send(transaction).await;
+        match &outcome {
+            Ok(outcome) => log_sent(transaction, &format!("{outcome:?}")),
+            Err(error) => log_sent(transaction, &error.to_string()),
+        }
+        let plan = self.sentinel.on_sent(transaction, txhash, outcome.as_ref().ok());
+        (plan, outcome.is_ok())
     }
 
     async fn commit(&self, updates: Vec<DbUpdate>, lease: &Lease) -> Result<(), SentinelError> {

@@ -96,6 +96,11 @@ impl InFlightVerdict {
         is_viable.then_some(competitor.spend.tx_hash)
     }
 
+    /// Whether a block shows a competitor: who was paid there would lose.
+    pub(super) fn takes_from_somebody(&self) -> bool {
+        self.spent_in_blocks.iter().any(|slot| slot.side == PiggybackSide::Input)
+    }
+
     /// Whether a payment of this takes from somebody. (`I17`)
     pub(super) fn is_wrong_to_pay(&self, slot: PiggybackSlot) -> bool {
         self.spent_in_blocks.contains(&slot)

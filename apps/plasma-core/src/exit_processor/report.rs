@@ -1,7 +1,7 @@
 //! What is wrong with exits, and since when it is urgent (protocol 5.5, 5.6).
 
 use super::in_flight::WatchedInFlight;
-use super::piggyback::available;
+use super::piggyback::{InFlightVerdict, available};
 use super::verdict::Verdict;
 use super::{Canonicity, ExitProcessor, Incarnation, StandardExit};
 use crate::byzantine::{
@@ -12,7 +12,7 @@ use crate::wire::{EthHeight, TxHash, UtxoPos};
 use thiserror::Error;
 
 /// How far the root chain was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExitHeights {
     /// The newest root chain block.
     pub root_chain: EthHeight,
@@ -138,9 +138,11 @@ impl WatchedInFlight {
         !events.is_empty()
     }
 
-    /// Whether the contract would pay outputs, and should not. (`I8`, `I9`)
+    /// Whether the contract would pay outputs, and somebody would lose by it. What only exit events told of took from nobody. (`I9`)
     pub(super) fn is_wrongly_canonical(&self, now: &Incarnation) -> bool {
-        matches!(now.canonicity, Canonicity::Canonical { .. }) && self.competitor(now).is_some()
+        let is_canonical = matches!(now.canonicity, Canonicity::Canonical { .. });
+        let takes = self.verdict.as_ref().is_none_or(InFlightVerdict::takes_from_somebody);
+        is_canonical && takes && self.competitor(now).is_some()
     }
 
     /// Piggybacks that must not be paid and can still be challenged, each with the height at which it was made. (`I11`, `I12`)
@@ -234,6 +236,7 @@ fn in_flight_fault(
         exit_id: start.exit_id,
         tx_hash: start.tx_hash,
         tx_bytes: start.tx_bytes.clone(),
+        started_at_s: now.started_at_s,
         competing_txhash,
     }
 }

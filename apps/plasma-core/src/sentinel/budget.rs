@@ -2,7 +2,7 @@
 //!
 //! It must never count on a cheap outcome: whatever is in flight is taken to cost all that it offers.
 
-use super::duty::DutyId;
+use super::duty::{DutyId, HOUSEKEEPING_SHARE};
 use super::log::{Notice, day_of};
 use super::slot::{Fate, NonceRecord, Offer, Slot};
 use super::{CHECK_VALID_ETH_BLOCKS, Call, Now, Sentinel, SentinelHalt, Wanted, fees};
@@ -53,7 +53,16 @@ impl Sentinel {
         let held = nonce.and_then(|nonce| self.slots.get(&nonce)).map(Slot::reserved_wei);
         let promised = self.promised_wei().saturating_sub(held.unwrap_or_default());
         let used = self.spent_on(day_of(now.time_s)).saturating_add(promised);
-        let day = U256::from(self.config.day_budget_wei).saturating_sub(used);
+        let budget = U256::from(self.config.day_budget_wei);
+        let day = budget.saturating_sub(used);
+        // Its part of the day is a limit of its own: nobody has to do anything about it.
+        let own = match id.filter(|id| id.task.is_housekeeping()) {
+            Some(_) => {
+                let part = budget.checked_div(HOUSEKEEPING_SHARE.into()).unwrap_or_default();
+                own.min(part.saturating_sub(used))
+            }
+            None => own,
+        };
         let balance = now.balance_wei.saturating_sub(promised);
         let limits = [(own, Limit::Duty), (day, Limit::Day), (balance, Limit::Balance)];
         let (wei, limit) = limits.into_iter().min().unwrap_or((U256::zero(), Limit::Duty));

@@ -9,6 +9,9 @@ use crate::exit_processor::ChallengeData;
 use crate::wire::{ETH, ExitId, H256, U256};
 use std::cmp::Reverse;
 
+/// Housekeeping may cost this part of each budget: one in so many.
+pub(super) const HOUSEKEEPING_SHARE: u64 = 4;
+
 /// What is to be done about an exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Task {
@@ -69,6 +72,11 @@ pub struct Duty {
 }
 
 impl Task {
+    /// Whether it only tidies up: it earns nothing, nobody is robbed without it, and it never takes what challenges need. (`S7`)
+    pub(super) const fn is_housekeeping(self) -> bool {
+        matches!(self, Self::DeleteInFlightExit | Self::ProcessExits)
+    }
+
     /// The stable name: in the status and in logs.
     pub const fn name(self) -> &'static str {
         match self {
@@ -110,14 +118,18 @@ impl Duty {
         }
     }
 
-    /// The order in which duties are served: the earliest deadline first, then the most at stake. (`S9`)
+    /// The order in which duties are served: the earliest deadline first, then the most at stake; housekeeping last. (`S9`)
     pub(super) fn priority(&self) -> (u64, Reverse<U256>, DutyId) {
-        (self.due_s, Reverse(self.at_stake_wei.unwrap_or(U256::MAX)), self.id)
+        let due_s = if self.id.task.is_housekeeping() { u64::MAX } else { self.due_s };
+        (due_s, Reverse(self.at_stake_wei.unwrap_or(U256::MAX)), self.id)
     }
 
     /// Most that it may cost, in wei: the budget of a duty, but no more than a share of what it saves. (`S7`)
     pub fn cost_wei_max(&self, config: &SentinelConfig) -> U256 {
         let budget = U256::from(config.duty_budget_wei);
+        if self.id.task.is_housekeeping() {
+            return budget.checked_div(HOUSEKEEPING_SHARE.into()).unwrap_or_default();
+        }
         let Some(at_stake) = self.at_stake_wei else {
             return budget;
         };

@@ -89,6 +89,13 @@ impl Duty {
         Ok(duties)
     }
 
+    /// Whether this may be wrong while the ledger is behind the root chain: a payment is contested that a block not read yet may have.
+    /// When the time to contest runs out, the ledger is not waited for. (`S15`)
+    pub fn needs_the_ledger(&self, min_exit_period_s: u64, now_s: u64) -> bool {
+        let is_contest = matches!(self.id.task, Task::ChallengeInFlightExit { .. });
+        is_contest && now_s < self.due_s.saturating_sub(min_exit_period_s / 8)
+    }
+
     /// To delete an in-flight exit that nobody joined while it was possible. `None` while it is, and when somebody did. It earns
     /// nothing, and is done in the calm period after it became possible. (`S15`)
     pub fn delete_in_flight_exit(

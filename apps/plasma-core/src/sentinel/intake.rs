@@ -25,7 +25,7 @@ impl Sentinel {
         let found_s = self.now.map_or(0, |now| now.time_s);
         let mut duties = duties;
         duties.retain(|duty| self.config.process_exits || duty.id.task != Task::ProcessExits);
-        duties.sort_by_key(Duty::priority);
+        duties.sort_by_cached_key(|duty| (self.yields(duty), duty.priority()));
         let left_out = duties.len().saturating_sub(DUTIES_MAX);
         if left_out > 0 {
             self.draft.notices.push(Notice::TooManyDuties { left_out });
@@ -57,6 +57,20 @@ impl Sentinel {
         }
         self.is_following = true;
         self.plan()
+    }
+
+    /// Whether a duty makes room for others when there are too many, because nothing comes of it now. What is on its way never does.
+    /// (`S9`)
+    fn yields(&self, duty: &Duty) -> bool {
+        if self.home(&duty.id).is_some() {
+            return false;
+        }
+        let is_closed = self.now.is_some_and(|now| duty.is_closed(now.time_s));
+        let is_vain = self.wanted.get(&duty.id).is_some_and(|known| {
+            known.too_expensive.is_some() || known.reverted.as_ref().is_some_and(|it| it.1 > 1)
+        });
+        let is_over = self.is_done(&duty.id) || self.is_given_up(&duty.id);
+        is_closed || is_vain || is_over
     }
 
     /// Takes what the root chain says with each new block, and whenever something may have changed. (`S5`)

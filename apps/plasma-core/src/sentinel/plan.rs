@@ -76,9 +76,14 @@ impl Sentinel {
     /// Simulates what could be sent next and what is in flight. (`S8`)
     fn ask(&mut self, now: &Now, actions: &mut Vec<Action>) {
         let height = now.eth_height;
-        let mut ids: Vec<_> = self.wanted.values().map(|wanted| wanted.duty.priority()).collect();
+        // What is too expensive anyway does not keep others from being looked at.
+        let mut ids: Vec<_> = self
+            .wanted
+            .values()
+            .map(|wanted| (wanted.too_expensive.is_some(), wanted.duty.priority()))
+            .collect();
         ids.sort();
-        let due = ids.into_iter().map(|(_, _, id)| id).filter(|id| {
+        let due = ids.into_iter().map(|(_, (_, _, id))| id).filter(|id| {
             let Some(wanted) = self.wanted.get(id) else {
                 return false;
             };

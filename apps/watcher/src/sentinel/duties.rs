@@ -30,6 +30,8 @@ struct Faulty {
     standard: Vec<ExitFault>,
     standard_ids: BTreeSet<ExitId>,
     in_flight: BTreeSet<ExitId>,
+    /// Whether there are more than are looked at.
+    is_cut: bool,
 }
 
 /// What was shown about exits, and all that it was made of. Proofs cost reads and signature recoveries; looks are many.
@@ -56,9 +58,10 @@ impl Shell {
         findings: &Findings,
         now_s: u64,
     ) -> Result<Result<Wanted, RootChainError>, SentinelError> {
-        let faulty = Faulty::new(&findings.shown);
+        let faulty = Faulty::new(&findings.shown, self.parts.min_exit_period_s, now_s);
         let mut duties = self.housekeeping(&faulty, now_s).await?;
-        if self.parts.config.process_exits {
+        // What could not be looked at is not paid either.
+        if self.parts.config.process_exits && !faulty.is_cut {
             match self.queues(&faulty, now_s).await? {
                 Ok(mature) => duties.extend(mature),
                 Err(error) => return Ok(Err(error)),
@@ -87,7 +90,12 @@ impl Shell {
             Ok::<_, StoreError>((proven, reader.met(&before)?))
         };
         let (proven, met) = tokio::task::spawn_blocking(read).await??;
-        duties.extend(proven.duties.iter().cloned());
+        let may_contest = self.knows_the_ledger(findings);
+        let (known, period_s) = (self.sentinel.unended(), self.parts.min_exit_period_s);
+        let wanted = proven.duties.iter().filter(|duty| {
+            may_contest || !duty.needs_the_ledger(period_s, now_s) || known.contains(&duty.id)
+        });
+        duties.extend(wanted.cloned());
         self.proven = Some(proven);
         Ok(Ok((duties, met)))
     }
@@ -154,27 +162,38 @@ impl Shell {
 }
 
 impl Faulty {
-    /// At most [`DUTIES_MAX`] of each kind, the longest running first.
-    fn new(shown: &Shown) -> Self {
+    /// At most [`DUTIES_MAX`] standard exits and as many in flight, the longest running first. Exits that can still be contested leave
+    /// room for those that can be answered or blocked; those that can not be contested any more count no longer.
+    fn new(shown: &Shown, min_exit_period_s: u64, now_s: u64) -> Self {
         let mut faulty = Self::default();
+        let mut contestable = Vec::new();
         for event in &shown.events {
             match event {
-                ByzantineEvent::InvalidExit(fault) if faulty.standard.len() < DUTIES_MAX => {
-                    faulty.standard_ids.insert(fault.exit_id);
-                    faulty.standard.push(fault.clone());
+                ByzantineEvent::InvalidExit(fault) => {
+                    faulty.is_cut |= faulty.standard.len() >= DUTIES_MAX;
+                    if faulty.standard.len() < DUTIES_MAX {
+                        faulty.standard_ids.insert(fault.exit_id);
+                        faulty.standard.push(fault.clone());
+                    }
                 }
-                ByzantineEvent::NonCanonicalIfe(fault)
-                | ByzantineEvent::InvalidIfeChallenge(fault) => faulty.add(fault.exit_id),
+                ByzantineEvent::NonCanonicalIfe(fault) => {
+                    let ends_s = fault.started_at_s.saturating_add(min_exit_period_s / 2);
+                    contestable.extend((now_s < ends_s).then_some(fault.exit_id));
+                }
+                ByzantineEvent::InvalidIfeChallenge(fault) => faulty.add(fault.exit_id),
                 ByzantineEvent::InvalidPiggyback(fault) => faulty.add(fault.exit_id),
                 _ => {}
             }
         }
+        contestable.into_iter().for_each(|exit_id| faulty.add(exit_id));
         faulty
     }
 
     fn add(&mut self, exit_id: ExitId) {
         if self.in_flight.len() < DUTIES_MAX {
             self.in_flight.insert(exit_id);
+        } else {
+            self.is_cut |= !self.in_flight.contains(&exit_id);
         }
     }
 

@@ -368,7 +368,8 @@ impl Oracle {
             };
             if is_viable {
                 expected.push(format!("non_canonical_ife {exit_id}"));
-                if game.is_canonical && is_late(game.eth_height) {
+                let in_block = view.competitor(game.start, By::Block).is_some();
+                if game.is_canonical && in_block && is_late(game.eth_height) {
                     expected.push(format!("unchallenged_non_canonical_ife {exit_id}"));
                 }
             }
