@@ -127,17 +127,23 @@ abstract contract ExitGameController is ExitGameRegistry, IExitQueues {
         uint256 processedNum = 0;
         // Priorities are never zero, so zero says that the queue has run empty.
         while (head != 0 && processedNum < maxExitsToProcess && head.exitableAtOf() < block.timestamp) {
-            bytes32 key = _delegationKey(head, vaultId, token);
-            Delegation memory delegation = _delegations[key];
-            if (delegation.queuedAt + minExitPeriod >= block.timestamp) break;
-            delete _delegations[key];
-            uint160 exitId = head.exitIdOf();
-            head = queue.removeMin();
-            delegation.processor.processExit(exitId, vaultId, token, delegation.startedAt);
+            Delegation storage delegation = _delegations[_delegationKey(head, vaultId, token)];
+            (IExitProcessor processor, uint64 startedAt, uint256 queuedAt) =
+                (delegation.processor, delegation.startedAt, delegation.queuedAt);
+            // Both terms lie far below 2^64.
             unchecked {
+                if (queuedAt + minExitPeriod >= block.timestamp) break;
                 ++processedNum;
             }
+            assembly ("memory-safe") {
+                sstore(delegation.slot, 0)
+            }
+            uint160 exitId = head.exitIdOf();
+            head = queue.removeMin();
+            _trustWhileProcessing(address(processor));
+            processor.processExit(exitId, vaultId, token, startedAt);
         }
+        _trustWhileProcessing(address(0));
         emit ProcessedExitsNum(processedNum, vaultId, token);
         _mutexHolder = address(0);
     }
@@ -145,7 +151,8 @@ abstract contract ExitGameController is ExitGameRegistry, IExitQueues {
     /// @notice Marks an output as paid out, for ever. The first exit to do so wins.
     /// @dev Only a registered exit game out of quarantine (NotASafeExitGame); reverts with ExitIdZero.
     /// @return flagged False when the output was marked before, by whatever exit.
-    function flagOutputFinalized(bytes32 outputId, uint160 exitId) external onlySafeExitGame returns (bool flagged) {
+    function flagOutputFinalized(bytes32 outputId, uint160 exitId) external returns (bool flagged) {
+        if (!_isTrusted(msg.sender)) revert NotASafeExitGame(msg.sender);
         if (exitId == 0) revert ExitIdZero();
         if (outputsFinalizations[outputId] != 0) return false;
         outputsFinalizations[outputId] = exitId;

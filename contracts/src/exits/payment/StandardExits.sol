@@ -188,14 +188,12 @@ abstract contract StandardExits is ExitGameBase {
     /// @dev `delete` would touch the fourth slot even where it was never written.
     function _deleteRecord(Record storage record) private {
         if (record.isAmountLarge) record.amountHigh = 0;
-        record.exitTarget = address(0);
-        record.bondSize = 0;
-        record.outputId = 0;
-        record.amountLow = 0;
-        record.utxoPos = 0;
-        record.startedAt = 0;
-        record.exitable = false;
-        record.isAmountLarge = false;
+        assembly ("memory-safe") {
+            let slot := record.slot
+            sstore(slot, 0)
+            sstore(add(slot, 1), 0)
+            sstore(add(slot, 2), 0)
+        }
     }
 
     /// @dev Checks that the sender owns the output and that its transaction is in a block.
