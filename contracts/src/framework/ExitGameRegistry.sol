@@ -22,8 +22,9 @@ abstract contract ExitGameRegistry is FrameworkBase {
     mapping(uint256 txType => Registration) private _registrations;
     Quarantine.Data private _quarantine;
 
-    /// @dev The game that processes an exit now. It made the entry, so it was safe then, and what is safe stays safe.
-    address private transient _processing;
+    /// @dev The game that processed an exit last in this transaction. It made the entry, so it was safe then, and what
+    ///      is safe stays safe. A whole word, which is written without being read.
+    uint256 private transient _processor;
 
     event ExitGameRegistered(uint256 txType, address exitGameAddress, uint8 protocol);
 
@@ -73,13 +74,13 @@ abstract contract ExitGameRegistry is FrameworkBase {
         return _isTrusted(game);
     }
 
-    /// @dev Spares the game that is about to process an exit the look into storage. Zero ends it.
-    function _trustWhileProcessing(address game) internal {
-        if (_processing != game) _processing = game;
+    /// @dev Spares a game that is about to process exits the look into storage.
+    function _trustProcessor(address game) internal {
+        _processor = uint160(game);
     }
 
     /// @dev Whether the game is safe: for what games call while they process.
     function _isTrusted(address game) internal view returns (bool) {
-        return game != address(0) && game == _processing || _quarantine.isSafe(game);
+        return uint160(game) == _processor && game != address(0) || _quarantine.isSafe(game);
     }
 }

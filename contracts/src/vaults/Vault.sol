@@ -17,8 +17,9 @@ abstract contract Vault {
     uint64 private _maturesAt;
     address private _nextVerifier;
 
-    /// @dev The exit game that the framework called safe in this transaction. What is safe stays safe.
-    address private transient _safeExitGame;
+    /// @dev The exit game that the framework called safe in this transaction. What is safe stays safe. A whole word,
+    ///      which is written without being read.
+    uint256 private transient _safeExitGame;
 
     event SetDepositVerifierCalled(address nextDepositVerifier);
 
@@ -87,9 +88,9 @@ abstract contract Vault {
     }
 
     function _requireSafeExitGame() private {
-        if (_safeExitGame == msg.sender) return;
+        if (_safeExitGame == uint160(msg.sender)) return;
         if (!framework.isExitGameSafeToUse(msg.sender)) revert NotASafeExitGame(msg.sender);
-        _safeExitGame = msg.sender;
+        _safeExitGame = uint160(msg.sender);
     }
 
     function _effectiveVerifier() private view returns (address) {

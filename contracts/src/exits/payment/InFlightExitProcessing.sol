@@ -62,9 +62,12 @@ abstract contract InFlightExitProcessing is InFlightExits {
                 record.claim.otherBonds = uint8(claim.otherBonds & ~piggybacked);
             }
         }
+        uint256 firstBond = record.piggybacks.bondSize;
         for (uint256 i = 0; piggybacked >> i != 0;) {
             if (piggybacked >> i & 1 == 1) {
-                _payShare(exitId, record, claim, token, i, leaving >> i & 1 == 1);
+                uint256 bondSize = firstBond;
+                if (claim.otherBonds >> i & 1 == 1) bondSize = _takeOtherBond(record, i);
+                _payShare(exitId, record, claim, token, i, leaving >> i & 1 == 1, bondSize);
             }
             unchecked {
                 ++i;
@@ -83,19 +86,26 @@ abstract contract InFlightExitProcessing is InFlightExits {
         Claim memory claim,
         address token,
         uint256 index,
-        bool isLeaving
+        bool isLeaving,
+        uint256 bondSize
     ) private {
-        address target = _shareAt(record, index).exitTarget;
-        uint256 bondSize = _bondOf(record, claim.otherBonds, index);
-        if (claim.otherBonds >> index & 1 == 1) _shareAt(record, index).otherBond = 0;
+        Share storage share = _shareAt(record, index);
+        (address target, uint256 amount) = (share.exitTarget, share.amountLow);
         if (isLeaving) {
-            _withdraw(target, token, _amountOf(record, claim.largeAmounts, index));
+            if (claim.largeAmounts >> index & 1 == 1) amount = _amountOf(record, claim.largeAmounts, index);
+            _withdraw(target, token, amount);
             unchecked {
                 if (index < FIRST_OUTPUT) emit InFlightExitInputWithdrawn(exitId, uint16(index));
                 else emit InFlightExitOutputWithdrawn(exitId, uint16(index - FIRST_OUTPUT));
             }
         }
         _payInFlightBond(target, bondSize);
+    }
+
+    function _takeOtherBond(InFlightRecord storage record, uint256 index) private returns (uint256 bondSize) {
+        Share storage share = _shareAt(record, index);
+        bondSize = share.otherBond;
+        share.otherBond = 0;
     }
 
     /// @dev Decides which side leaves and marks it, and of a canonical transaction all inputs, whatever their tokens.
@@ -130,7 +140,7 @@ abstract contract InFlightExitProcessing is InFlightExits {
     {
         unchecked {
             for (uint256 i = 0; inputs >> i != 0; ++i) {
-                uint160 by = framework.outputsFinalizations(_shareAt(record, i).outputId);
+                uint256 by = _markOf(_shareAt(record, i).outputId);
                 if (by == 0) unmarked |= 1 << i;
                 else if (by != exitId && (by != exitId | LEFT_AS_INPUT || paidInputs >> i & 1 == 0)) return (true, 0);
             }
@@ -160,6 +170,7 @@ abstract contract InFlightExitProcessing is InFlightExits {
     /// @dev Deletes the record and pays the exit's bond.
     function _endExit(InFlightRecord storage record, Head memory head, Claim memory claim) private {
         uint256 present = head.present;
+        uint256 largeAmounts = claim.largeAmounts;
         for (uint256 i = 0; present >> i != 0;) {
             if (present >> i & 1 == 1) {
                 Share storage share = _shareAt(record, i);
@@ -167,7 +178,7 @@ abstract contract InFlightExitProcessing is InFlightExits {
                     sstore(share.slot, 0)
                     sstore(add(share.slot, 1), 0)
                 }
-                if (claim.largeAmounts >> i & 1 == 1) share.amountHigh = 0;
+                if (largeAmounts >> i & 1 == 1) share.amountHigh = 0;
                 // The first input's token is often ETH, whose zero lies in no slot.
                 if (i < INPUTS_MAX && _groupOf(head.groups, i) == i && record.tokens[i] != address(0)) {
                     record.tokens[i] = address(0);

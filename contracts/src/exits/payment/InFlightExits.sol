@@ -206,6 +206,8 @@ abstract contract InFlightExits is ExitGameBase {
 
     /// @dev The shares of a token's group, as a mask.
     function _membersOf(uint256 groups, uint256 present, uint256 group) internal pure returns (uint256 members) {
+        // One token, the common case.
+        if (groups == 0) return group == 0 ? present : 0;
         unchecked {
             for (uint256 i = 0; present >> i != 0; ++i) {
                 if (present >> i & 1 == 1 && _groupOf(groups, i) == group) members |= 1 << i;
