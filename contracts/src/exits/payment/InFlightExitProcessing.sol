@@ -32,6 +32,7 @@ abstract contract InFlightExitProcessing is InFlightExits {
         uint256 end = _firstPhaseEnd(record);
         if (block.timestamp < end) revert FirstPhaseNotOver(end);
         if (head.waiting != 0) revert EntryWaiting(exitId);
+        _deleteHead(record);
         _endExit(record, head, record.claim);
         emit InFlightExitDeleted(exitId);
     }
@@ -54,7 +55,10 @@ abstract contract InFlightExitProcessing is InFlightExits {
         Claim memory claim = record.claim;
         uint256 leaving = _finalize(exitId, record, head, claim, piggybacked);
         bool isLast = head.waiting == 0;
-        if (!isLast) {
+        // Before anything is paid: nobody who is paid sees a piggyback that was.
+        if (isLast) {
+            _deleteHead(record);
+        } else {
             _setHead(record, head);
             if (claim.paidInputs | claim.otherBonds != 0) {
                 // Read first: the shares below still need to know whose bond is another.
@@ -167,7 +171,13 @@ abstract contract InFlightExitProcessing is InFlightExits {
         while (group < INPUTS_MAX && (head.waiting >> group & 1 == 0 || record.tokens[group] != token)) ++group;
     }
 
-    /// @dev Deletes the record and pays the exit's bond.
+    function _deleteHead(InFlightRecord storage record) private {
+        assembly ("memory-safe") {
+            sstore(record.slot, 0)
+        }
+    }
+
+    /// @dev Deletes the record behind its head and pays the exit's bond.
     function _endExit(InFlightRecord storage record, Head memory head, Claim memory claim) private {
         uint256 present = head.present;
         uint256 largeAmounts = claim.largeAmounts;
@@ -189,7 +199,6 @@ abstract contract InFlightExitProcessing is InFlightExits {
             }
         }
         assembly ("memory-safe") {
-            sstore(record.slot, 0)
             sstore(add(record.slot, 1), 0)
             sstore(add(record.slot, 2), 0)
         }
