@@ -72,6 +72,8 @@ contract GasTest is TestChain {
         measure("processExits SE ETH x1", 140608);
         processToken(1);
         measure("processExits SE ERC20 x1", 161010);
+        startExit(depositEth(alice, 1 ether));
+        measure("startStandardExit deposit ETH (queue was as long before)", 360067);
     }
 
     function test_gas_of_processing_many_exits() public {

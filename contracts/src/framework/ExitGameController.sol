@@ -37,8 +37,9 @@ abstract contract ExitGameController is ExitGameRegistry, IExitQueues {
     address private immutable QUEUE_WINDOW = address(new PriorityQueue());
 
     /// @dev Who is inside: an exit game, or the framework itself while it processes exits. Transient storage (EIP-1153)
-    ///      costs 100 gas where a storage slot costs thousands, and can not stay locked beyond the transaction.
-    address private transient _mutexHolder;
+    ///      costs 100 gas where a storage slot costs thousands, and can not stay locked beyond the transaction. A whole
+    ///      word, which is written without being read.
+    uint256 private transient _mutexHolder;
 
     event ExitQueueAdded(uint256 vaultId, address token);
     event ProcessedExitsNum(uint256 processedNum, uint256 vaultId, address token);
@@ -65,8 +66,8 @@ abstract contract ExitGameController is ExitGameRegistry, IExitQueues {
 
     /// @notice Gives the mutex back. Only its holder can (NotMutexHolder).
     function deactivateNonReentrant() external {
-        if (_mutexHolder != msg.sender) revert NotMutexHolder(msg.sender);
-        _mutexHolder = address(0);
+        if (_mutexHolder != uint160(msg.sender)) revert NotMutexHolder(msg.sender);
+        _mutexHolder = 0;
     }
 
     /// @notice Opens the queue for a token. Anyone may; exits of a token need it.
@@ -125,27 +126,37 @@ abstract contract ExitGameController is ExitGameRegistry, IExitQueues {
         if (topExitId != 0 && topExitId != head.exitIdOf()) revert TopExitIsAnother(head.exitIdOf(), topExitId);
 
         uint256 processedNum = 0;
+        address trusted = address(0);
         // Priorities are never zero, so zero says that the queue has run empty.
         while (head != 0 && processedNum < maxExitsToProcess && head.exitableAtOf() < block.timestamp) {
-            bytes32 key = _delegationKey(head, vaultId, token);
-            Delegation memory delegation = _delegations[key];
-            if (delegation.queuedAt + minExitPeriod >= block.timestamp) break;
-            delete _delegations[key];
-            uint160 exitId = head.exitIdOf();
-            head = queue.removeMin();
-            delegation.processor.processExit(exitId, vaultId, token, delegation.startedAt);
+            Delegation storage delegation = _delegations[_delegationKey(head, vaultId, token)];
+            (address processor, uint64 startedAt, uint256 queuedAt) =
+                (address(delegation.processor), delegation.startedAt, delegation.queuedAt);
+            // Both terms lie far below 2^64.
             unchecked {
+                if (queuedAt + minExitPeriod >= block.timestamp) break;
                 ++processedNum;
             }
+            assembly ("memory-safe") {
+                sstore(delegation.slot, 0)
+            }
+            uint160 exitId = head.exitIdOf();
+            head = queue.removeMin();
+            if (processor != trusted) {
+                trusted = processor;
+                _trustProcessor(trusted);
+            }
+            IExitProcessor(processor).processExit(exitId, vaultId, token, startedAt);
         }
         emit ProcessedExitsNum(processedNum, vaultId, token);
-        _mutexHolder = address(0);
+        _mutexHolder = 0;
     }
 
     /// @notice Marks an output as paid out, for ever. The first exit to do so wins.
     /// @dev Only a registered exit game out of quarantine (NotASafeExitGame); reverts with ExitIdZero.
     /// @return flagged False when the output was marked before, by whatever exit.
-    function flagOutputFinalized(bytes32 outputId, uint160 exitId) external onlySafeExitGame returns (bool flagged) {
+    function flagOutputFinalized(bytes32 outputId, uint160 exitId) external returns (bool flagged) {
+        if (!_isTrusted(msg.sender)) revert NotASafeExitGame(msg.sender);
         if (exitId == 0) revert ExitIdZero();
         if (outputsFinalizations[outputId] != 0) return false;
         outputsFinalizations[outputId] = exitId;
@@ -198,8 +209,9 @@ abstract contract ExitGameController is ExitGameRegistry, IExitQueues {
     }
 
     function _takeMutex(address holder) private {
-        if (_mutexHolder != address(0)) revert Reentrant(_mutexHolder);
-        _mutexHolder = holder;
+        uint256 current = _mutexHolder;
+        if (current != 0) revert Reentrant(address(uint160(current)));
+        _mutexHolder = uint160(holder);
     }
 
     function _existingQueue(uint256 vaultId, address token) private view returns (ExitQueue.Data storage queue) {
@@ -211,7 +223,14 @@ abstract contract ExitGameController is ExitGameRegistry, IExitQueues {
         return keccak256(abi.encodePacked(vaultId, token));
     }
 
-    function _delegationKey(uint256 priority, uint256 vaultId, address token) private pure returns (bytes32) {
-        return keccak256(abi.encodePacked(priority, vaultId, token));
+    /// @dev keccak(priority as 32 bytes ‖ vaultId as 32 bytes ‖ token), in memory that nobody has claimed.
+    function _delegationKey(uint256 priority, uint256 vaultId, address token) private pure returns (bytes32 key) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, priority)
+            mstore(add(free, 0x20), vaultId)
+            mstore(add(free, 0x40), shl(96, token))
+            key := keccak256(free, 0x54)
+        }
     }
 }

@@ -3,7 +3,8 @@ pragma solidity 0.8.37;
 
 /// @title A binary min-heap of exit priorities
 /// @notice The root is at index 1; parent of i is i / 2. Where it moves a value it moves a hole instead, so that each
-///         level costs one write.
+///         level costs one write. What lies beyond `size` means nothing: a removed priority stays there until the next
+///         insert writes over it, which costs a quarter of a write into a cleared slot.
 library ExitQueue {
     struct Data {
         /// @dev The contract through which clients read the heap; zero for a queue that does not exist.
@@ -20,7 +21,7 @@ library ExitQueue {
         }
         queue.size = uint64(index);
         while (index > 1) {
-            uint256 parent = index / 2;
+            uint256 parent = index >> 1;
             uint256 above = queue.heap[parent];
             if (above <= priority) break;
             queue.heap[index] = above;
@@ -33,13 +34,14 @@ library ExitQueue {
     /// @return head The smallest one left, or zero.
     function removeMin(Data storage queue) internal returns (uint256 head) {
         uint256 size = queue.size;
+        unchecked {
+            queue.size = uint64(size - 1);
+        }
+        if (size == 1) return 0;
         uint256 last = queue.heap[size];
-        delete queue.heap[size];
         unchecked {
             --size;
         }
-        queue.size = uint64(size);
-        if (size == 0) return 0;
 
         uint256 index = 1;
         while (true) {

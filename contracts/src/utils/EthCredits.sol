@@ -61,7 +61,11 @@ abstract contract EthCredits {
     ///      than asked for when there is less, and a caller could make pushes fail that way; hence the check first.
     function _push(address receiver, uint256 amount) internal returns (bool success) {
         uint256 stipend = safeGasStipend;
-        uint256 wanted = (stipend + TRANSFER_COST_MAX) * 64 / 63;
+        uint256 wanted;
+        unchecked {
+            // The stipend has a limit.
+            wanted = (stipend + TRANSFER_COST_MAX) * 64 / 63;
+        }
         if (gasleft() < wanted) revert NotEnoughGasToPay(gasleft(), wanted);
         assembly ("memory-safe") {
             success := call(stipend, receiver, amount, 0, 0, 0, 0)

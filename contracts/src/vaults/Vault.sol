@@ -17,6 +17,10 @@ abstract contract Vault {
     uint64 private _maturesAt;
     address private _nextVerifier;
 
+    /// @dev The exit game that the framework called safe in this transaction. What is safe stays safe. A whole word,
+    ///      which is written without being read.
+    uint256 private transient _safeExitGame;
+
     event SetDepositVerifierCalled(address nextDepositVerifier);
 
     error AddressZero();
@@ -27,7 +31,7 @@ abstract contract Vault {
 
     /// @dev Only an exit game that is registered and out of quarantine.
     modifier onlySafeExitGame() {
-        if (!framework.isExitGameSafeToUse(msg.sender)) revert NotASafeExitGame(msg.sender);
+        _requireSafeExitGame();
         _;
     }
 
@@ -81,6 +85,12 @@ abstract contract Vault {
     /// @dev Puts the transaction into a deposit block of its own.
     function _submitDepositBlock(bytes calldata depositTx) internal returns (uint256 blknum) {
         return framework.submitDepositBlock(DepositRoot.compute(depositTx));
+    }
+
+    function _requireSafeExitGame() private {
+        if (_safeExitGame == uint160(msg.sender)) return;
+        if (!framework.isExitGameSafeToUse(msg.sender)) revert NotASafeExitGame(msg.sender);
+        _safeExitGame = uint160(msg.sender);
     }
 
     function _effectiveVerifier() private view returns (address) {

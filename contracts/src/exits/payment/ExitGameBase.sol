@@ -202,8 +202,40 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
     }
 
     /// @return flagged False when the output left before, by whatever exit.
+    /// @dev `framework.flagOutputFinalized(outputId, exitId)`, in memory that nobody has claimed: eight times in a large
+    ///      in-flight exit.
     function _flag(bytes32 outputId, uint160 exitId) internal returns (bool flagged) {
-        return framework.flagOutputFinalized(outputId, exitId);
+        address target = address(framework);
+        bytes4 selector = IPlasmaFramework.flagOutputFinalized.selector;
+        // Widening clears what lies above an id or an address on the stack; assembly would not.
+        uint256 id = exitId;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, selector)
+            mstore(add(free, 0x04), outputId)
+            mstore(add(free, 0x24), id)
+            if iszero(call(gas(), target, 0, free, 0x44, 0, 0x20)) {
+                returndatacopy(free, 0, returndatasize())
+                revert(free, returndatasize())
+            }
+            flagged := eq(mload(0), 1)
+        }
+    }
+
+    /// @return exitId The exit that marked this output, or zero: `framework.outputsFinalizations(outputId)`.
+    function _markOf(bytes32 outputId) internal view returns (uint256 exitId) {
+        address target = address(framework);
+        bytes4 selector = IPlasmaFramework.outputsFinalizations.selector;
+        assembly ("memory-safe") {
+            mstore(0, selector)
+            mstore(0x04, outputId)
+            if iszero(staticcall(gas(), target, 0, 0x24, 0, 0x20)) {
+                let free := mload(0x40)
+                returndatacopy(free, 0, returndatasize())
+                revert(free, returndatasize())
+            }
+            exitId := mload(0)
+        }
     }
 
     function _blockOf(uint256 blknum) internal view returns (bytes32 root, uint256 timestamp) {
@@ -213,7 +245,21 @@ abstract contract ExitGameBase is EthCredits, IExitProcessor {
     /// @dev Pays an exit from its vault. Never reverts for anything a receiver or a token does.
     function _withdraw(address receiver, address token, uint256 amount) internal {
         if (token == address(0)) {
-            ETH_VAULT.withdraw(payable(receiver), amount);
+            // `ETH_VAULT.withdraw(payable(receiver), amount)` without asking whether the vault has code: registered
+            // vaults do.
+            address vault = address(ETH_VAULT);
+            bytes4 selector = EthVault.withdraw.selector;
+            uint256 to = uint160(receiver);
+            assembly ("memory-safe") {
+                let free := mload(0x40)
+                mstore(free, selector)
+                mstore(add(free, 0x04), to)
+                mstore(add(free, 0x24), amount)
+                if iszero(call(gas(), vault, 0, free, 0x44, 0, 0)) {
+                    returndatacopy(free, 0, returndatasize())
+                    revert(free, returndatasize())
+                }
+            }
         } else {
             ERC20_VAULT.withdraw(receiver, token, amount);
         }

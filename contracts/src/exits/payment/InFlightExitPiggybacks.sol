@@ -28,6 +28,8 @@ abstract contract InFlightExitPiggybacks is InFlightExits {
         address indexed exitTarget, bytes32 indexed txHash, uint16 index, uint160 exitId, uint64 exitableAt
     );
 
+    uint256 private constant EXITABLE_AT_BITS = 40;
+
     error PiggybackedBefore(uint256 index);
     error NotExitTarget(address caller, address exitTarget);
 
@@ -68,21 +70,30 @@ abstract contract InFlightExitPiggybacks is InFlightExits {
         _requireFirstPhase(record);
         Head memory head = _headOf(record);
         if (head.exitMap >> index & 1 == 1) revert PiggybackedBefore(index);
-        Share storage share = record.shares[index];
         // No share, no owner: an index beyond the transaction's inputs or outputs ends here, too.
-        if (share.exitTarget != msg.sender) revert NotExitTarget(msg.sender, share.exitTarget);
+        address target = head.present >> index & 1 == 1 ? _shareAt(record, index).exitTarget : address(0);
+        if (target != msg.sender) revert NotExitTarget(msg.sender, target);
 
+        Piggybacks storage piggybacks = record.piggybacks;
         uint256 group = _groupOf(head.groups, index);
+        uint256 shift = EXITABLE_AT_BITS * group;
         if (head.waiting >> group & 1 == 1) {
-            exitableAt = _exitableAtOf(record, head, group);
+            exitableAt = uint40(piggybacks.exitableAt >> shift);
         } else {
             exitableAt = _enqueueGroup(exitId, record, head, group);
             head.waiting |= uint8(1 << group);
+            // The group's entry is the first: once it was processed, nobody can piggyback any more.
+            piggybacks.exitableAt |= uint160(exitableAt) << uint160(shift);
         }
         head.exitMap |= uint8(1 << index);
         _setHead(record, head);
-        share.bondSize = bondSize;
-        share.exitableAt = uint40(exitableAt);
+        uint256 firstBond = piggybacks.bondSize;
+        if (firstBond == 0) {
+            piggybacks.bondSize = bondSize;
+        } else if (firstBond != bondSize) {
+            record.claim.otherBonds |= uint8(1 << index);
+            _shareAt(record, index).otherBond = bondSize;
+        }
     }
 
     /// @dev Queues the exit for a token, which happens once: the record remembers it, whatever becomes of the piggyback.
@@ -94,19 +105,5 @@ abstract contract InFlightExitPiggybacks is InFlightExits {
         (, uint256 blockTimestamp) = _blockOf(blknum);
         exitableAt = ExitableTime.ofOutput(block.timestamp, blockTimestamp, MIN_EXIT_PERIOD);
         _enqueue(record.tokens[group], exitableAt, head.position, exitId, head.startedAt);
-    }
-
-    /// @dev When the waiting entry of a group can leave. Whoever was piggybacked once knows, challenged or not.
-    function _exitableAtOf(InFlightRecord storage record, Head memory head, uint256 group)
-        private
-        view
-        returns (uint64 exitableAt)
-    {
-        uint256 members = _membersOf(head.groups, head.present, group);
-        uint256 joined = members & head.exitMap;
-        if (joined != 0) members = joined;
-        for (uint256 i = 0; i < SHARES && exitableAt == 0; ++i) {
-            if (members >> i & 1 == 1) exitableAt = record.shares[i].exitableAt;
-        }
     }
 }

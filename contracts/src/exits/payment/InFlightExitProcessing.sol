@@ -32,7 +32,8 @@ abstract contract InFlightExitProcessing is InFlightExits {
         uint256 end = _firstPhaseEnd(record);
         if (block.timestamp < end) revert FirstPhaseNotOver(end);
         if (head.waiting != 0) revert EntryWaiting(exitId);
-        _endExit(record, head);
+        _deleteHead(record);
+        _endExit(record, head, record.claim);
         emit InFlightExitDeleted(exitId);
     }
 
@@ -51,61 +52,112 @@ abstract contract InFlightExitProcessing is InFlightExits {
         uint256 piggybacked = _membersOf(head.groups, head.exitMap, group);
         head.exitMap ^= uint8(piggybacked);
         head.waiting ^= uint8(1 << group);
-        _setHead(record, head);
-        uint256 leaving = _finalize(exitId, record, head, piggybacked);
-        uint256 largeAmounts = record.claim.largeAmounts;
-        for (uint256 i = 0; piggybacked >> i != 0; ++i) {
-            if (piggybacked >> i & 1 == 0) continue;
-            Share storage share = record.shares[i];
-            (address target, uint256 bondSize) = (share.exitTarget, share.bondSize);
-            share.bondSize = 0;
-            if (leaving >> i & 1 == 1) {
-                _withdraw(target, token, _amountOf(record, largeAmounts, i));
-                if (i < FIRST_OUTPUT) emit InFlightExitInputWithdrawn(exitId, uint16(i));
-                else emit InFlightExitOutputWithdrawn(exitId, uint16(i - FIRST_OUTPUT));
+        Claim memory claim = record.claim;
+        uint256 leaving = _finalize(exitId, record, head, claim, piggybacked);
+        bool isLast = head.waiting == 0;
+        // Before anything is paid: nobody who is paid sees a piggyback that was.
+        if (isLast) {
+            _deleteHead(record);
+        } else {
+            _setHead(record, head);
+            if (claim.paidInputs | claim.otherBonds != 0) {
+                // Read first: the shares below still need to know whose bond is another.
+                record.claim.paidInputs = claim.paidInputs;
+                record.claim.otherBonds = uint8(claim.otherBonds & ~piggybacked);
             }
-            _payInFlightBond(target, bondSize);
         }
-        if (head.waiting == 0) {
-            _endExit(record, head);
+        uint256 firstBond = record.piggybacks.bondSize;
+        for (uint256 i = 0; piggybacked >> i != 0;) {
+            if (piggybacked >> i & 1 == 1) {
+                uint256 bondSize = firstBond;
+                if (claim.otherBonds >> i & 1 == 1) bondSize = _takeOtherBond(record, i);
+                _payShare(exitId, record, claim, token, i, leaving >> i & 1 == 1, bondSize);
+            }
+            unchecked {
+                ++i;
+            }
+        }
+        if (isLast) {
+            _endExit(record, head, claim);
             emit InFlightExitFinalized(exitId);
         }
     }
 
+    /// @dev Pays a piggybacked share, if it leaves, and its piggyback's bond.
+    function _payShare(
+        uint160 exitId,
+        InFlightRecord storage record,
+        Claim memory claim,
+        address token,
+        uint256 index,
+        bool isLeaving,
+        uint256 bondSize
+    ) private {
+        Share storage share = _shareAt(record, index);
+        (address target, uint256 amount) = (share.exitTarget, share.amountLow);
+        if (isLeaving) {
+            if (claim.largeAmounts >> index & 1 == 1) amount = _amountOf(record, claim.largeAmounts, index);
+            _withdraw(target, token, amount);
+            unchecked {
+                if (index < FIRST_OUTPUT) emit InFlightExitInputWithdrawn(exitId, uint16(index));
+                else emit InFlightExitOutputWithdrawn(exitId, uint16(index - FIRST_OUTPUT));
+            }
+        }
+        _payInFlightBond(target, bondSize);
+    }
+
+    function _takeOtherBond(InFlightRecord storage record, uint256 index) private returns (uint256 bondSize) {
+        Share storage share = _shareAt(record, index);
+        bondSize = share.otherBond;
+        share.otherBond = 0;
+    }
+
     /// @dev Decides which side leaves and marks it, and of a canonical transaction all inputs, whatever their tokens.
     /// @return leaving Those of the piggybacked shares that leave now: the side that may, without what left before.
-    function _finalize(uint160 exitId, InFlightRecord storage record, Head memory head, uint256 piggybacked)
-        private
-        returns (uint256 leaving)
-    {
-        if (head.isCanonical && !_isAnyInputGone(exitId, record, head.present)) {
-            _flagAll(exitId, record, head.present & INPUTS_MASK);
-            return _flagAll(exitId, record, piggybacked & OUTPUTS_MASK);
+    function _finalize(
+        uint160 exitId,
+        InFlightRecord storage record,
+        Head memory head,
+        Claim memory claim,
+        uint256 piggybacked
+    ) private returns (uint256 leaving) {
+        if (head.isCanonical) {
+            (bool isAnyGone, uint256 unmarked) =
+                _inputsLeft(exitId, record, head.present & INPUTS_MASK, claim.paidInputs);
+            if (!isAnyGone) {
+                _flagAll(exitId, record, unmarked);
+                return _flagAll(exitId, record, piggybacked & OUTPUTS_MASK);
+            }
         }
         leaving = _flagAll(exitId | LEFT_AS_INPUT, record, piggybacked & INPUTS_MASK);
-        if (leaving != 0) record.claim.paidInputs |= uint8(leaving);
+        claim.paidInputs |= uint8(leaving);
     }
 
     /// @dev Whether an input left through another exit, or as an input in an earlier incarnation of this one. An input
     ///      that left as an input in this incarnation does not count: a response may come between two tokens.
-    function _isAnyInputGone(uint160 exitId, InFlightRecord storage record, uint256 present)
+    /// @return isAnyGone The answer.
+    /// @return unmarked The inputs that no exit marked so far; complete when none is gone.
+    function _inputsLeft(uint160 exitId, InFlightRecord storage record, uint256 inputs, uint256 paidInputs)
         private
         view
-        returns (bool)
+        returns (bool isAnyGone, uint256 unmarked)
     {
-        for (uint256 i = 0; i < INPUTS_MAX && present >> i & 1 == 1; ++i) {
-            uint160 by = framework.outputsFinalizations(record.shares[i].outputId);
-            if (by == 0 || by == exitId) continue;
-            if (by != exitId | LEFT_AS_INPUT || record.claim.paidInputs >> i & 1 == 0) return true;
+        unchecked {
+            for (uint256 i = 0; inputs >> i != 0; ++i) {
+                uint256 by = _markOf(_shareAt(record, i).outputId);
+                if (by == 0) unmarked |= 1 << i;
+                else if (by != exitId && (by != exitId | LEFT_AS_INPUT || paidInputs >> i & 1 == 0)) return (true, 0);
+            }
         }
-        return false;
     }
 
     /// @return flagged Those of the shares that were not marked before.
     function _flagAll(uint160 exitId, InFlightRecord storage record, uint256 shares) private returns (uint256 flagged) {
-        for (uint256 i = 0; shares >> i != 0; ++i) {
-            if (shares >> i & 1 == 1 && _flag(record.shares[i].outputId, exitId)) {
-                flagged |= 1 << i;
+        unchecked {
+            for (uint256 i = 0; shares >> i != 0; ++i) {
+                if (shares >> i & 1 == 1 && _flag(_shareAt(record, i).outputId, exitId)) {
+                    flagged |= 1 << i;
+                }
             }
         }
     }
@@ -119,23 +171,37 @@ abstract contract InFlightExitProcessing is InFlightExits {
         while (group < INPUTS_MAX && (head.waiting >> group & 1 == 0 || record.tokens[group] != token)) ++group;
     }
 
-    /// @dev Deletes the record and pays the exit's bond.
-    function _endExit(InFlightRecord storage record, Head memory head) private {
-        Claim memory claim = record.claim;
-        for (uint256 i = 0; i < SHARES; ++i) {
-            if (head.present >> i & 1 == 0) continue;
-            Share storage share = record.shares[i];
-            share.outputId = 0;
-            share.exitTarget = address(0);
-            share.amountLow = 0;
-            share.exitableAt = 0;
-            if (claim.largeAmounts >> i & 1 == 1) share.amountHigh = 0;
-            if (i < INPUTS_MAX && _groupOf(head.groups, i) == i) record.tokens[i] = address(0);
+    function _deleteHead(InFlightRecord storage record) private {
+        assembly ("memory-safe") {
+            sstore(record.slot, 0)
         }
-        (address bondOwner, uint256 bondSize) = (claim.bondOwner, head.bondSize);
-        Head memory none;
-        _setHead(record, none);
-        delete record.claim;
-        _payInFlightBond(bondOwner, bondSize);
+    }
+
+    /// @dev Deletes the record behind its head and pays the exit's bond.
+    function _endExit(InFlightRecord storage record, Head memory head, Claim memory claim) private {
+        uint256 present = head.present;
+        uint256 largeAmounts = claim.largeAmounts;
+        for (uint256 i = 0; present >> i != 0;) {
+            if (present >> i & 1 == 1) {
+                Share storage share = _shareAt(record, i);
+                assembly ("memory-safe") {
+                    sstore(share.slot, 0)
+                    sstore(add(share.slot, 1), 0)
+                }
+                if (largeAmounts >> i & 1 == 1) share.amountHigh = 0;
+                // The first input's token is often ETH, whose zero lies in no slot.
+                if (i < INPUTS_MAX && _groupOf(head.groups, i) == i && record.tokens[i] != address(0)) {
+                    record.tokens[i] = address(0);
+                }
+            }
+            unchecked {
+                ++i;
+            }
+        }
+        assembly ("memory-safe") {
+            sstore(add(record.slot, 1), 0)
+            sstore(add(record.slot, 2), 0)
+        }
+        _payInFlightBond(claim.bondOwner, head.bondSize);
     }
 }

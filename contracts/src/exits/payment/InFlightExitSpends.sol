@@ -103,7 +103,7 @@ abstract contract InFlightExitSpends is InFlightExits {
         uint256 wanted = PaymentTransaction.inputAt(inFlightTx, index);
         if (wanted != inputUtxoPos) revert InputPositionIsAnother(inputUtxoPos, wanted);
         bytes32 outputId = _outputIdOf(inputTx, inputUtxoPos);
-        bytes32 wantedId = record.shares[index].outputId;
+        bytes32 wantedId = _shareAt(record, index).outputId;
         if (outputId != wantedId) revert OutputIsAnother(outputId, wantedId);
     }
 
@@ -124,8 +124,12 @@ abstract contract InFlightExitSpends is InFlightExits {
         uint256 exitMap = record.head.exitMap;
         if (exitMap >> index & 1 == 0) revert NotPiggybacked(index);
         record.head.exitMap = uint8(exitMap ^ 1 << index);
-        uint256 bondSize = record.shares[index].bondSize;
-        record.shares[index].bondSize = 0;
+        uint256 otherBonds = record.claim.otherBonds;
+        uint256 bondSize = _bondOf(record, otherBonds, index);
+        if (otherBonds >> index & 1 == 1) {
+            record.claim.otherBonds = uint8(otherBonds ^ 1 << index);
+            _shareAt(record, index).otherBond = 0;
+        }
         _payInFlightBond(msg.sender, bondSize);
     }
 }

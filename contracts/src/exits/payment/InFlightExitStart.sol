@@ -180,7 +180,7 @@ abstract contract InFlightExitStart is InFlightExits {
     ) private {
         draft.head.present |= uint8(1 << index);
         draft.head.groups |= uint16(group << (2 * index));
-        Share storage share = record.shares[index];
+        Share storage share = _shareAt(record, index);
         share.outputId = outputId;
         share.exitTarget = output.owner;
         share.amountLow = uint96(output.amount);

@@ -65,24 +65,32 @@ abstract contract InFlightExits is ExitGameBase {
         uint8 largeAmounts;
         /// @dev Which inputs left as inputs in this incarnation of the exit.
         uint8 paidInputs;
+        /// @dev Which shares are piggybacked with another bond than the first piggyback of the exit.
+        uint8 otherBonds;
     }
 
-    /// @dev An input or an output: two slots for every real amount, and a third once it was piggybacked.
+    /// @dev One slot, written by the first piggyback of each token.
+    struct Piggybacks {
+        /// @dev The bond of the first piggyback, in wei; the others have the same unless the bond size changed meanwhile.
+        uint96 bondSize;
+        /// @dev Forty bits for each group: when its entry can leave, in seconds.
+        uint160 exitableAt;
+    }
+
+    /// @dev An input or an output: two slots for every real amount. The others are touched in rare cases only.
     struct Share {
         bytes32 outputId;
         address exitTarget;
         uint96 amountLow;
-        /// @dev The piggyback's bond, in wei; zero before it and after it was challenged.
-        uint96 bondSize;
-        /// @dev When the entry of this share's token can leave, in seconds; known to every share that was piggybacked.
-        uint40 exitableAt;
         uint256 amountHigh;
+        uint256 otherBond;
     }
 
     /// @dev Shares 0 to 3 are the inputs, 4 to 7 the outputs. Tokens by group; ETH is zero and takes no slot.
     struct InFlightRecord {
         Head head;
         Claim claim;
+        Piggybacks piggybacks;
         Share[8] shares;
         address[4] tokens;
     }
@@ -198,13 +206,30 @@ abstract contract InFlightExits is ExitGameBase {
 
     /// @dev The shares of a token's group, as a mask.
     function _membersOf(uint256 groups, uint256 present, uint256 group) internal pure returns (uint256 members) {
-        for (uint256 i = 0; i < SHARES; ++i) {
-            if (present >> i & 1 == 1 && _groupOf(groups, i) == group) members |= 1 << i;
+        // One token, the common case.
+        if (groups == 0) return group == 0 ? present : 0;
+        unchecked {
+            for (uint256 i = 0; present >> i != 0; ++i) {
+                if (present >> i & 1 == 1 && _groupOf(groups, i) == group) members |= 1 << i;
+            }
         }
     }
 
+    /// @dev Share `index`, below SHARES, without another look at the bound.
+    function _shareAt(InFlightRecord storage record, uint256 index) internal view returns (Share storage share) {
+        Share[8] storage shares = record.shares;
+        assembly ("memory-safe") {
+            share.slot := add(shares.slot, mul(index, 4))
+        }
+    }
+
+    /// @dev The bond of a share that is piggybacked.
+    function _bondOf(InFlightRecord storage record, uint256 otherBonds, uint256 index) internal view returns (uint256) {
+        return otherBonds >> index & 1 == 1 ? _shareAt(record, index).otherBond : record.piggybacks.bondSize;
+    }
+
     function _groupOf(uint256 groups, uint256 index) internal pure returns (uint256) {
-        return groups >> (2 * index) & 3;
+        return groups >> (index << 1) & 3;
     }
 
     function _amountOf(InFlightRecord storage record, uint256 largeAmounts, uint256 index)
@@ -212,8 +237,9 @@ abstract contract InFlightExits is ExitGameBase {
         view
         returns (uint256 amount)
     {
-        amount = record.shares[index].amountLow;
-        if (largeAmounts >> index & 1 == 1) amount |= record.shares[index].amountHigh << AMOUNT_LOW_BITS;
+        Share storage share = _shareAt(record, index);
+        amount = share.amountLow;
+        if (largeAmounts >> index & 1 == 1) amount |= share.amountHigh << AMOUNT_LOW_BITS;
     }
 
     /// @dev Pays a bond of an in-flight exit. Never reverts for anything the receiver does.
@@ -239,12 +265,12 @@ abstract contract InFlightExits is ExitGameBase {
         for (uint256 i = 0; i < SHARES; ++i) {
             if (head.present >> i & 1 == 0) continue;
             WithdrawData memory data = i < FIRST_OUTPUT ? exit.inputs[i] : exit.outputs[i - FIRST_OUTPUT];
-            Share storage share = record.shares[i];
+            Share storage share = _shareAt(record, i);
             data.outputId = share.outputId;
             data.exitTarget = share.exitTarget;
             data.token = record.tokens[_groupOf(head.groups, i)];
             data.amount = _amountOf(record, claim.largeAmounts, i);
-            data.piggybackBondSize = share.bondSize;
+            if (head.exitMap >> i & 1 == 1) data.piggybackBondSize = _bondOf(record, claim.otherBonds, i);
         }
     }
 }

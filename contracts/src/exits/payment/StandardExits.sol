@@ -156,18 +156,20 @@ abstract contract StandardExits is ExitGameBase {
     ///      at least one minimum exit period old, whatever the queue says.
     function _processStandardExit(uint160 exitId, address token, uint64 startedAt) internal {
         Record storage record = _records[exitId];
-        if (record.startedAt != startedAt) {
+        (uint256 startOfRecord, bool exitable, uint256 amount) = (record.startedAt, record.exitable, record.amountLow);
+        if (startOfRecord != startedAt) {
             emit ExitOmitted(exitId);
             return;
         }
         _requireDue(exitId, startedAt);
-        if (!record.exitable) {
+        if (!exitable) {
             _deleteRecord(record);
             emit ExitOmitted(exitId);
             return;
         }
 
-        (address target, uint256 bondSize, uint256 amount) = (record.exitTarget, record.bondSize, _amountOf(record));
+        if (record.isAmountLarge) amount = _amountOf(record);
+        (address target, uint256 bondSize) = (record.exitTarget, record.bondSize);
         bool flagged = _flag(record.outputId, exitId);
         _deleteRecord(record);
         _payBond(target, bondSize);
@@ -188,14 +190,12 @@ abstract contract StandardExits is ExitGameBase {
     /// @dev `delete` would touch the fourth slot even where it was never written.
     function _deleteRecord(Record storage record) private {
         if (record.isAmountLarge) record.amountHigh = 0;
-        record.exitTarget = address(0);
-        record.bondSize = 0;
-        record.outputId = 0;
-        record.amountLow = 0;
-        record.utxoPos = 0;
-        record.startedAt = 0;
-        record.exitable = false;
-        record.isAmountLarge = false;
+        assembly ("memory-safe") {
+            let slot := record.slot
+            sstore(slot, 0)
+            sstore(add(slot, 1), 0)
+            sstore(add(slot, 2), 0)
+        }
     }
 
     /// @dev Checks that the sender owns the output and that its transaction is in a block.
