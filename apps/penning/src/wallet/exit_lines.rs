@@ -98,13 +98,13 @@ pub(super) fn currencies(exit: &Exit) -> impl Iterator<Item = Currency> + '_ {
 /// Gas that a step takes, about: docs/protocol/contracts.md, section 11.
 fn gas_of(step: &str) -> Option<u64> {
     Some(match Step::from_name(step)? {
-        Step::PiggybackInput | Step::PiggybackOutput => 133_338,
-        Step::Challenge => 106_694,
-        Step::ChallengeCanonicity => 132_229,
-        Step::ChallengePiggyback => 137_182,
-        Step::Respond => 67_590,
-        Step::Process => 90_644,
-        Step::Delete => 64_451,
+        Step::PiggybackInput | Step::PiggybackOutput => 133_375,
+        Step::Challenge => 106_204,
+        Step::ChallengeCanonicity => 131_923,
+        Step::ChallengePiggyback => 135_790,
+        Step::Respond => 67_311,
+        Step::Process => 87_708,
+        Step::Delete => 60_492,
         Step::Wait | Step::Leave | Step::Nothing => return None,
     })
 }
@@ -333,7 +333,7 @@ mod tests {
         let shown = due.to_string();
         assert!(
             shown.ends_with(
-                "`penning wallet exit process --currency eth` (gas about 0.000090644 ETH)"
+                "`penning wallet exit process --currency eth` (gas about 0.000087708 ETH)"
             ),
             "{shown}"
         );

@@ -21,9 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Starting a standard exit (docs/protocol/contracts.md, section 11: 191,857 to 195,598, and the deeper places of a long queue).
 const START_GAS: u64 = 200_000;
 /// Paying one exit of Ether, as the only one of its transaction (90,644 there).
-const PROCESS_ETH_GAS: u64 = 91_000;
+const PROCESS_ETH_GAS: u64 = 88_000;
 /// The same of a token (112,854 there; tokens differ).
-const PROCESS_TOKEN_GAS: u64 = 113_000;
+const PROCESS_TOKEN_GAS: u64 = 112_000;
 /// Opening a queue (94,162 there).
 const OPEN_QUEUE_GAS: u64 = 95_000;
 /// The node wants to see this much more than a transaction takes; needed once, for the last one.
