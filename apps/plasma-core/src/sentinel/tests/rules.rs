@@ -310,3 +310,19 @@ fn challenging_a_standard_exit_is_due_before_it_can_be_processed_and_earns_its_b
     check(crate::wire::ETH, 150, 0, Some(500.into()));
     check(Address::repeat_byte(0xee), 1_000, 800, None);
 }
+
+#[test]
+fn housekeeping_comes_last_and_leaves_three_quarters_of_each_budget_to_challenges() {
+    let tidy = |n: u8| {
+        let mut duty = duty(n);
+        (duty.id.task, duty.at_stake_wei, duty.reward_wei) =
+            (Task::DeleteInFlightExit, None, U256::zero());
+        duty
+    };
+    let config = SentinelConfig::default();
+    let whole = U256::from(config.duty_budget_wei);
+    let urgent = Duty { at_stake_wei: None, ..duty(1) };
+    assert_eq!((urgent.cost_wei_max(&config), tidy(2).cost_wei_max(&config)), (whole, whole / 4));
+    let late = Duty { due_s: u64::MAX - 1, ..duty(3) };
+    assert!(late.priority() < tidy(4).priority());
+}

@@ -38,7 +38,7 @@ pub(super) fn account() -> Address {
 pub(super) fn duty(n: u8) -> Duty {
     let exit_id = ExitId::from_bytes([n; 20]);
     Duty {
-        id: DutyId { exit_id, cause: H256([n; 32]), task: Task::DeleteInFlightExit },
+        id: DutyId { exit_id, cause: H256([n; 32]), task: Task::RespondToChallenge },
         call: Call::DeleteNonPiggybackedInFlightExit { exit_id },
         opens_s: 0,
         due_s: 300 * BLOCK_TIME_S + u64::from(n),
