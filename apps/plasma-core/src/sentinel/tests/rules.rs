@@ -326,3 +326,33 @@ fn housekeeping_comes_last_and_leaves_three_quarters_of_each_budget_to_challenge
     let late = Duty { due_s: u64::MAX - 1, ..duty(3) };
     assert!(late.priority() < tidy(4).priority());
 }
+
+#[test]
+fn duties_of_which_nothing_comes_leave_room_for_the_others() {
+    let facts = RootChainFacts {
+        eth_height: EthHeight::new(40),
+        eth_time_s: 1_000,
+        account_nonce: 0,
+        pending_nonce: 0,
+        balance_wei: U256::exp10(18),
+        quote: FeeQuote { base_fee_per_gas_wei: 100, priority_fee_per_gas_wei: 2 },
+        receipts: std::collections::BTreeMap::new(),
+    };
+    let fresh = Duty { opens_s: 900, due_s: 1_500, ..duty(9) };
+    let asks_for_fresh = |plan: &Plan| {
+        let is_it =
+            |action: &Action| matches!(action, Action::Check(check) if check.id == fresh.id);
+        plan.actions.iter().any(is_it)
+    };
+    // What the contracts take no more is due before everything else.
+    let closed = |n: u16| Duty {
+        id: DutyId { cause: H256::from_low_u64_be(n.into()), ..duty(1).id },
+        due_s: 500,
+        closes_s: Some(500),
+        ..duty(1)
+    };
+    let mut sentinel = Sentinel::restore(CONFIG, account(), RecoveredSentinel::default());
+    sentinel.on_root_chain(&facts);
+    let duties = (0..1_100).map(closed).chain([fresh.clone()]).collect();
+    assert!(asks_for_fresh(&sentinel.on_duties(duties, |_| false)));
+}
