@@ -22,6 +22,7 @@ mod in_flight_plan;
 mod key;
 mod key_source;
 mod look;
+mod merging;
 mod packs;
 mod pay;
 mod payments;

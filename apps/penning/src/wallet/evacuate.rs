@@ -11,6 +11,7 @@
 //! It can be stopped at any point, and run again: a run does what is left to do.
 
 mod look;
+mod merging;
 mod pending;
 mod plan;
 mod report;
@@ -18,10 +19,8 @@ mod report;
 pub(crate) use pending::MERGES_FILE;
 
 use super::exits::currency_flag;
-use super::look::sums;
-use super::pay::SubmitArgs;
-use super::payments::{apply, sign};
-use super::session::{Session, Utxos, wait_for};
+use super::merging::Made;
+use super::session::{Session, wait_for};
 use super::view::{self, AmountView};
 use crate::amount::Denomination;
 use crate::devnet_file::DevnetFile;
@@ -31,13 +30,9 @@ use clap::Args;
 use look::{Known, OwnExit};
 use pending::PendingMerges;
 use plan::{Facts, Left, Plan, PlannedExit, Reason, Source, Wishes, plan};
-use plasma_core::payment_builder::build_merges;
 use plasma_core::wire::{Currency, ExitId, SecretKey, U256, UtxoPos};
 use plasma_eth::{Receipt, RootChainError};
-use plasma_rpc::child_chain::SubmitParams;
-use plasma_rpc::client::ClientError;
-use plasma_rpc::params::NoParams;
-use plasma_rpc::{codes, watcher};
+use plasma_rpc::codes;
 use report::{EvacuationReport, StartedView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -90,6 +85,8 @@ struct Evacuation<'a> {
     wishes: Wishes,
     merges: PendingMerges,
     known: Known,
+    /// Of this run, with what they made.
+    sent_merges: Vec<Made>,
     started: Vec<StartedView>,
     refused: Vec<Left>,
     gas_wei: U256,
@@ -165,6 +162,7 @@ impl<'a> Evacuation<'a> {
             },
             merges: PendingMerges::beside(&network_file.unwrap_or_default(), framework),
             known: Known::default(),
+            sent_merges: Vec::new(),
             started: Vec::new(),
             refused: Vec::new(),
             gas_wei: U256::zero(),
@@ -200,97 +198,6 @@ impl<'a> Evacuation<'a> {
         let unknown = currencies.into_iter().filter(|one| !self.denominations.contains_key(one));
         let unknown: Vec<_> = unknown.collect();
         self.denominations.extend(self.session.denominations(unknown).await?);
-        Ok(())
-    }
-
-    /// Merges, and waits until the watcher has the results and the root chain will not forget their blocks. Ends early, and well, when
-    /// the chain turns unsafe or the operator is too slow: what is not signed away exits all the same.
-    async fn merge(&mut self, plan: &Plan, facts: &Facts, wait_s: u64) -> Result<()> {
-        let out = self.session.out;
-        for kept in self.merges.of(&facts.outputs)? {
-            out.progress(format!("sending the merge {:?} of an earlier run again", kept.hash()));
-            let params = SubmitParams { transaction: kept.as_bytes().to_vec() };
-            // The operator has it already, or takes it now; what counts is whether a block holds it.
-            let _ = self.session.watcher.call(&watcher::TRANSACTION_SUBMIT, &params).await;
-        }
-        for merge in &plan.merges {
-            let mut utxos = facts.outputs.clone();
-            utxos
-                .retain(|at, _| !facts.exiting.contains(at) && !facts.signed_away.contains_key(at));
-            let mut sent = 0_usize;
-            loop {
-                let round = build_merges(self.key.address(), merge.currency, utxos.clone());
-                if round.is_empty() {
-                    break;
-                }
-                for created in round {
-                    sent = sent.saturating_add(1);
-                    let count = merge.transactions;
-                    out.progress(format!(
-                        "[{sent}/{count}] merging {} outputs",
-                        created.inputs.len()
-                    ));
-                    let signed = sign(&created, &self.key, &self.session.domain())?;
-                    self.merges.keep(&signed).context("the merge cannot be kept on the disk")?;
-                    match self.session.submit(created, &self.key, SubmitArgs::SAFE).await {
-                        Ok(sent) => apply(&mut utxos, &self.key, &sent.created, &sent.accepted),
-                        Err(error) => {
-                            out.progress(format!("merging ends here: {error:#}"));
-                            let is_unsafe = is_unsafe(&error);
-                            if is_unsafe {
-                                // The watcher has not passed it on.
-                                self.merges.take_back(signed.hash())?;
-                            }
-                            return if is_unsafe {
-                                Ok(())
-                            } else {
-                                self.merged(facts, wait_s).await
-                            };
-                        }
-                    }
-                }
-            }
-        }
-        self.merged(facts, wait_s).await
-    }
-
-    /// Waits until the watcher lists as much as before, and nothing that a merge spends.
-    async fn merged(&self, facts: &Facts, wait_s: u64) -> Result<()> {
-        let staying = |mut utxos: Utxos| {
-            utxos.retain(|at, _| !self.known.exiting.contains(at));
-            sums(&utxos)
-        };
-        let before = staying(facts.outputs.clone());
-        let session = self.session;
-        session
-            .out
-            .progress("waiting until the merges are in a verified block, final on the root chain");
-        let configuration = session.watcher.call(&watcher::CONFIGURATION_GET, &NoParams {}).await?;
-        let wanted = configuration.deposit_finality_margin.max(1);
-        let timeout = Duration::from_secs(wait_s);
-        let waited = wait_for("the merges to be in a block", timeout, async || {
-            if let Some(danger) = session.merge_danger().await? {
-                session.out.progress(format!("THE CHAIN IS UNSAFE, exits start now: {danger}"));
-                return Ok(Some(()));
-            }
-            let listed = session.utxos(self.key.address()).await?;
-            let now = staying(listed.clone());
-            let sum_now = |currency| now.get(currency).map_or(U256::zero(), |(_, sum)| *sum);
-            let is_all_there = before.iter().all(|(currency, (_, sum))| sum_now(currency) >= *sum);
-            if !is_all_there || !self.merges.of(&listed)?.is_empty() {
-                return Ok(None);
-            }
-            let youngest = listed.keys().map(|at| at.blknum).filter(|at| !at.is_deposit()).max();
-            let Some(blknum) = youngest else { return Ok(Some(())) };
-            let Some(block) = session.child_block(blknum).await? else { return Ok(None) };
-            let (_, height) = session.heights_at(block.timestamp_s).await?;
-            let newest = session.root_chain.newest_block().await?.eth_height;
-            let confirmations = newest.get().saturating_sub(height.get()).saturating_add(1);
-            Ok((confirmations >= wanted).then_some(()))
-        });
-        if let Err(error) = waited.await {
-            session.out.progress(format!("WARNING: going on without all merges: {error:#}"));
-        }
         Ok(())
     }
 
@@ -396,11 +303,6 @@ fn sum_of_fees(receipts: &[Receipt]) -> U256 {
 
 fn code_of(error: &anyhow::Error) -> String {
     crate::failure::ErrorReport::of(error).code
-}
-
-fn is_unsafe(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<ClientError>(), Some(ClientError::Api(_)))
-        && code_of(error) == codes::CHAIN_UNSAFE.code
 }
 
 fn is_not_exitable(error: &anyhow::Error) -> bool {
