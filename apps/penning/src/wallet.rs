@@ -5,6 +5,7 @@
 //! `tour::books`) are apart from the commands that carry them out.
 
 mod blocks;
+mod catching_up;
 mod challenge;
 mod credit;
 mod deposit;
@@ -30,12 +31,13 @@ mod progress;
 mod remedies;
 mod sent_payments;
 mod session;
+mod signed_away;
 mod status;
 mod tour;
 mod tx_name;
 mod view;
 
-pub(crate) use evacuate::MERGES_FILE;
+pub(crate) use evacuate::MERGES_FILES;
 pub(crate) use sent_payments::SENT_PAYMENTS_FILES;
 pub(crate) use session::DEFAULT_RPC_URL;
 pub(crate) use view::digits;

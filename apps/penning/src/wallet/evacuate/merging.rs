@@ -11,7 +11,7 @@ use super::Evacuation;
 use super::plan::{Facts, Plan};
 use anyhow::{Context, Result};
 use plasma_core::payment_builder::{CreatedTx, build_merges};
-use plasma_core::wire::U256;
+use plasma_core::wire::{TxHash, U256, UtxoPos};
 use plasma_rpc::child_chain::{SubmitAnswer, SubmitParams};
 use plasma_rpc::client::ClientError;
 use plasma_rpc::params::NoParams;
@@ -70,11 +70,12 @@ impl Evacuation<'_> {
             }
             let made_utxos = made.iter().flat_map(|(_, made)| made.clone());
             utxos.extend(made_utxos);
-            self.sent_merges.extend(made.iter().cloned());
             if next_round(&utxos).is_empty() {
+                self.sent_merges.extend(made);
                 return Ok(());
             }
             self.session.confirm_merges((owner, SubmitArgs::SAFE), &made, timeout).await?;
+            self.verified_merges.extend(made.into_iter().map(|(txhash, _)| txhash));
         }
     }
 
@@ -97,7 +98,7 @@ impl Evacuation<'_> {
             Err(error) => error,
         };
         if watcher_refused(&error) {
-            self.merges.take_back(signed.hash())?;
+            self.merges.forget(|merge| merge.hash() == signed.hash())?;
         } else {
             self.session.keep_sent(&signed);
         }
@@ -106,8 +107,13 @@ impl Evacuation<'_> {
 
     /// Waits until the watcher lists as much as before, and nothing that a merge spends.
     async fn merged(&self, facts: &Facts, wait_s: u64) -> Result<()> {
+        // What a payment spends may go away meanwhile.
+        let merges = self.merges.of(&facts.outputs)?;
+        let is_merge = |txhash: TxHash| merges.iter().any(|merge| merge.hash() == txhash);
+        let is_paid =
+            |at: &UtxoPos| facts.signed_away.get(at).is_some_and(|txhash| !is_merge(*txhash));
         let staying = |mut utxos: Utxos| {
-            utxos.retain(|at, _| !self.known.exiting.contains(at));
+            utxos.retain(|at, _| !self.known.exiting.contains(at) && !is_paid(at));
             sums(&utxos)
         };
         let before = staying(facts.outputs.clone());
