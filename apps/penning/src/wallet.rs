@@ -120,6 +120,8 @@ enum WalletCommand {
     /// Pay one or more receivers
     Pay(pay::PayArgs),
     /// Join small outputs of one currency into one; free of charge
+    ///
+    /// At most four become one at a time. Before a round spends what the last one made, the watcher must list it: about a block each.
     Merge(pay::MergeArgs),
     /// How far a transaction is: pending, in a block, submitted, final
     Status(status::StatusArgs),
