@@ -5,6 +5,7 @@
 //! `tour::books`) are apart from the commands that carry them out.
 
 mod blocks;
+mod catching_up;
 mod challenge;
 mod credit;
 mod deposit;
@@ -22,6 +23,7 @@ mod in_flight_plan;
 mod key;
 mod key_source;
 mod look;
+mod merging;
 mod packs;
 mod pay;
 mod payments;
@@ -29,12 +31,13 @@ mod progress;
 mod remedies;
 mod sent_payments;
 mod session;
+mod signed_away;
 mod status;
 mod tour;
 mod tx_name;
 mod view;
 
-pub(crate) use evacuate::MERGES_FILE;
+pub(crate) use evacuate::MERGES_FILES;
 pub(crate) use sent_payments::SENT_PAYMENTS_FILES;
 pub(crate) use session::DEFAULT_RPC_URL;
 pub(crate) use view::digits;
@@ -117,6 +120,8 @@ enum WalletCommand {
     /// Pay one or more receivers
     Pay(pay::PayArgs),
     /// Join small outputs of one currency into one; free of charge
+    ///
+    /// At most four become one at a time. Before a round spends what the last one made, the watcher must list it: about a block each.
     Merge(pay::MergeArgs),
     /// How far a transaction is: pending, in a block, submitted, final
     Status(status::StatusArgs),

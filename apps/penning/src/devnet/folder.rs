@@ -3,7 +3,7 @@
 //! It must never delete anything it did not make: a folder that holds other things is refused.
 
 use crate::failure::Failure;
-use crate::wallet::{MERGES_FILE, SENT_PAYMENTS_FILES};
+use crate::wallet::{MERGES_FILES, SENT_PAYMENTS_FILES};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::fs::{File, TryLockError};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Marks a folder as ours, and is locked while a devnet uses it.
 const LOCK: &str = "devnet.lock";
 /// Everything a devnet makes.
-const ENTRIES: [&str; 10] = [
+const ENTRIES: [&str; 9] = [
     LOCK,
     "addresses.json",
     "anvil.log",
@@ -22,8 +22,6 @@ const ENTRIES: [&str; 10] = [
     "anvil-state.json",
     "child-chain",
     "devnet.json",
-    // A wallet's.
-    MERGES_FILE,
     "fee_specs.json",
     "watcher",
 ];
@@ -128,7 +126,7 @@ fn is_anvil(pid: Pid) -> bool {
 
 /// Wallets keep something beside devnet.json.
 fn all_entries() -> impl Iterator<Item = &'static str> {
-    ENTRIES.into_iter().chain(SENT_PAYMENTS_FILES)
+    ENTRIES.into_iter().chain(SENT_PAYMENTS_FILES).chain(MERGES_FILES)
 }
 
 fn refuse_foreign(path: &Path) -> Result<()> {

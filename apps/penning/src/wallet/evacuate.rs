@@ -11,40 +11,35 @@
 //! It can be stopped at any point, and run again: a run does what is left to do.
 
 mod look;
+mod merging;
 mod pending;
 mod plan;
 mod report;
 
-pub(crate) use pending::MERGES_FILE;
+pub(crate) use pending::MERGES_FILES;
+pub(super) use pending::{PendingMerges, inputs};
 
+use super::exit_process::BATCH_EXITS_MAX;
 use super::exits::currency_flag;
-use super::look::sums;
-use super::pay::SubmitArgs;
-use super::payments::{apply, sign};
-use super::session::{Session, Utxos, wait_for};
+use super::merging::{Made, is_listed};
+use super::session::{Session, wait_for};
+use super::signed_away::SIGNED_AWAY;
 use super::view::{self, AmountView};
 use crate::amount::Denomination;
-use crate::devnet_file::DevnetFile;
-use crate::failure::Failure;
+use crate::failure::{Failure, Told};
 use anyhow::{Context, Result};
 use clap::Args;
 use look::{Known, OwnExit};
-use pending::PendingMerges;
+use pending::is_over;
 use plan::{Facts, Left, Plan, PlannedExit, Reason, Source, Wishes, plan};
-use plasma_core::payment_builder::build_merges;
-use plasma_core::wire::{Currency, ExitId, SecretKey, U256, UtxoPos};
+use plasma_core::wire::{Currency, ExitId, SecretKey, SignedTx, TxHash, U256, UtxoPos};
 use plasma_eth::{Receipt, RootChainError};
-use plasma_rpc::child_chain::SubmitParams;
-use plasma_rpc::client::ClientError;
-use plasma_rpc::params::NoParams;
-use plasma_rpc::{codes, watcher};
+use plasma_rpc::codes;
 use report::{EvacuationReport, StartedView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// Most exits in one processing transaction: some 60,000 gas each, far from a block's limit.
-const BATCH_EXITS_MAX: u32 = 50;
-/// Longest wait for transactions of the account that are under way.
+/// Longest wait for transactions of the account that are under way; then it goes on.
 const SENT_BEFORE_MAX: Duration = Duration::from_secs(120);
 /// Shortest and longest pause between two looks at exits that are not due yet.
 const PAUSE_S: (u64, u64) = (1, 60);
@@ -61,6 +56,9 @@ pub(super) struct EvacuateArgs {
     /// Leave behind outputs of less than this; for ETH in place of what the exit costs. Tokens have no price here, so all exit unless you say otherwise. Again for more currencies
     #[arg(long, value_name = "CURRENCY=AMOUNT", value_parser = minimum)]
     min_value: Vec<(Currency, String)>,
+    /// Leave this currency where it is: `eth` or the address of a token. Again for more
+    #[arg(long, value_name = "CURRENCY", value_parser = crate::parsing::currency)]
+    skip: Vec<Currency>,
     /// When the root chain account cannot pay for all bonds and gas, exit what it can pay for, the most valuable first
     #[arg(long)]
     as_many_as_possible: bool,
@@ -88,8 +86,12 @@ struct Evacuation<'a> {
     session: &'a Session,
     key: SecretKey,
     wishes: Wishes,
-    merges: PendingMerges,
+    merges: &'a PendingMerges,
     known: Known,
+    /// Of this run, with what they made.
+    sent_merges: Vec<Made>,
+    /// Those whose outputs the watcher lists.
+    verified_merges: BTreeSet<TxHash>,
     started: Vec<StartedView>,
     refused: Vec<Left>,
     gas_wei: U256,
@@ -101,7 +103,7 @@ impl EvacuateArgs {
     pub(super) async fn run(self, session: &Session) -> Result<()> {
         let key = session.key()?;
         let mut run = Evacuation::prepare(session, key, &self).await?;
-        let (mut facts, mut danger) = run.look().await?;
+        let (facts, danger) = run.look().await?;
         let plan = plan(&facts, &run.wishes);
         let mut report =
             EvacuationReport::new(&plan, &facts, danger.as_deref(), &run.denominations);
@@ -111,34 +113,22 @@ impl EvacuateArgs {
         }
         session.out.progress(&report);
         check_affordable(&plan, &self)?;
-        if danger.is_none() && (!plan.merges.is_empty() || !facts.signed_away.is_empty()) {
-            run.merge(&plan, &facts, self.merge_wait_s).await?;
-        }
-        run.wishes.may_merge = false;
-        loop {
-            (facts, danger) = run.look().await?;
-            let mut plan = plan::plan(&facts, &run.wishes);
-            if plan.exits.is_empty() {
-                plan.left.append(&mut run.refused);
-                report.update(&plan, danger.as_deref(), &run.denominations);
-                break;
+        let mut processed = Vec::new();
+        let left = run.leave(&self, &plan, &facts, &mut report, &mut processed).await;
+        if let Err(error) = left {
+            if run.started.is_empty() && processed.is_empty() {
+                return Err(error);
             }
-            check_affordable(&plan, &self)?;
-            if let Some(next) = plan.exits.first() {
-                run.start(next, plan.exits.len()).await?;
-            }
+            // What was started is told all the same, and paid for.
+            report.stopped(&error);
         }
-        if facts.outputs.keys().all(|at| run.known.exiting.contains(at)) {
-            run.merges.forget().context("the file of merges cannot be removed")?;
+        report.done(std::mem::take(&mut run.started), &processed, run.gas_wei);
+        match run.own_exits().await {
+            Ok(exits) => report.add_exits(&exits, &run.denominations),
+            Err(error) => report.stopped(&error),
         }
-        let processed = match self.wait || self.process {
-            true => run.process(self.wait).await?,
-            false => Vec::new(),
-        };
-        let exits = run.own_exits().await?;
-        report.done(run.started, &processed, run.gas_wei);
-        report.add_exits(&exits, &run.denominations);
-        session.out.finish(&report)
+        session.out.finish(&report)?;
+        if report.is_stopped() { Err(Told.into()) } else { Ok(()) }
     }
 }
 
@@ -149,44 +139,92 @@ impl<'a> Evacuation<'a> {
             let denomination = session.denomination(*currency).await?;
             minimums.insert(*currency, denomination.parse(amount, false).context("--min-value")?);
         }
-        let network_file = match &session.common.network {
-            Some(path) => Some(path.clone()),
-            None => DevnetFile::find(&std::env::current_dir()?),
-        };
-        let framework = session.network.deployment.addresses.plasma_framework;
         let mut run = Self {
             session,
             key,
             wishes: Wishes {
                 may_merge: !args.no_merge,
                 minimums,
+                skipped: args.skip.iter().copied().collect(),
                 as_many_as_possible: args.as_many_as_possible,
                 processes: args.process || args.wait,
             },
-            merges: PendingMerges::beside(&network_file.unwrap_or_default(), framework),
+            merges: &session.merges,
             known: Known::default(),
+            sent_merges: Vec::new(),
+            verified_merges: BTreeSet::new(),
             started: Vec::new(),
             refused: Vec::new(),
             gas_wei: U256::zero(),
             denominations: BTreeMap::new(),
         };
-        // An exit that a killed run has sent must not start twice: the second would be refused, and its gas lost.
-        wait_for("earlier transactions of this account", SENT_BEFORE_MAX, async || {
-            let pending = session.root_chain.pending_transactions(run.key.address()).await?;
-            Ok((pending == 0).then_some(()))
-        })
-        .await?;
+        if !args.dry_run {
+            run.wait_for_sent_before().await;
+        }
         for own in run.own_exits().await? {
             run.known.exiting.insert(own.exit.position);
         }
         Ok(run)
     }
 
+    /// An exit that a killed run has sent should not start twice: the contract would refuse the second. But a transaction that is stuck
+    /// must not keep everything in.
+    async fn wait_for_sent_before(&self) {
+        let (session, owner) = (self.session, self.key.address());
+        let what = "earlier transactions of this account";
+        let waited = wait_for(what, SENT_BEFORE_MAX, async || {
+            let pending = session.root_chain.pending_transactions(owner).await?;
+            Ok((pending == 0).then_some(()))
+        });
+        if let Err(error) = waited.await {
+            session.out.progress(format!("WARNING: going on although some are under way: {error:#}. Exits come after them; speed them up, or replace them"));
+        }
+    }
+
+    /// Merges, starts one exit after the other, and pays out.
+    async fn leave(
+        &mut self,
+        args: &EvacuateArgs,
+        plan: &Plan,
+        facts: &Facts,
+        report: &mut EvacuationReport,
+        processed: &mut Vec<Receipt>,
+    ) -> Result<()> {
+        if facts.is_safe && (!plan.merges.is_empty() || !facts.signed_away.is_empty()) {
+            self.merge(plan, facts, args.merge_wait_s).await?;
+        }
+        self.wishes.may_merge = false;
+        // It could be paid for when it began: whatever has become dearer since, what can still be paid for leaves.
+        self.wishes.as_many_as_possible = true;
+        loop {
+            let (facts, danger) = self.look().await?;
+            let mut plan = plan::plan(&facts, &self.wishes);
+            plan.left.extend(self.refused.iter().cloned());
+            report.update(&plan, danger.as_deref(), &self.denominations);
+            let Some(next) = plan.exits.first() else { break };
+            self.start(next, plan.exits.len()).await?;
+        }
+        let exits = self.own_exits().await?;
+        let verified = &self.verified_merges;
+        let is_over = |tx: &SignedTx| verified.contains(&tx.hash()) || is_over(tx, &exits);
+        self.merges.forget(is_over).context("the file of merges cannot be written")?;
+        if args.wait || args.process {
+            self.process(args.wait, processed).await?;
+        }
+        Ok(())
+    }
+
     async fn look(&mut self) -> Result<(Facts, Option<String>)> {
         let owner = self.key.address();
-        let found = self.session.evacuation_facts(owner, &self.merges, &mut self.known).await?;
+        let found = self.session.evacuation_facts(owner, &mut self.known).await?;
+        for (txhash, made) in &self.sent_merges {
+            if is_listed(&found.0.outputs, made, *txhash).is_ok_and(|is_listed| is_listed) {
+                self.verified_merges.insert(*txhash);
+            }
+        }
         let currencies = found.0.outputs.values().map(|utxo| utxo.currency);
-        self.learn(currencies.collect()).await?;
+        let faulty = found.0.in_faulty_block.iter().map(|left| left.currency);
+        self.learn(currencies.chain(faulty).collect()).await?;
         Ok(found)
     }
 
@@ -200,97 +238,6 @@ impl<'a> Evacuation<'a> {
         let unknown = currencies.into_iter().filter(|one| !self.denominations.contains_key(one));
         let unknown: Vec<_> = unknown.collect();
         self.denominations.extend(self.session.denominations(unknown).await?);
-        Ok(())
-    }
-
-    /// Merges, and waits until the watcher has the results and the root chain will not forget their blocks. Ends early, and well, when
-    /// the chain turns unsafe or the operator is too slow: what is not signed away exits all the same.
-    async fn merge(&mut self, plan: &Plan, facts: &Facts, wait_s: u64) -> Result<()> {
-        let out = self.session.out;
-        for kept in self.merges.of(&facts.outputs)? {
-            out.progress(format!("sending the merge {:?} of an earlier run again", kept.hash()));
-            let params = SubmitParams { transaction: kept.as_bytes().to_vec() };
-            // The operator has it already, or takes it now; what counts is whether a block holds it.
-            let _ = self.session.watcher.call(&watcher::TRANSACTION_SUBMIT, &params).await;
-        }
-        for merge in &plan.merges {
-            let mut utxos = facts.outputs.clone();
-            utxos
-                .retain(|at, _| !facts.exiting.contains(at) && !facts.signed_away.contains_key(at));
-            let mut sent = 0_usize;
-            loop {
-                let round = build_merges(self.key.address(), merge.currency, utxos.clone());
-                if round.is_empty() {
-                    break;
-                }
-                for created in round {
-                    sent = sent.saturating_add(1);
-                    let count = merge.transactions;
-                    out.progress(format!(
-                        "[{sent}/{count}] merging {} outputs",
-                        created.inputs.len()
-                    ));
-                    let signed = sign(&created, &self.key, &self.session.domain())?;
-                    self.merges.keep(&signed).context("the merge cannot be kept on the disk")?;
-                    match self.session.submit(created, &self.key, SubmitArgs::SAFE).await {
-                        Ok(sent) => apply(&mut utxos, &self.key, &sent.created, &sent.accepted),
-                        Err(error) => {
-                            out.progress(format!("merging ends here: {error:#}"));
-                            let is_unsafe = is_unsafe(&error);
-                            if is_unsafe {
-                                // The watcher has not passed it on.
-                                self.merges.take_back(signed.hash())?;
-                            }
-                            return if is_unsafe {
-                                Ok(())
-                            } else {
-                                self.merged(facts, wait_s).await
-                            };
-                        }
-                    }
-                }
-            }
-        }
-        self.merged(facts, wait_s).await
-    }
-
-    /// Waits until the watcher lists as much as before, and nothing that a merge spends.
-    async fn merged(&self, facts: &Facts, wait_s: u64) -> Result<()> {
-        let staying = |mut utxos: Utxos| {
-            utxos.retain(|at, _| !self.known.exiting.contains(at));
-            sums(&utxos)
-        };
-        let before = staying(facts.outputs.clone());
-        let session = self.session;
-        session
-            .out
-            .progress("waiting until the merges are in a verified block, final on the root chain");
-        let configuration = session.watcher.call(&watcher::CONFIGURATION_GET, &NoParams {}).await?;
-        let wanted = configuration.deposit_finality_margin.max(1);
-        let timeout = Duration::from_secs(wait_s);
-        let waited = wait_for("the merges to be in a block", timeout, async || {
-            if let Some(danger) = session.merge_danger().await? {
-                session.out.progress(format!("THE CHAIN IS UNSAFE, exits start now: {danger}"));
-                return Ok(Some(()));
-            }
-            let listed = session.utxos(self.key.address()).await?;
-            let now = staying(listed.clone());
-            let sum_now = |currency| now.get(currency).map_or(U256::zero(), |(_, sum)| *sum);
-            let is_all_there = before.iter().all(|(currency, (_, sum))| sum_now(currency) >= *sum);
-            if !is_all_there || !self.merges.of(&listed)?.is_empty() {
-                return Ok(None);
-            }
-            let youngest = listed.keys().map(|at| at.blknum).filter(|at| !at.is_deposit()).max();
-            let Some(blknum) = youngest else { return Ok(Some(())) };
-            let Some(block) = session.child_block(blknum).await? else { return Ok(None) };
-            let (_, height) = session.heights_at(block.timestamp_s).await?;
-            let newest = session.root_chain.newest_block().await?.eth_height;
-            let confirmations = newest.get().saturating_sub(height.get()).saturating_add(1);
-            Ok((confirmations >= wanted).then_some(()))
-        });
-        if let Err(error) = waited.await {
-            session.out.progress(format!("WARNING: going on without all merges: {error:#}"));
-        }
         Ok(())
     }
 
@@ -339,7 +286,7 @@ impl<'a> Evacuation<'a> {
     }
 
     async fn try_to_start(&self, position: UtxoPos) -> Result<(ExitId, Vec<Receipt>, U256)> {
-        let exit = self.session.exit_data(position, false).await?;
+        let exit = self.session.exit_to_start(position, false).await?;
         let started = self.session.start_exit(&self.key, &exit).await?;
         let (exit_id, _) =
             started.receipt.started_exit().context("the contract reported no exit")?;
@@ -348,8 +295,7 @@ impl<'a> Evacuation<'a> {
     }
 
     /// Pays out what is due; or waits until nothing of ours is left in a queue.
-    async fn process(&mut self, waits: bool) -> Result<Vec<Receipt>> {
-        let mut processed = Vec::new();
+    async fn process(&mut self, waits: bool, processed: &mut Vec<Receipt>) -> Result<()> {
         let mut open = self.own_exits().await?;
         loop {
             open.retain(OwnExit::is_open);
@@ -368,7 +314,7 @@ impl<'a> Evacuation<'a> {
                 self.drop_ended(&mut open).await?;
             }
             let next_s = open.iter().map(|own| own.exit.exitable_at_s).min();
-            let Some(next_s) = next_s.filter(|_| waits) else { return Ok(processed) };
+            let Some(next_s) = next_s.filter(|_| waits) else { return Ok(()) };
             let wait_s = next_s.saturating_add(1).saturating_sub(now_s);
             let (open_count, wait) = (open.len(), view::duration(wait_s));
             self.session
@@ -398,13 +344,8 @@ fn code_of(error: &anyhow::Error) -> String {
     crate::failure::ErrorReport::of(error).code
 }
 
-fn is_unsafe(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<ClientError>(), Some(ClientError::Api(_)))
-        && code_of(error) == codes::CHAIN_UNSAFE.code
-}
-
 fn is_not_exitable(error: &anyhow::Error) -> bool {
-    code_of(error) == codes::EXIT_INVALID.code
+    [codes::EXIT_INVALID.code, SIGNED_AWAY].contains(&code_of(error).as_str())
 }
 
 /// A run that cannot be paid for to its end does not begin, unless that is what the user wants.

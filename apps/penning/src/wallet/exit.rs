@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use plasma_core::root_chain::EventKind;
 use plasma_core::wire::{Address, Currency, EthHeight, ExitId, H256, SecretKey, U256, UtxoPos};
-use plasma_eth::{Receipt, RootChain, StartStandardExit};
+use plasma_eth::{Receipt, RootChain, RootChainError, StartStandardExit};
 use plasma_rpc::json::hex;
 use serde::Serialize;
 use std::fmt;
@@ -58,8 +58,9 @@ pub(super) struct StartArgs {
     /// The output, such as 1000:0:1; with --pack, only this one of the pack
     #[arg(required_unless_present_any = ["pack", "in_flight"], value_parser = crate::parsing::position)]
     position: Option<UtxoPos>,
-    /// EXIT ALTHOUGH THE WATCHER REFUSES. The exit of a spent output can be challenged, and then its bond is lost
-    #[arg(long, conflicts_with_all = ["pack", "in_flight"])]
+    /// EXIT ALTHOUGH THE WATCHER REFUSES, OR A PAYMENT SIGNED HERE SPENDS IT. The exit of a spent output can be challenged, and then its
+    /// bond is lost
+    #[arg(long, conflicts_with = "in_flight")]
     force: bool,
     /// Exit from a file of `penning wallet exit-pack`: asks the root chain only, neither operator nor watcher
     #[arg(long, value_name = "FILE", conflicts_with = "in_flight")]
@@ -151,8 +152,14 @@ impl Session {
             return Ok(None);
         }
         self.out.progress("this currency has no exit queue yet: opening it, once for everybody");
-        let sent = self.root_chain.add_exit_queue(key, currency).await?;
-        Ok(Some(self.mined(sent).await?))
+        let added = match self.root_chain.add_exit_queue(key, currency).await {
+            Ok(sent) => self.mined(sent).await,
+            Err(error) => Err(error.into()),
+        };
+        match added {
+            Err(error) if is_queue_there(&error) => Ok(None),
+            other => other.map(Some),
+        }
     }
 
     /// Time and pace of the root chain.
@@ -198,6 +205,12 @@ impl Session {
     }
 }
 
+/// Somebody else was faster, and it is there.
+fn is_queue_there(error: &anyhow::Error) -> bool {
+    let refusal = error.downcast_ref::<RootChainError>().and_then(RootChainError::revert);
+    refusal.map(plasma_eth::Revert::name) == Some("ExitQueueExists")
+}
+
 impl StartArgs {
     async fn run(self, session: &Session) -> Result<()> {
         if let Some(tx) = &self.in_flight {
@@ -208,10 +221,10 @@ impl StartArgs {
             return Err(Failure::new("usage", message).into());
         }
         if let Some(pack) = &self.pack {
-            return session.start_pack(pack, self.position).await;
+            return session.start_pack(pack, self.position, self.force).await;
         }
         let position = self.position.context("an output is missing")?;
-        let exit = session.exit_data(position, self.force).await?;
+        let exit = session.exit_to_start(position, self.force).await?;
         let key = session.key()?;
         let started = session.start_exit(&key, &exit).await?;
         let (exit_id, exitable_at_s) =
@@ -310,6 +323,18 @@ impl fmt::Display for ExitsReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plasma_eth::{Revert, RootChainCause};
+
+    #[test]
+    fn a_queue_that_somebody_else_just_opened_is_good() {
+        for (name, expected) in [("ExitQueueExists", true), ("ExitQueueNotFound", false)] {
+            let cause = RootChainCause::Reverted(Revert::new(name, vec![]));
+            let error = RootChainError::new("addExitQueue", "", cause).into();
+            assert_eq!(is_queue_there(&error), expected, "{name}");
+        }
+        assert!(!is_queue_there(&anyhow::anyhow!("ExitQueueExists")));
+    }
+
     #[test]
     fn a_started_exit_is_reported_with_its_bond_and_next_step() {
         let report = StartReport {

@@ -46,6 +46,20 @@ impl Session {
         }
     }
 
+    /// What it takes to exit an output, once the watcher knows all blocks and nothing signed here spends it; or if forced.
+    pub(super) async fn exit_to_start(
+        &self,
+        position: UtxoPos,
+        force: bool,
+    ) -> Result<StartStandardExit> {
+        if !force {
+            self.wait_for_watcher().await?;
+        }
+        let exit = self.exit_data(position, force).await?;
+        self.check_not_signed_away(position, force)?;
+        Ok(exit)
+    }
+
     /// Watchers also give the proof for outputs that are spent, or on their way out.
     async fn check_exitable(&self, exit: &StartStandardExit) -> Result<()> {
         let owner = exiting_output(exit)?.owner;

@@ -7,7 +7,7 @@ use super::exits::currency_flag;
 use super::packs::{ExitPack, PACK_BYTES_MAX, PACK_OUTPUTS_MAX, PackedExit};
 use super::session::Session;
 use super::view::{AmountView, PositionView, digits};
-use crate::failure::Failure;
+use crate::failure::{ErrorReport, Failure};
 use crate::files::{read_text, write_private};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -131,7 +131,12 @@ impl Session {
     }
 
     /// Starts the exits of a pack, or of one output in it, for as far as they are the key's and not on their way.
-    pub(super) async fn start_pack(&self, file: &Path, only: Option<UtxoPos>) -> Result<()> {
+    pub(super) async fn start_pack(
+        &self,
+        file: &Path,
+        only: Option<UtxoPos>,
+        force: bool,
+    ) -> Result<()> {
         let mut pack = self.read_pack(file)?;
         if let Some(only) = only {
             pack.outputs.retain(|output| output.exit.position == only);
@@ -143,7 +148,14 @@ impl Session {
         }
         self.check_proofs(&pack.outputs).await?;
         let key = self.key()?;
-        let (to_start, skipped) = self.sort_out(&key, pack.outputs).await?;
+        let (mut to_start, mut skipped) = self.sort_out(&key, pack.outputs).await?;
+        to_start.retain(|output| {
+            let output = output.exit.position;
+            let checked = self.check_not_signed_away(output, force);
+            let Err(reason) = checked else { return true };
+            skipped.push(Skipped { output: output.into(), reason: advice(&reason) });
+            false
+        });
         if to_start.is_empty() {
             let reasons: Vec<_> = skipped.iter().map(ToString::to_string).collect();
             return Err(Failure::new("pack:nothing_to_exit", reasons.join("; ")).into());
@@ -239,6 +251,13 @@ impl Session {
 
 fn exit_id(output: &PackedExit) -> Option<ExitId> {
     ExitId::standard(&output.exit.output_tx, output.exit.position)
+}
+
+/// What is wrong, its stable code, and what to do.
+fn advice(error: &anyhow::Error) -> String {
+    let report = ErrorReport::of(error);
+    let next = report.next.unwrap_or_default();
+    format!("{} [{}]: {next}", report.message, report.code)
 }
 
 fn is_refused(error: &anyhow::Error) -> bool {

@@ -9,13 +9,14 @@ use anyhow::Result;
 use clap::Args;
 use plasma_core::root_chain::RootChainEvent;
 use plasma_core::wire::{Currency, ExitId, H256, SecretKey};
-use plasma_eth::{Receipt, ReceiptNote};
+use plasma_eth::{Receipt, ReceiptNote, RootChainCause, RootChainError, SubmitOutcome};
 use plasma_rpc::json::hex;
 use serde::Serialize;
 use std::fmt;
 
-/// Most exits in one transaction: some 60,000 gas each, far from a block's limit.
-const BATCH_EXITS_MAX: u32 = 50;
+/// Most exits in one transaction. An in-flight exit of four inputs and four outputs takes 385,000 gas, a transaction at most 2^24
+/// (EIP-7825).
+pub(super) const BATCH_EXITS_MAX: u32 = 16;
 
 /// Which queue.
 #[derive(Args)]
@@ -23,7 +24,7 @@ pub(super) struct ProcessArgs {
     /// `eth` or the address of a token
     #[arg(long, value_parser = crate::parsing::currency)]
     currency: Currency,
-    /// Most exits in one transaction
+    /// Most exits in one transaction; fewer where the node refuses so many
     #[arg(long, value_name = "N", default_value_t = BATCH_EXITS_MAX, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
 }
@@ -34,7 +35,7 @@ impl Session {
         &self,
         key: &SecretKey,
         currency: Currency,
-        batch: u32,
+        mut batch: u32,
     ) -> Result<Vec<Receipt>> {
         let mut receipts = Vec::new();
         loop {
@@ -44,7 +45,14 @@ impl Session {
                 return Ok(receipts);
             }
             self.out.progress("processing what is due");
-            let sent = self.root_chain.process_exits(key, currency, None, batch).await?;
+            let sent = match self.root_chain.process_exits(key, currency, None, batch).await {
+                Err(error) if batch > 1 && may_be_too_many(&error) => {
+                    batch = batch.div_euclid(2);
+                    self.out.progress(format!("too many at once ({error}): {batch} are tried"));
+                    continue;
+                }
+                other => other?,
+            };
             let receipt = self.mined(sent).await?;
             let count = processed(&receipt);
             receipts.push(receipt);
@@ -52,6 +60,20 @@ impl Session {
                 return Ok(receipts);
             }
         }
+    }
+}
+
+/// Whether fewer exits could be what the node, or the gas of one transaction, allows. Nothing was sent then. Nodes say it in many ways,
+/// so only what certainly means something else is told apart.
+fn may_be_too_many(error: &RootChainError) -> bool {
+    match error.cause() {
+        RootChainCause::Reverted(revert) => !revert.name().starts_with("ExitQueue"),
+        RootChainCause::Refused { .. }
+        | RootChainCause::NodeTrouble { .. }
+        | RootChainCause::InsufficientFunds(_)
+        | RootChainCause::Invalid(_)
+        | RootChainCause::NotAccepted(SubmitOutcome::Refused { .. }) => true,
+        _ => false,
     }
 }
 
@@ -154,6 +176,27 @@ impl fmt::Display for ProcessReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plasma_eth::Revert;
+
+    #[test]
+    fn batches_that_a_node_may_find_too_large_are_halved() {
+        let message = || "gas required exceeds allowance".to_owned();
+        let reverted = |name| RootChainCause::Reverted(Revert::new(name, vec![]));
+        for (cause, expected) in [
+            (RootChainCause::Refused { code: -32000, message: message() }, true),
+            (RootChainCause::NodeTrouble { code: -32000, message: message() }, true),
+            (RootChainCause::InsufficientFunds(message()), true),
+            (reverted("OutOfGas"), true),
+            (reverted("ExitQueueEmpty"), false),
+            (reverted("ExitQueueNotFound"), false),
+            (RootChainCause::Unreachable(message()), false),
+            (RootChainCause::Timeout { after_ms: 1 }, false),
+        ] {
+            let error = RootChainError::new("processExits", "", cause);
+            assert_eq!(may_be_too_many(&error), expected, "{error}");
+        }
+    }
+
     use plasma_core::root_chain::{EthEvent, PiggybackSlot};
     use plasma_core::wire::{Address, EthHeight, U256};
     use plasma_eth::{CreditSource, TxStatus};

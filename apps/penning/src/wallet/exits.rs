@@ -43,6 +43,24 @@ pub(super) struct SeenExit {
     is_finalized: bool,
 }
 
+#[cfg(test)]
+impl SeenExit {
+    /// Of nothing much.
+    pub(super) fn of(position: UtxoPos, exit_id: ExitId) -> Self {
+        Self {
+            exit_id,
+            owner: Address::zero(),
+            position,
+            currency: Address::zero(),
+            amount: U256::one(),
+            started_at: EthHeight::new(1),
+            exitable_at_s: 1,
+            is_challenged: false,
+            is_finalized: false,
+        }
+    }
+}
+
 /// Follows exits through events in chain order. An exit that starts again takes the place of the one before.
 pub(super) fn follow(events: &[EthEvent]) -> Vec<SeenExit> {
     let mut by_position = BTreeMap::<UtxoPos, SeenExit>::new();

@@ -3,6 +3,7 @@
 //! It must never pay on a chain that the watcher calls unsafe, unless it is told so loudly, and never believe the operator about what
 //! was accepted.
 
+use super::merging::{Made, made_for};
 use super::payments::{apply, check_accepted, choose_fee, danger, explain, output_of, sign};
 use super::session::{Session, Utxos};
 use super::status::{Target, WaitArgs};
@@ -12,9 +13,7 @@ use crate::failure::Failure;
 use crate::parsing::Receiver;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use plasma_core::payment_builder::{
-    CreatedTx, Payment, PaymentOrder, PaymentPlan, build_merges, build_payment,
-};
+use plasma_core::payment_builder::{CreatedTx, Payment, PaymentOrder, PaymentPlan, build_payment};
 use plasma_core::wire::{Address, Currency, H256, SecretKey, SignedTx, TxHash};
 use plasma_rpc::child_chain::{FEES_ALL, FeesAllParams, SubmitAnswer, SubmitParams};
 use plasma_rpc::json::hex;
@@ -22,6 +21,7 @@ use plasma_rpc::{child_chain, watcher};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// Most rounds of merging before a payment: four outputs become one in each, so six join thousands.
 const MERGE_ROUNDS_MAX: usize = 6;
@@ -58,7 +58,7 @@ pub(super) struct PayArgs {
     /// Pay the fee in this currency: `eth` or the address of a token
     #[arg(long, value_parser = crate::parsing::currency)]
     fee_currency: Option<Currency>,
-    /// Join small outputs first when too many would be needed
+    /// Join small outputs first when too many would be needed. Waits after every round until the watcher has it: about a block each
     #[arg(long)]
     merge: bool,
     #[command(flatten)]
@@ -87,6 +87,13 @@ pub(super) struct Sent {
     pub(super) accepted: SubmitAnswer,
 }
 
+impl Sent {
+    /// Its hash, and what it makes for an owner.
+    pub(super) fn made_for(&self, owner: Address) -> Made {
+        (self.signed.hash(), made_for(owner, &self.created, &self.accepted))
+    }
+}
+
 impl Session {
     /// Refuses when the chain is unsafe, or nobody can tell.
     pub(super) async fn check_safe(&self, submit: SubmitArgs) -> Result<()> {
@@ -106,7 +113,7 @@ impl Session {
             .into())
     }
 
-    /// Signs, submits, and checks what comes back.
+    /// Signs, keeps, submits, and checks what comes back.
     pub(super) async fn submit(
         &self,
         created: CreatedTx,
@@ -114,10 +121,25 @@ impl Session {
         submit: SubmitArgs,
     ) -> Result<Sent> {
         let signed = sign(&created, key, &self.domain())?;
-        if let Err(error) = self.sent_payments.keep(&signed) {
+        self.keep_sent(&signed);
+        self.send(created, signed, submit).await
+    }
+
+    /// Keeps what is signed for an in-flight exit; where that fails, it says so.
+    pub(super) fn keep_sent(&self, signed: &SignedTx) {
+        if let Err(error) = self.sent_payments.keep(signed) {
             let bytes = hex::encode(signed.as_bytes());
             self.out.progress(format!("WARNING: this payment cannot be kept on the disk ({error}); should it never appear in a block, exit with its bytes: {bytes}"));
         }
+    }
+
+    /// Submits what is signed and kept, and checks what comes back.
+    pub(super) async fn send(
+        &self,
+        created: CreatedTx,
+        signed: SignedTx,
+        submit: SubmitArgs,
+    ) -> Result<Sent> {
         let params = SubmitParams { transaction: signed.as_bytes().to_vec() };
         // The watcher never passes anything on to a chain it calls unsafe.
         let accepted = match submit.via {
@@ -139,13 +161,14 @@ impl Session {
         fees.context("the operator does not say what a payment costs")
     }
 
-    /// Makes a payment out of these outputs, after merges where they are needed and allowed. The outputs are brought up to date.
+    /// Makes a payment out of these outputs, after merges where they are needed and allowed: `merge_timeout` is the longest wait for the
+    /// watcher to have those of one round. The outputs are brought up to date, with the payment's own as the operator tells.
     pub(super) async fn pay(
         &self,
         (key, submit): (&SecretKey, SubmitArgs),
         order: &PaymentOrder,
         utxos: &mut Utxos,
-        may_merge: bool,
+        merge_timeout: Option<Duration>,
         denominations: &BTreeMap<Currency, Denomination>,
     ) -> Result<(Vec<Sent>, Sent)> {
         let mut merged = Vec::new();
@@ -163,11 +186,18 @@ impl Session {
                     apply(utxos, key, &sent.created, &sent.accepted);
                     return Ok((merged, sent));
                 }
-                PaymentPlan::Intermediate(merges) if may_merge => {
-                    self.out.progress(format!("joining small outputs in {} merges", merges.len()));
-                    merged.extend(self.merge_round(merges, key, submit, utxos).await?);
-                }
                 PaymentPlan::Intermediate(merges) => {
+                    if let Some(timeout) = merge_timeout {
+                        let count = merges.len();
+                        self.out.progress(format!("joining small outputs in {count} merges"));
+                        let owner = key.address();
+                        let sent = self.send_merges(merges, (key, submit), utxos).await?;
+                        let made: Vec<_> = sent.iter().map(|sent| sent.made_for(owner)).collect();
+                        self.confirm_merges((owner, submit), &made, timeout).await?;
+                        utxos.extend(made.into_iter().flat_map(|(_, made)| made));
+                        merged.extend(sent);
+                        continue;
+                    }
                     let inputs: usize = merges.iter().map(|merge| merge.inputs.len()).sum();
                     let message = format!(
                         "{inputs} small outputs are needed, a transaction has room for four"
@@ -180,44 +210,16 @@ impl Session {
         }
         Err(Failure::new("payment:needs_merge", "the outputs are too many and too small").into())
     }
-
-    async fn merge_round(
-        &self,
-        merges: Vec<CreatedTx>,
-        key: &SecretKey,
-        submit: SubmitArgs,
-        utxos: &mut Utxos,
-    ) -> Result<Vec<Sent>> {
-        let mut merged = Vec::new();
-        for merge in merges {
-            let sent = self.submit(merge, key, submit).await?;
-            apply(utxos, key, &sent.created, &sent.accepted);
-            merged.push(sent);
-        }
-        Ok(merged)
-    }
-
-    /// Joins all outputs of one currency into one.
-    pub(super) async fn merge(
-        &self,
-        (key, submit): (&SecretKey, SubmitArgs),
-        currency: Currency,
-        utxos: &mut Utxos,
-    ) -> Result<Vec<Sent>> {
-        let mut merged = Vec::new();
-        loop {
-            let merges = build_merges(key.address(), currency, utxos.clone());
-            if merges.is_empty() {
-                return Ok(merged);
-            }
-            merged.extend(self.merge_round(merges, key, submit, utxos).await?);
-        }
-    }
 }
 
 impl SubmitArgs {
     /// Through the watcher, and only on a safe chain.
     pub(super) const SAFE: Self = Self { via: Via::Watcher, pay_on_an_unsafe_chain: false };
+
+    /// Whether the user wants to pay whatever the watcher says.
+    pub(super) const fn ignores_danger(self) -> bool {
+        self.pay_on_an_unsafe_chain
+    }
 }
 
 impl PayArgs {
@@ -232,8 +234,8 @@ impl PayArgs {
         let key = session.key()?;
         let mut utxos = session.utxos(key.address()).await?;
         let order = PaymentOrder { owner: key.address(), payments, fee, metadata: H256::zero() };
-        let paying =
-            session.pay((&key, self.submit), &order, &mut utxos, self.merge, &denominations);
+        let timeout = self.merge.then(|| self.wait.longest());
+        let paying = session.pay((&key, self.submit), &order, &mut utxos, timeout, &denominations);
         let (merged, sent) = paying.await?;
         let report = PayReport::new(&merged, &sent, &denominations);
         if !self.wait.wait {
@@ -263,7 +265,9 @@ impl MergeArgs {
         session.check_safe(self.submit).await?;
         let key = session.key()?;
         let mut utxos = session.utxos(key.address()).await?;
-        let mut merged = session.merge((&key, self.submit), self.currency, &mut utxos).await?;
+        let mut merged = session
+            .merge((&key, self.submit), self.currency, &mut utxos, self.wait.longest())
+            .await?;
         let Some(last) = merged.pop() else {
             return Err(Failure::new(
                 "merge:nothing_to_do",

@@ -1,9 +1,9 @@
 //! Payments without any network: which fee, what to sign, and what an account has once a transaction is accepted.
 
+use super::merging::made_for;
 use super::session::Utxos;
 use crate::failure::Failure;
 use anyhow::{Context, Result};
-use plasma_core::db_update::Utxo;
 use plasma_core::payment_builder::{CreatedTx, Fee, Payment, PaymentError};
 use plasma_core::wire::{
     Currency, ETH, OutputIndex, SecretKey, SignedTx, Transaction, TxHash, TxType, TypedDataDomain,
@@ -71,7 +71,8 @@ pub(super) fn output_of(accepted: &SubmitAnswer, oindex: usize) -> UtxoPos {
     UtxoPos::new(accepted.blknum, accepted.txindex, oindex)
 }
 
-/// What is left and what comes back once a transaction is accepted.
+/// What is left and what comes back once a transaction is accepted, by the operator's word alone: good for a payment that ends a
+/// command. Before its outputs are spent, the watcher must list them (`merging.rs`).
 pub(super) fn apply(
     utxos: &mut Utxos,
     key: &SecretKey,
@@ -81,16 +82,7 @@ pub(super) fn apply(
     for (position, _) in &created.inputs {
         utxos.remove(position);
     }
-    for (oindex, output) in created.tx.outputs.iter().enumerate() {
-        if output.owner == key.address() {
-            let utxo = Utxo {
-                output_type: output.output_type,
-                currency: output.currency,
-                amount: output.amount,
-            };
-            utxos.insert(output_of(accepted, oindex), utxo);
-        }
-    }
+    utxos.extend(made_for(key.address(), created, accepted));
 }
 
 /// The operator could answer about another transaction than the one it got.
@@ -173,6 +165,7 @@ pub(super) fn explain(error: PaymentError, show: impl Fn(Currency, U256) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plasma_core::db_update::Utxo;
     use plasma_core::payment_builder::{PaymentOrder, PaymentPlan, build_payment};
     use plasma_core::wire::{Address, Blknum, H256, OutputType, RecoveredTx, TxIndex};
     use plasma_rpc::child_chain::FeeAnswer;

@@ -78,6 +78,23 @@ impl SentPayments {
         Ok(None)
     }
 
+    /// All payments of this deployment that are kept, the oldest first.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(super) fn all(&self) -> Result<Vec<SignedTx>> {
+        let mut all = Vec::new();
+        for name in [OLD_FILE, FILE] {
+            // A file is at most one payment longer than it may be.
+            match crate::files::read_text(&self.folder.join(name), 2 * FILE_BYTES_MAX) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Ok(text) => all.extend(text.lines().filter_map(|line| self.read(line))),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
     fn read(&self, line: &str) -> Option<SignedTx> {
         let (framework, signed) = line.split_once(' ')?;
         let is_ours = framework == hex::encode(self.framework);
@@ -130,7 +147,9 @@ pub(super) mod tests {
             assert_eq!(kept.find(payment.hash()).unwrap().as_ref(), Some(payment));
         }
         assert_eq!(kept.find(TxHash::zero()).unwrap(), None);
+        assert_eq!(kept.all().unwrap(), payments);
         let other = SentPayments::beside(&network_file, Address::repeat_byte(2));
+        assert_eq!(other.all().unwrap(), []);
         assert_eq!(other.find(payments[0].hash()).unwrap(), None, "of another deployment");
         let mode = std::fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

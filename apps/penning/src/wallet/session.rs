@@ -4,6 +4,7 @@
 //! anything is asked of it.
 
 use super::Common;
+use super::evacuate::PendingMerges;
 use super::key_source::KeySource;
 use super::sent_payments::SentPayments;
 use crate::amount::Denomination;
@@ -139,6 +140,8 @@ pub(super) struct Session {
     pub(super) watcher: HttpRpcClient,
     /// What was signed here, for the day on which the operator is silent.
     pub(super) sent_payments: SentPayments,
+    /// Merges of evacuations that no block is known to hold.
+    pub(super) merges: PendingMerges,
 }
 
 impl Session {
@@ -156,6 +159,7 @@ impl Session {
             common: common.clone(),
             out,
             sent_payments: SentPayments::beside(&network.file, framework),
+            merges: PendingMerges::beside(&network.file, framework),
             root_chain: RootChainClient::new(config.clone(), &network.deployment)?,
             reader: EthersRootChain::new(config, &network.deployment, None)?,
             child_chain: client(&network.child_chain_url).context("--child-chain-url")?,
@@ -237,9 +241,9 @@ impl Session {
                 let known = Some((metadata.symbol, metadata.decimals));
                 Ok(Denomination { currency, known })
             }
-            // No token, or one that does not tell: its amounts are numbers.
-            Err(error) if is_about_the_token(&error) => Ok(Denomination { currency, known: None }),
-            Err(error) => Err(error.into()),
+            Err(error) if is_silence(&error) => Err(error.into()),
+            // No token, or one that does not tell, in whatever way: its amounts are numbers.
+            Err(_) => Ok(Denomination { currency, known: None }),
         }
     }
 
@@ -271,10 +275,11 @@ fn is_unavailable(error: &anyhow::Error) -> bool {
     }
 }
 
-/// Whether the token itself is the trouble, and not the way to the node.
-fn is_about_the_token(error: &RootChainError) -> bool {
+/// Whether nobody answers. A token that burns all gas, answers without end or makes the node fail is a token's own trouble, and must not
+/// keep anybody's money in.
+fn is_silence(error: &RootChainError) -> bool {
     use plasma_eth::RootChainCause as Cause;
-    matches!(error.cause(), Cause::NoContract(_) | Cause::Reverted(_) | Cause::Malformed(_))
+    matches!(error.cause(), Cause::Unreachable(_) | Cause::Timeout { .. })
 }
 
 /// An output in the core's words. The watcher is believed, but a mix-up of owners would be signed for.
@@ -387,6 +392,24 @@ mod tests {
         assert!(own_utxo(&utxo, owner).is_ok());
         assert!(own_utxo(&utxo, Address::repeat_byte(2)).is_err());
         assert!(own_utxo(&ExitableUtxo { otype: 9, ..utxo }, owner).is_err());
+    }
+
+    #[test]
+    fn a_token_in_any_trouble_is_a_token_without_a_name() {
+        use plasma_eth::RootChainCause as Cause;
+        let text = || "x".to_owned();
+        for (cause, expected) in [
+            (Cause::Unreachable(text()), true),
+            (Cause::Timeout { after_ms: 1 }, true),
+            (Cause::NoContract(Address::zero()), false),
+            (Cause::Malformed(text()), false),
+            (Cause::NodeTrouble { code: -32000, message: "out of gas".to_owned() }, false),
+            (Cause::Refused { code: -32602, message: text() }, false),
+            (Cause::AnswerTooLarge { bytes_max: 1 }, false),
+        ] {
+            let error = RootChainError::new("decimals", "", cause);
+            assert_eq!(is_silence(&error), expected, "{error}");
+        }
     }
 
     #[tokio::test]

@@ -72,6 +72,11 @@ impl WaitArgs {
     pub(super) const fn of(wait_s: u64) -> Self {
         Self { wait: true, wait_s, confirmations: None }
     }
+
+    /// The longest wait.
+    pub(super) const fn longest(&self) -> Duration {
+        Duration::from_secs(self.wait_s)
+    }
 }
 
 impl StatusArgs {
@@ -121,7 +126,7 @@ impl Session {
         target: Target,
         wait: &WaitArgs,
     ) -> Result<StatusReport> {
-        let timeout = Duration::from_secs(wait.wait_s);
+        let timeout = wait.longest();
         let mut last = Phase::Unknown;
         wait_for("the transaction to be final", timeout, async || {
             let report = self.look(target, wait.confirmations).await?;

@@ -178,7 +178,7 @@ async fn an_account_that_cannot_pay_for_all_exits_says_so_or_exits_what_it_can()
 }
 
 /// A signed merge of two deposits, as a run that was killed leaves it behind.
-fn leave_merge(chain: &SmallChain, account: usize, utxos: &Value) {
+fn leave_merge(chain: &SmallChain, account: usize, utxos: &Value, file_name: &str) {
     let file = std::fs::read_to_string(chain.folder.path().join(".penning/devnet.json")).unwrap();
     let framework = Deployment::from_json(&file).unwrap().addresses.plasma_framework;
     let key = dev_keys(4).unwrap()[account].clone();
@@ -192,7 +192,42 @@ fn leave_merge(chain: &SmallChain, account: usize, utxos: &Value) {
     let keys = vec![&key; merge.inputs.len()];
     let signed = SignedTx::sign_payment(merge.tx, &keys, &TypedDataDomain::new(framework)).unwrap();
     let line = format!("\n{framework:?} {}\n", const_hex::encode_prefixed(signed.as_bytes()));
-    std::fs::write(chain.folder.path().join(".penning/evacuate-merges"), line).unwrap();
+    std::fs::write(chain.folder.path().join(".penning").join(file_name), line).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_kept_payment_spends_exits_only_by_force() {
+    let chain = SmallChain::start().await;
+    for deposit in ["0.5", "0.7"] {
+        chain.wallet("2", &format!("deposit {deposit} --wait")).await;
+    }
+    let utxos = chain.wallet("2", "utxos").await;
+    leave_merge(&chain, 2, &utxos, "sent-payments");
+    chain.wallet("2", "deposit 0.9 --wait").await;
+    let told = chain.wallet("2", "evacuate --no-merge").await;
+    assert_eq!(told["started"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["started"][0]["amount"]["units"], "0.9");
+    let reasons = told["left"].as_array().unwrap().iter().map(|left| left["reason"].clone());
+    assert_eq!(reasons.collect::<Vec<_>>(), ["signed_away", "signed_away"]);
+    let command = "penning wallet exit --in-flight 0x";
+    assert!(told["left"][0]["text"].as_str().unwrap().contains(command), "{told}");
+    let position = utxos["utxos"][0]["output"]["position"].as_str().unwrap();
+    let start = format!("exit start {position}");
+    chain.refused("2", &start, "exit:signed_away").await;
+    chain.wallet("2", &format!("{start} --force")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_who_names_another_place_gets_no_further_signature() {
+    let chain = SmallChain::start().await;
+    chain.wallet("2", "deposit 1 --wait").await;
+    // Block 1000 is decided.
+    chain.wallet("2", "pay --to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8:0.1 --wait").await;
+    for _ in 0..5 {
+        chain.wallet("2", "deposit 0.1 --wait").await;
+    }
+    chain.ledger.lie_about_places();
+    chain.refused("2", "merge", "operator:wrong_position").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,12 +239,12 @@ async fn what_a_killed_run_signed_into_a_merge_does_not_exit_singly() {
         }
     }
     // Safe: the merge is sent again, although this run merges nothing by itself.
-    leave_merge(&chain, 2, &chain.wallet("2", "utxos").await);
+    leave_merge(&chain, 2, &chain.wallet("2", "utxos").await, "evacuate-merges");
     let told = chain.wallet("2", "evacuate --no-merge").await;
     assert_eq!(told["started"].as_array().unwrap().len(), 1, "{told}");
     assert_eq!(told["started"][0]["amount"]["units"], "1.2");
     // Unsafe: the operator may have the merge and could challenge the exits of its inputs.
-    leave_merge(&chain, 3, &chain.wallet("3", "utxos").await);
+    leave_merge(&chain, 3, &chain.wallet("3", "utxos").await, "evacuate-merges");
     chain.ledger.make_unsafe();
     let told = chain.wallet("3", "evacuate").await;
     assert_eq!(told["started"], json!([]), "{told}");

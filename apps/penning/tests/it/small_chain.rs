@@ -68,6 +68,8 @@ struct Ledger {
     is_unsafe: bool,
     /// Set by a test: the watcher cannot reach the root chain.
     is_unhealthy: bool,
+    /// Set by a test: the operator names a place that another transaction has.
+    lies_about_places: bool,
     /// Set by a test: from the first exit on, one wei of the fees is missing.
     loses_a_wei: bool,
 }
@@ -83,6 +85,10 @@ impl Shared {
 
     pub(crate) fn make_unhealthy(&self) {
         self.lock().is_unhealthy = true;
+    }
+
+    pub(crate) fn lie_about_places(&self) {
+        self.lock().lies_about_places = true;
     }
 
     pub(crate) fn lose_a_wei(&self) {
@@ -136,6 +142,10 @@ impl Ledger {
         }
         self.add(&signed, answer.txindex);
         self.pending.push(signed);
+        if self.lies_about_places {
+            let (blknum, txindex) = (Blknum::new(CHILD_BLOCK_INTERVAL), TxIndex::new(0));
+            return Ok(SubmitAnswer { blknum, txindex, ..answer });
+        }
         Ok(answer)
     }
 

@@ -4,8 +4,8 @@
 //! a merge on a chain that is not known to be safe, and never leave an output out without saying why.
 //!
 //! **Which exits, when Ether is short**: the most valuable of each currency first, then the second of each, Ether before tokens.
-//! Starting and processing cost nearly the same for every output, so more value is more value per gas; tokens have no price here,
-//! so no currency is put behind all of another.
+//! Starting and processing cost nearly the same for every output, so more value is more value per gas. Tokens have no price here, and
+//! anybody can send worthless ones: those that the user names no limit for come last.
 //!
 //! **In which order**: on a safe chain the same. On an unsafe one the queue decides who is still paid, and it pays by
 //! `max(start + period, block + 2 periods)`. An output older than a period ("ripe", and every deposit) moves back with every second
@@ -36,8 +36,10 @@ pub(super) struct Facts {
     pub(super) outputs: Utxos,
     /// Outputs whose exit was ever started, as the root chain tells.
     pub(super) exiting: BTreeSet<UtxoPos>,
-    /// Outputs that a merge spends which no block holds yet.
+    /// Outputs that a payment or merge spends which was signed here and no block holds yet.
     pub(super) signed_away: BTreeMap<UtxoPos, TxHash>,
+    /// What payments signed here made in blocks that the watcher does not accept.
+    pub(super) in_faulty_block: Vec<Left>,
     /// Whether the watcher says so; one that does not know is not enough.
     pub(super) is_safe: bool,
     /// The time of the root chain.
@@ -62,6 +64,8 @@ pub(super) struct Wishes {
     pub(super) may_merge: bool,
     /// Smallest amounts worth an exit; for Ether in place of the gas it costs.
     pub(super) minimums: BTreeMap<Currency, U256>,
+    /// Currencies that stay.
+    pub(super) skipped: BTreeSet<Currency>,
     /// Leave out what cannot be paid for.
     pub(super) as_many_as_possible: bool,
     /// Whether this account also pays for processing.
@@ -115,8 +119,12 @@ pub(super) enum Reason {
     BelowMinimum { minimum: U256 },
     /// Bond and gas cannot be paid.
     NotAffordable { cost_wei: U256 },
-    /// A merge that no block holds yet spends it.
+    /// A payment or merge that was signed here and no block holds yet spends it.
     SignedAway { txhash: TxHash },
+    /// The payment or merge that made it is in a block that the watcher does not accept.
+    InFaultyBlock { txhash: TxHash },
+    /// The user wants it so.
+    Skipped,
     /// The contract refused.
     Refused { why: String },
 }
@@ -167,6 +175,7 @@ pub(super) fn plan(facts: &Facts, wishes: &Wishes) -> Plan {
             None => by_currency.entry(currency).or_default().push((*position, amount)),
         }
     }
+    plan.left.extend(facts.in_faulty_block.iter().cloned());
     let mut ranked = Vec::new();
     for (currency, outputs) in by_currency {
         let candidates = facts.candidates(wishes, currency, &outputs, &mut plan);
@@ -174,7 +183,13 @@ pub(super) fn plan(facts: &Facts, wishes: &Wishes) -> Plan {
         ranked.extend(ranks.map(|(rank, exit)| ((rank, currency != ETH, currency), exit)));
     }
     ranked.sort_by_key(|(place, _)| *place);
-    let ranked = ranked.into_iter().map(|(_, exit)| exit).collect();
+    let mut ranked: Vec<_> = ranked.into_iter().map(|(_, exit)| exit).collect();
+    if !facts.money(wishes, &ranked).missing_wei.is_zero() {
+        // Anybody can send a worthless token. Only what the user has named a limit for is known to be wanted.
+        ranked.sort_by_key(|exit| {
+            exit.currency != ETH && !wishes.minimums.contains_key(&exit.currency)
+        });
+    }
     plan.exits = facts.afford(wishes, ranked, &mut plan.left);
     plan.money = facts.money(wishes, &plan.exits);
     if !facts.is_safe {
@@ -223,6 +238,9 @@ impl Facts {
     }
 
     fn why_not(&self, wishes: &Wishes, currency: Currency, amount: U256) -> Option<Reason> {
+        if wishes.skipped.contains(&currency) {
+            return Some(Reason::Skipped);
+        }
         let cost_wei = self.cost_wei(currency);
         match wishes.minimums.get(&currency) {
             Some(minimum) if amount < *minimum => Some(Reason::BelowMinimum { minimum: *minimum }),

@@ -5,6 +5,7 @@ use super::super::view::{self, AmountView, PositionView, digits};
 use super::look::OwnExit;
 use super::plan::{Facts, Left, Money, Plan, PlannedExit, Reason, Source};
 use crate::amount::Denomination;
+use crate::failure::ErrorReport;
 use plasma_core::wire::{Currency, ExitId, H256, U256, UtxoPos};
 use plasma_eth::Receipt;
 use plasma_rpc::json::hex;
@@ -33,6 +34,8 @@ pub(super) struct EvacuationReport {
     gas_paid: AmountView,
     /// All standard exits of the account.
     totals: Vec<TotalView>,
+    /// What ended this run before its end.
+    error: Option<ErrorReport>,
     next: String,
     #[serde(skip)]
     exit_period_s: u64,
@@ -66,7 +69,8 @@ struct LeftView {
     #[serde(flatten)]
     source: SourceView,
     amount: AmountView,
-    /// Stable: `costs_more`, `below_minimum`, `not_affordable`, `signed_away`, `refused`.
+    /// Stable: `costs_more`, `below_minimum`, `not_affordable`, `signed_away`, `in_faulty_block`,
+    /// `skipped`, `refused`.
     reason: &'static str,
     text: String,
 }
@@ -171,6 +175,7 @@ impl EvacuationReport {
             processed: Vec::new(),
             gas_paid: AmountView::wei(U256::zero()),
             totals: Vec::new(),
+            error: None,
             next: "the same without --dry-run".to_owned(),
             exit_period_s: facts.min_exit_period_s,
         };
@@ -199,6 +204,18 @@ impl EvacuationReport {
         self.gas_paid = AmountView::wei(gas_wei);
     }
 
+    /// What ended this run before its end; the first such error counts.
+    pub(super) fn stopped(&mut self, error: &anyhow::Error) {
+        let report = ErrorReport::of(error);
+        self.next = "`penning wallet evacuate` again: it goes on where this run ended".to_owned();
+        self.error.get_or_insert(report);
+    }
+
+    /// Whether it ended before its end.
+    pub(super) const fn is_stopped(&self) -> bool {
+        self.error.is_some()
+    }
+
     /// Sums of all exits of the account.
     pub(super) fn add_exits(&mut self, exits: &[OwnExit], denominations: &Denominations) {
         let mut sums = BTreeMap::<Currency, (usize, [U256; 4])>::new();
@@ -216,7 +233,7 @@ impl EvacuationReport {
             };
             *sum = sum.saturating_add(own.exit.amount);
         }
-        if self.is_done {
+        if self.is_done && self.error.is_none() {
             let open = |(_, [_, waiting, due, _]): &(usize, [U256; 4])| {
                 !waiting.is_zero() || !due.is_zero()
             };
@@ -309,6 +326,12 @@ impl fmt::Display for EvacuationReport {
                 total.waiting, total.due, total.challenged
             )?;
         }
+        if let Some(error) = &self.error {
+            writeln!(f, "ENDED EARLY: {} [{}]", error.message, error.code)?;
+            if let Some(next) = &error.next {
+                writeln!(f, "  {next}")?;
+            }
+        }
         if self.is_done { write!(f, "next: {}", self.next) } else { Ok(()) }
     }
 }
@@ -335,10 +358,20 @@ impl LeftView {
                 (
                     "signed_away",
                     format!(
-                        "the merge {txhash} spends it, and no verified block holds that yet: run this again later, or take the merge out with an in-flight exit"
+                        "the payment or merge {txhash} spends it, and no verified block holds that yet: run this again later; if it never appears, `penning wallet exit --in-flight {txhash}`"
                     ),
                 )
             }
+            Reason::InFaultyBlock { txhash } => {
+                let txhash = view::hash(*txhash);
+                (
+                    "in_faulty_block",
+                    format!(
+                        "the payment or merge {txhash} made it, in a block that the watcher does not accept: `penning wallet exit --in-flight {txhash}`"
+                    ),
+                )
+            }
+            Reason::Skipped => ("skipped", "--skip".to_owned()),
             Reason::Refused { why } => ("refused", why.clone()),
         };
         Self { source: left.source.into(), amount: amount(left.amount), reason, text }
@@ -437,5 +470,25 @@ mod tests {
             value.as_object().unwrap().keys().cloned().collect()
         };
         assert_eq!(keys(&told), keys(&json));
+    }
+
+    #[test]
+    fn a_run_that_ends_early_tells_what_it_started_and_why_it_ended() {
+        let mut report = report(None);
+        report.stopped(&anyhow::anyhow!("the node is gone"));
+        report.stopped(&anyhow::anyhow!("still"));
+        let amount = AmountView::wei(U256::one());
+        let exit = (UtxoPos::deposit(Blknum::new(2)), ExitId::from_u256(7.into()));
+        let started = StartedView::new(exit, H256::zero(), amount, U256::one(), U256::one());
+        report.done(vec![started], &[], U256::one());
+        report.add_exits(&[], &Denominations::new());
+        assert!(report.is_stopped());
+        let told = serde_json::to_value(&report).unwrap();
+        assert_eq!(told["started"][0]["output"]["position"], "2:0:0");
+        assert_eq!(told["error"]["message"], "the node is gone");
+        let text = report.to_string();
+        for expected in ["1 exits started", "ENDED EARLY: the node is gone [failed]", "again"] {
+            assert!(text.contains(expected), "{text}");
+        }
     }
 }

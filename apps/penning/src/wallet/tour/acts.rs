@@ -120,7 +120,8 @@ impl Tour {
         let key = self.key(Alice)?;
         let mut utxos = self.utxos(Alice).await?;
         let before = utxos.values().filter(|utxo| utxo.currency == ETH).count();
-        let merged = self.session.merge((&key, SubmitArgs::SAFE), ETH, &mut utxos).await?;
+        let merged =
+            self.session.merge((&key, SubmitArgs::SAFE), ETH, &mut utxos, self.timeout).await?;
         let merged: Vec<&Sent> = merged.iter().collect();
         self.wait_until_final(&merged).await?;
         let after = self.utxos(Alice).await?;
@@ -321,7 +322,13 @@ impl Tour {
         let key = self.key(payer)?;
         let order = PaymentOrder { owner: key.address(), payments, fee, metadata: H256::zero() };
         let submit = SubmitArgs::SAFE;
-        let paying = self.session.pay((&key, submit), &order, utxos, true, &self.denominations);
+        let paying = self.session.pay(
+            (&key, submit),
+            &order,
+            utxos,
+            Some(self.timeout),
+            &self.denominations,
+        );
         let (_, sent) = paying.await?;
         self.books.pay(payer, receivers, fee)?;
         let receivers: Vec<String> = receivers

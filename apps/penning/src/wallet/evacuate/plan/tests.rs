@@ -41,6 +41,7 @@ fn facts(outputs: &[(u64, Currency, u64)]) -> Facts {
 const SINGLY: Wishes = Wishes {
     may_merge: false,
     minimums: BTreeMap::new(),
+    skipped: BTreeSet::new(),
     as_many_as_possible: false,
     processes: false,
 };
@@ -189,6 +190,43 @@ fn bonds_and_gas_are_counted_and_what_is_too_much_is_left_out() {
     facts.balance_wei = U256::zero();
     assert!(plan(&facts, &some).exits.is_empty());
     assert_eq!(plan(&Facts::default(), &SINGLY), Plan::default());
+}
+
+#[test]
+fn when_ether_is_short_tokens_without_a_limit_come_last() {
+    let ether = COST * 2;
+    let has = [(1_000, ETH, ether), (2_000, ETH, ether), (3_000, TOKEN, 9), (4_000, OTHER, 1)];
+    let mut facts = facts(&has);
+    let wishes = |minimums: &[(Currency, u64)]| Wishes {
+        as_many_as_possible: true,
+        minimums: minimums.iter().map(|(currency, of)| (*currency, U256::from(*of))).collect(),
+        ..SINGLY
+    };
+    // Where there is enough, every currency has its turn.
+    assert_eq!(exiting(&plan(&facts, &wishes(&[]))), outputs(&[1_000, 4_000, 3_000, 2_000]));
+    let two = U256::from(10_000 + (2 * START_GAS + START_GAS * 30 / 100) * 20);
+    facts.balance_wei = two;
+    assert_eq!(exiting(&plan(&facts, &wishes(&[]))), outputs(&[1_000, 2_000]));
+    assert_eq!(exiting(&plan(&facts, &wishes(&[(TOKEN, 1)]))), outputs(&[1_000, 3_000]));
+}
+
+#[test]
+fn what_is_skipped_or_in_a_faulty_block_is_told() {
+    let mut facts = facts(&[(1_000, TOKEN, 1), (2_000, TOKEN, 2), (3_000, OTHER, 3)]);
+    let txhash = TxHash::repeat_byte(9);
+    let faulty = Left {
+        source: Source::Output(at(9_000)),
+        currency: ETH,
+        amount: 5.into(),
+        reason: Reason::InFaultyBlock { txhash },
+    };
+    facts.in_faulty_block.push(faulty.clone());
+    let plan = plan(&facts, &Wishes { skipped: [TOKEN].into(), ..merging() });
+    assert_eq!(exiting(&plan), outputs(&[3_000]));
+    assert!(plan.merges.is_empty());
+    assert!(plan.left.contains(&faulty));
+    let skipped = plan.left.iter().filter(|left| left.reason == Reason::Skipped);
+    assert_eq!(skipped.map(|left| left.source).collect::<Vec<_>>(), [Source::Merged(2)]);
 }
 
 prop_compose! {
