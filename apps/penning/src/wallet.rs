@@ -19,6 +19,7 @@ mod exits_command;
 mod in_flight;
 mod in_flight_data;
 mod in_flight_plan;
+mod in_flight_start;
 mod key;
 mod key_source;
 mod look;
