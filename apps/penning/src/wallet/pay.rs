@@ -3,6 +3,7 @@
 //! It must never pay on a chain that the watcher calls unsafe, unless it is told so loudly, and never believe the operator about what
 //! was accepted.
 
+use super::keeping::Unconfirmed;
 use super::payments::{apply, check_accepted, choose_fee, danger, explain, output_of, sign};
 use super::session::{Session, Utxos};
 use super::status::{Target, WaitArgs};
@@ -44,6 +45,16 @@ pub(super) struct SubmitArgs {
     /// PAY ALTHOUGH THE WATCHER SAYS THAT THE CHAIN IS UNSAFE OR CANNOT TELL. The money may be lost
     #[arg(long)]
     pay_on_an_unsafe_chain: bool,
+    /// PAY ALTHOUGH THE SIGNED PAYMENT CANNOT BE WRITTEN TO THE DISK. Keep what is printed: it is all that an in-flight exit starts with
+    #[arg(long)]
+    no_keep: bool,
+}
+
+impl SubmitArgs {
+    /// Whether a payment may be sent that is kept nowhere.
+    pub(super) const fn may_be_lost(self) -> bool {
+        self.no_keep
+    }
 }
 
 /// Whom to pay.
@@ -102,11 +113,11 @@ impl Session {
         let failure =
             Failure::new("chain:unsafe", format!("the chain is not safe to pay on: {danger:#}"));
         Err(failure
-            .next("take your money out with `penning wallet exit start`; or ask the watcher with status.get what it sees")
+            .next("take your money out with `penning wallet evacuate`; or ask the watcher with status.get what it sees")
             .into())
     }
 
-    /// Signs, submits, and checks what comes back.
+    /// Signs, keeps, submits, and checks what comes back.
     pub(super) async fn submit(
         &self,
         created: CreatedTx,
@@ -114,10 +125,7 @@ impl Session {
         submit: SubmitArgs,
     ) -> Result<Sent> {
         let signed = sign(&created, key, &self.domain())?;
-        if let Err(error) = self.sent_payments.keep(&signed) {
-            let bytes = hex::encode(signed.as_bytes());
-            self.out.progress(format!("WARNING: this payment cannot be kept on the disk ({error}); should it never appear in a block, exit with its bytes: {bytes}"));
-        }
+        self.keep_sent(&signed, submit)?;
         let params = SubmitParams { transaction: signed.as_bytes().to_vec() };
         // The watcher never passes anything on to a chain it calls unsafe.
         let accepted = match submit.via {
@@ -126,9 +134,7 @@ impl Session {
             }
             _ => self.child_chain.call(&child_chain::TRANSACTION_SUBMIT, &params).await,
         };
-        let accepted = accepted.with_context(|| {
-            format!("transaction {:?} was not confirmed as accepted", signed.hash())
-        })?;
+        let accepted = accepted.with_context(|| Unconfirmed::new(&signed))?;
         check_accepted(&accepted, &signed)?;
         Ok(Sent { created, signed, accepted })
     }
@@ -216,8 +222,10 @@ impl Session {
 }
 
 impl SubmitArgs {
-    /// Through the watcher, and only on a safe chain.
-    pub(super) const SAFE: Self = Self { via: Via::Watcher, pay_on_an_unsafe_chain: false };
+    /// Through the watcher, and only on a safe chain. For merges, which evacuations keep themselves, and for devnets: a disk that is
+    /// full must keep nobody from leaving.
+    pub(super) const SAFE: Self =
+        Self { via: Via::Watcher, pay_on_an_unsafe_chain: false, no_keep: true };
 }
 
 impl PayArgs {
