@@ -335,7 +335,7 @@ impl LeftView {
                 (
                     "signed_away",
                     format!(
-                        "the merge {txhash} spends it, and no verified block holds that yet: run this again later, or take the merge out with an in-flight exit"
+                        "the merge {txhash} spends it, and no verified block holds that yet: run this again later, or take the merge out with `penning wallet exit --in-flight {txhash}`"
                     ),
                 )
             }
