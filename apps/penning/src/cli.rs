@@ -99,6 +99,9 @@ fn wait_for(command: impl Future<Output = Result<()>>) -> Result<()> {
 }
 
 #[cfg(test)]
+mod told_commands;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -4,6 +4,7 @@
 //! come from.
 
 use crate::amount::AmountError;
+use crate::wallet::Unconfirmed;
 use anyhow::Error;
 use plasma_core::payment_builder::PaymentError;
 use plasma_eth::keystore::KeystoreError;
@@ -53,6 +54,9 @@ pub(crate) struct ErrorReport {
     /// What to do, where we know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
+    /// The signed payment that was perhaps sent: for an in-flight exit, should it never appear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) txbytes: Option<String>,
 }
 
 impl ErrorReport {
@@ -63,7 +67,8 @@ impl ErrorReport {
             known(cause)
         });
         let (code, next) = known.unwrap_or_else(|| ("failed".to_owned(), None));
-        Self { code, message: message(error), next }
+        let txbytes = error.downcast_ref::<Unconfirmed>().map(|payment| payment.txbytes.clone());
+        Self { code, message: message(error), next, txbytes }
     }
 }
 
@@ -150,9 +155,7 @@ fn of_root_chain(error: &RootChainError) -> (String, Option<String>) {
 
 fn contract_hint(name: &str) -> Option<String> {
     let hint = match name {
-        "ExitStartedBefore" => {
-            "this output is exiting already: look with `penning wallet exit status`"
-        }
+        "ExitStartedBefore" => "this exit runs already: look with `penning wallet exits`",
         "OutputFinalizedBefore" => "this output has left already: its money is on the root chain",
         "NotOutputOwner" => "only the owner can exit an output: choose the owner's key",
         "ExitNotExitable" => "the exit was challenged or processed before: nothing is left to do",
@@ -164,7 +167,7 @@ fn contract_hint(name: &str) -> Option<String> {
             "owners can still join: try again after the first half of the exit period"
         }
         "EntryWaiting" => {
-            "somebody joined this exit: it ends when it is processed with `penning wallet exit process`"
+            "somebody joined this exit: it ends when it is processed with `penning wallet exit process --currency CURRENCY`"
         }
         "PiggybackedBefore" => "this input or output takes part already: nothing is left to do",
         "NotPiggybacked" => "nobody takes part with it (any more): nothing is left to do",
@@ -215,7 +218,7 @@ fn refusal_text(body: &ErrorBody) -> String {
 fn refusal_hint(code: &str) -> Option<String> {
     let (_, reason) = code.split_once(':').unwrap_or(("", code));
     let hint = match (code, reason) {
-        ("chain:unsafe", _) => "take your money out: `penning wallet exit start`",
+        ("chain:unsafe", _) => "take your money out: `penning wallet evacuate`",
         (_, "utxo_not_found") => {
             "an output was spent a moment ago by a payment that is in no block yet: wait for the next block, then pay again"
         }
@@ -223,6 +226,12 @@ fn refusal_hint(code: &str) -> Option<String> {
             "the operator has just changed the fee: try again"
         }
         ("operation:overloaded" | "operation:service_unavailable", _) => "try again in a moment",
+        ("in_flight_exit:tx_for_input_not_found", _) => {
+            "no block has the payment that made an input: start the exit of that one instead (of the merge: `merges` in what `pay` printed), with `penning wallet exit --in-flight TX`"
+        }
+        ("in_flight_exit:deposit_input_spent_ife_unsupported", _) => {
+            "a deposit that this payment spends was spent in a block, or has left: where a block has this payment, exit its outputs with `penning wallet exit start POSITION`"
+        }
         (_, "host_unreachable") => "the watcher cannot reach the operator: try again later",
         _ => return None,
     };
@@ -305,6 +314,17 @@ mod tests {
             "refused with submit:client_error",
             false,
         );
+    }
+
+    #[test]
+    fn refusals_of_in_flight_data_say_what_to_do() {
+        for (code, hint) in [
+            ("in_flight_exit:tx_for_input_not_found", "exit --in-flight TX"),
+            ("in_flight_exit:deposit_input_spent_ife_unsupported", "exit start POSITION"),
+        ] {
+            let report = ErrorReport::of(&api(&format!(r#"{{"code":"{code}"}}"#)));
+            assert!(report.next.as_ref().is_some_and(|next| next.contains(hint)), "{report:?}");
+        }
     }
 
     #[test]

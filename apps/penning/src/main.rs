@@ -62,6 +62,7 @@ fn usage(error: &clap::Error) -> ExitCode {
             code: "usage".to_owned(),
             message: error.to_string().trim().to_owned(),
             next: None,
+            txbytes: None,
         };
         Out::new(true).fail(&report);
         return ExitCode::from(USAGE);

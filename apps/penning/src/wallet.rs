@@ -20,6 +20,8 @@ mod exits_command;
 mod in_flight;
 mod in_flight_data;
 mod in_flight_plan;
+mod in_flight_start;
+mod keeping;
 mod key;
 mod key_source;
 mod look;
@@ -38,6 +40,7 @@ mod tx_name;
 mod view;
 
 pub(crate) use evacuate::MERGES_FILES;
+pub(crate) use keeping::Unconfirmed;
 pub(crate) use sent_payments::SENT_PAYMENTS_FILES;
 pub(crate) use session::DEFAULT_RPC_URL;
 pub(crate) use view::digits;

@@ -70,6 +70,7 @@ impl Report {
             code: "drill:failed".to_owned(),
             message: format!("{wrong} of {} attacks did not end as they must", attacks.len()),
             next: Some("this is a bug: please report it".to_owned()),
+            txbytes: None,
         });
         Self { ok: error.is_none(), attacks, error }
     }

@@ -139,7 +139,11 @@ impl fmt::Display for CreditReport {
         for credit in &self.credits {
             write!(f, "\n  {:<12} {}", credit.from, credit.amount)?;
         }
-        write!(f, "\nnext: `penning wallet withdraw-credit --from …`")
+        write!(
+            f,
+            "\nnext: `penning wallet withdraw-credit --from {}`",
+            self.credits.first().map(|credit| credit.from.to_string()).unwrap_or_default()
+        )
     }
 }
 

@@ -5,7 +5,7 @@
 use super::exit_data::exiting_output;
 use super::exit_process::ProcessArgs;
 use super::exits::{EthClock, ExitView, currency_flag, follow};
-use super::in_flight::{DeleteArgs, PiggybackArgs, SlotArgs, TX};
+use super::in_flight::{DeleteArgs, PiggybackArgs, SlotArgs, StartWishes, TX};
 use super::session::Session;
 use super::tx_name::{TxName, tx_name};
 use super::view::{self, AmountView, PositionView, digits};
@@ -71,6 +71,9 @@ pub(super) struct StartArgs {
     /// Start the in-flight exit for somebody else, and join with nothing
     #[arg(long, requires = "in_flight", conflicts_with_all = ["inputs", "outputs"])]
     no_piggyback: bool,
+    /// Start the in-flight exit although an earlier one has ended, or money of the payment has left: all bonds are paid again
+    #[arg(long, requires = "in_flight")]
+    again: bool,
     #[command(flatten)]
     slots: SlotArgs,
 }
@@ -93,7 +96,9 @@ impl ExitArgs {
     /// Does it.
     pub(super) async fn run(self, session: &Session) -> Result<()> {
         match (self.command, self.in_flight) {
-            (None, Some(tx)) => session.start_in_flight(&tx, &SlotArgs::default(), true).await,
+            (None, Some(tx)) => {
+                session.start_in_flight(&tx, &SlotArgs::default(), StartWishes::USUAL).await
+            }
             (Some(command), None) => command.run(session).await,
             _ => Err(Failure::new("usage", "give either a command or --in-flight")
                 .next("see `penning wallet exit --help`")
@@ -214,7 +219,8 @@ fn is_queue_there(error: &anyhow::Error) -> bool {
 impl StartArgs {
     async fn run(self, session: &Session) -> Result<()> {
         if let Some(tx) = &self.in_flight {
-            return session.start_in_flight(tx, &self.slots, !self.no_piggyback).await;
+            let wishes = StartWishes { joins: !self.no_piggyback, again: self.again };
+            return session.start_in_flight(tx, &self.slots, wishes).await;
         }
         if !self.slots.is_empty() {
             let message = "--input and --output are for --in-flight";

@@ -146,7 +146,10 @@ impl Session {
                 Failure::new("pack:output_not_found", "this output is not in the pack").into()
             );
         }
-        self.check_proofs(&pack.outputs).await?;
+        let proven = self.check_proofs(&pack.outputs).await;
+        proven.map_err(|error| {
+            if only.is_some() { error } else { one_by_one(error, file, pack.outputs.len()) }
+        })?;
         let key = self.key()?;
         let (mut to_start, mut skipped) = self.sort_out(&key, pack.outputs).await?;
         to_start.retain(|output| {
@@ -157,8 +160,7 @@ impl Session {
             false
         });
         if to_start.is_empty() {
-            let reasons: Vec<_> = skipped.iter().map(ToString::to_string).collect();
-            return Err(Failure::new("pack:nothing_to_exit", reasons.join("; ")).into());
+            return Err(nothing_to_exit(&skipped).into());
         }
         self.out.progress("nobody was asked whether these outputs were spent: whoever proves that one was gets its bond");
         let mut report = StartPackReport { started: Vec::new(), skipped, next: String::new() };
@@ -177,6 +179,9 @@ impl Session {
                     )));
                 }
             }
+        }
+        if report.started.is_empty() {
+            return Err(nothing_to_exit(&report.skipped).into());
         }
         report.next = next_step(&report.started);
         self.out.finish(&report)
@@ -266,6 +271,26 @@ fn is_refused(error: &anyhow::Error) -> bool {
 
 fn malformed(position: UtxoPos, what: &str) -> Failure {
     Failure::new("pack:malformed", format!("output {position}: {what}"))
+}
+
+/// Not one exit was started: why.
+fn nothing_to_exit(skipped: &[Skipped]) -> Failure {
+    let reasons: Vec<_> = skipped.iter().map(ToString::to_string).collect();
+    Failure::new("pack:nothing_to_exit", reasons.join("; "))
+}
+
+/// A pack with a bad proof is not used as a whole; what is good in it still leaves, one by one.
+fn one_by_one(error: anyhow::Error, file: &Path, outputs: usize) -> anyhow::Error {
+    let report = ErrorReport::of(&error);
+    if report.code != "pack:malformed" || outputs < 2 {
+        return error;
+    }
+    let file = file.display();
+    Failure::new(report.code, report.message)
+        .next(format!(
+            "exit the others one by one with `penning wallet exit start --pack {file} POSITION`, or make the pack anew with `penning wallet exit-pack --out {file}`"
+        ))
+        .into()
 }
 
 fn next_step(started: &[StartedView]) -> String {
@@ -368,6 +393,24 @@ mod tests {
         let position = UtxoPos::decode(1_000_000_000_001).unwrap();
         assert_eq!(wanted("1000:0:1"), Ok(Wanted::Output(position)));
         assert!(wanted("some").unwrap_err().ends_with("or `all`"));
+    }
+
+    #[test]
+    fn a_pack_that_starts_nothing_fails_and_a_bad_proof_names_the_way_of_the_others() {
+        let output: PositionView = UtxoPos::decode(1_000_000_000_000).unwrap().into();
+        let skipped = [Skipped { output, reason: "refused".to_owned() }];
+        let report = ErrorReport::of(&nothing_to_exit(&skipped).into());
+        assert_eq!(report.code, "pack:nothing_to_exit");
+        assert_eq!(report.message, "1000:0:0 is left out: refused");
+
+        let position = UtxoPos::decode(1_000_000_000_000).unwrap();
+        let next = |error: anyhow::Error, count| {
+            ErrorReport::of(&one_by_one(error, Path::new("a.json"), count)).next
+        };
+        let bad = || malformed(position, "its proof does not fit").into();
+        assert!(next(bad(), 2).unwrap().contains("exit start --pack a.json POSITION`"));
+        assert_eq!(next(bad(), 1), None, "there are no others");
+        assert_eq!(next(anyhow::anyhow!("the node is gone"), 2), None);
     }
 
     #[test]

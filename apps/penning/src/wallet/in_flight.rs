@@ -4,12 +4,14 @@
 //! nothing out of it. It must never start an exit whose signatures are not those of the owners.
 //!
 //! ```text
-//! signed payment ─► signers recovered ─► watcher: inputs and proofs ─► start (bond) ─► queue of each currency ─► piggybacks (bond each)
+//! signed payment ─► signers recovered ─► watcher: inputs and proofs ─► checks ─► start (bond) ─► watcher: what was spent
+//!                ─► queue of each currency ─► piggybacks (bond each), outputs first
 //! ```
-//! After an interruption the same command goes on: what was started, or joined, is not done again.
+//! After an interruption the same command goes on: what was started, or joined, is not done again. What is over is not started again
+//! unless that is asked for.
 
-use super::exits::currency_flag;
 use super::in_flight_plan::{Joining, joined_currencies, paid_if, plan};
+use super::in_flight_start::{check_chosen, next_step, own_slots};
 use super::remedies::SlotName;
 use super::session::Session;
 use super::tx_name::{TxName, tx_name};
@@ -19,14 +21,12 @@ use anyhow::{Context, Result};
 use clap::Args;
 use plasma_core::root_chain::PiggybackSlot;
 use plasma_core::sentinel::Call;
-use plasma_core::wire::ids::output_id;
 use plasma_core::wire::{
     Address, Currency, ExitId, H256, RecoveredTx, SecretKey, SignedTx, TxHash, keccak256,
 };
 use plasma_eth::InFlightExitRecord;
 use plasma_rpc::json::hex;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// How a payment is named on the command line.
@@ -35,8 +35,8 @@ pub(super) const TX: &str = "TX";
 /// Which inputs and outputs to join with.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct SlotArgs {
-    /// Join with this input (from 0); again for more. Else with everything that is yours: inputs are paid if an older payment spends
-    /// the same, outputs if not. As sender think of your inputs and your change, as receiver of your outputs
+    /// Join with this input (from 0); again for more. Else with everything that is yours and was not spent: inputs are paid if an older
+    /// payment spends the same, outputs if not. As sender think of your inputs and your change, as receiver of your outputs
     #[arg(long = "input", value_name = "N", value_parser = clap::value_parser!(u16).range(..4))]
     inputs: Vec<u16>,
     /// Join with this output (from 0); again for more
@@ -51,9 +51,23 @@ impl SlotArgs {
     }
 
     fn slots(&self) -> Vec<PiggybackSlot> {
-        let inputs = self.inputs.iter().copied().map(PiggybackSlot::input);
-        inputs.chain(self.outputs.iter().copied().map(PiggybackSlot::output)).collect()
+        let outputs = self.outputs.iter().copied().map(PiggybackSlot::output);
+        outputs.chain(self.inputs.iter().copied().map(PiggybackSlot::input)).collect()
     }
+}
+
+/// How to start the exit of a payment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StartWishes {
+    /// Join it.
+    pub(super) joins: bool,
+    /// Also when it was started before and is over, or part of the money has left.
+    pub(super) again: bool,
+}
+
+impl StartWishes {
+    /// What `exit --in-flight` means.
+    pub(super) const USUAL: Self = Self { joins: true, again: false };
 }
 
 /// Which exit to join.
@@ -80,38 +94,45 @@ impl Session {
         &self,
         name: &TxName,
         slots: &SlotArgs,
-        must_join: bool,
+        wishes: StartWishes,
     ) -> Result<()> {
         let signed = self.signed_tx(name)?;
         let recovered = self.recovered(&signed)?;
         let tx_bytes = signed.unsigned_bytes();
-        let key = self.key()?;
-        if must_join && !takes_part(&recovered, key.address()) {
+        let (key, chosen) = (self.key()?, slots.slots());
+        let own = own_slots(&recovered, key.address());
+        if wishes.joins && own.is_empty() {
             let message = "nothing that this payment spends or makes belongs to the key's account";
             return Err(Failure::new("in_flight_exit:not_owner", message)
-                .next("choose the owner's key; --no-piggyback starts the exit for somebody else, with your bond")
+                .next("choose the owner's key; `penning wallet exit start --in-flight TX --no-piggyback` starts the exit for somebody else, with your bond")
                 .into());
         }
+        check_chosen(&recovered, key.address(), &chosen)?;
         let exit_id = ExitId::in_flight(&tx_bytes);
-        let started = match self.in_flight_record(exit_id).await? {
-            Some(_) => {
+        let (started, record) = match self.in_flight_record(exit_id).await? {
+            Some(record) => {
                 self.out.progress("this exit runs already: joining it");
-                None
+                (None, record)
             }
-            None => Some(self.send_start(&key, &signed).await?),
+            None => {
+                let joining = match (wishes.joins, chosen.is_empty()) {
+                    (false, _) => Vec::new(),
+                    (true, true) => own,
+                    (true, false) => chosen.clone(),
+                };
+                let cost = self.send_start(&key, &signed, &joining, wishes.again).await?;
+                let record = self.started_record(exit_id).await.with_context(|| {
+                    let (txhash, tx) = (view::hash(cost.txhash), view::hash(signed.hash()));
+                    format!("the exit was started by root chain transaction {txhash}, but nobody joined yet: run `penning wallet exit piggyback --exit {tx}` in time")
+                });
+                (Some(cost), record?)
+            }
         };
-        let record = self.in_flight_record(exit_id).await?;
-        let record = record.context("the exit is not on the root chain")?;
-        let joined = match must_join {
-            true => self.join(&key, &tx_bytes, &record, &slots.slots()).await?,
-            false => Vec::new(),
+        let joined = match wishes.joins {
+            true => self.join(&key, &tx_bytes, &record, &chosen).await?,
+            false => Joins::default(),
         };
         self.out.finish(&self.in_flight_report(&tx_bytes, &record, started, joined).await?)
-    }
-
-    async fn in_flight_record(&self, exit_id: ExitId) -> Result<Option<InFlightExitRecord>> {
-        let records = self.root_chain.in_flight_exits(&[exit_id]).await?;
-        Ok(records.into_iter().next().flatten())
     }
 
     /// The signers. The contract refuses a start with wrong signatures; that it is said here is only kinder.
@@ -124,38 +145,53 @@ impl Session {
         })
     }
 
-    async fn send_start(&self, key: &SecretKey, signed: &SignedTx) -> Result<Cost> {
+    async fn send_start(
+        &self,
+        key: &SecretKey,
+        signed: &SignedTx,
+        joining: &[PiggybackSlot],
+        again: bool,
+    ) -> Result<Cost> {
         self.check_deployment().await?;
-        let data = self.in_flight_exit_data(signed).await?;
-        for input in &data.inputs {
-            let output_id = output_id(&input.tx_bytes, input.position);
-            if self.root_chain.is_output_finalized(output_id).await? {
-                self.out.progress(format!("WARNING: input {} has left already: no output of this payment will be paid, only its other inputs", input.position));
-            }
+        if !again {
+            self.check_not_over(signed.transaction(), &signed.unsigned_bytes()).await?;
         }
+        let data = self.in_flight_exit_data(signed).await?;
+        if !again {
+            self.check_inputs_stay(&data).await?;
+        }
+        self.check_funds(key.address(), signed.transaction(), joining).await?;
         let bond = AmountView::wei(self.root_chain.in_flight_exit_bond_wei().await?);
         self.out.progress(format!("starting the exit with a bond of {bond}"));
         let receipt = self.mined(self.root_chain.start_in_flight_exit(key, &data).await?).await?;
         Ok(Cost { txhash: receipt.txhash, bond })
     }
 
-    /// Joins an exit with what is the key's: what was chosen, else everything.
+    /// Joins an exit with what is the key's: what was chosen, else everything that is not known to be lost.
     async fn join(
         &self,
         key: &SecretKey,
         tx_bytes: &[u8],
         record: &InFlightExitRecord,
         chosen: &[PiggybackSlot],
-    ) -> Result<Vec<JoinedView>> {
+    ) -> Result<Joins> {
+        let mut warnings = Vec::new();
+        let mut joinings = plan(record, key.address(), chosen)?;
+        if chosen.is_empty() {
+            (joinings, warnings) =
+                self.leave_out_lost(ExitId::in_flight(tx_bytes), record, joinings).await;
+            warnings.iter().for_each(|warning| self.out.progress(format!("WARNING: {warning}")));
+        }
         let mut joined = Vec::new();
-        for joining in plan(record, key.address(), chosen)? {
+        for joining in joinings {
             let name = SlotName(joining.slot);
             let sent = self.piggyback(key, tx_bytes, joining).await.with_context(|| {
-                format!("the exit runs, but {name} did not join; run `penning wallet exit piggyback` in time")
+                let tx = view::hash(keccak256(tx_bytes));
+                format!("the exit runs, but {name} did not join; run `penning wallet exit piggyback --exit {tx}` in time")
             });
             joined.push(sent?);
         }
-        Ok(joined)
+        Ok(Joins { joined, warnings })
     }
 
     async fn piggyback(
@@ -186,7 +222,7 @@ impl Session {
         tx_bytes: &[u8],
         record: &InFlightExitRecord,
         started: Option<Cost>,
-        joined: Vec<JoinedView>,
+        Joins { joined, warnings }: Joins,
     ) -> Result<InFlightReport> {
         let min_exit_period_s = self.root_chain.contract_facts().await?.min_exit_period_s;
         let first_phase_ends_at_s = record.first_phase_ends_at_s(min_exit_period_s);
@@ -198,8 +234,9 @@ impl Session {
             exit_id: ExitId::in_flight(tx_bytes),
             in_flight_txhash: keccak256(tx_bytes),
             started,
-            next: next_step(left_s, currencies),
+            next: next_step(tx_bytes, left_s, currencies),
             joined,
+            warnings,
             first_phase_ends_at_s,
         })
     }
@@ -214,9 +251,11 @@ impl PiggybackArgs {
             session.in_flight_record(exit_id).await?.ok_or_else(|| not_running(exit_id))?;
         let key = session.key()?;
         let joined = session.join(&key, &tx_bytes, &record, &self.slots.slots()).await?;
-        if joined.is_empty() {
-            let message =
-                "nothing in this exit that has not joined yet belongs to the key's account";
+        if joined.joined.is_empty() {
+            let nothing =
+                "nothing in this exit that could join and be paid belongs to the key's account";
+            let reasons = joined.warnings.iter().map(|warning| format!("; {warning}"));
+            let message = reasons.fold(nothing.to_owned(), |message, reason| message + &reason);
             return Err(Failure::new("in_flight_exit:nothing_to_join", message).into());
         }
         session.out.finish(&session.in_flight_report(&tx_bytes, &record, None, joined).await?)
@@ -250,28 +289,11 @@ fn not_running(exit_id: ExitId) -> Failure {
     Failure::new("in_flight_exit:not_found", message)
 }
 
-fn takes_part(tx: &RecoveredTx, account: Address) -> bool {
-    let owns_output = tx.transaction().outputs().iter().any(|output| output.owner == account);
-    owns_output || tx.spenders().contains(&account)
-}
-
-fn next_step(left_s: u64, currencies: BTreeSet<Currency>) -> String {
-    let flags: Vec<_> = currencies
-        .into_iter()
-        .map(|currency| {
-            format!("`penning wallet exit process --currency {}`", currency_flag(currency))
-        })
-        .collect();
-    let left = view::duration(left_s);
-    match flags.is_empty() {
-        true => format!(
-            "nobody is paid who does not join within {left}: `penning wallet exit piggyback`; an exit that nobody joined is ended with `penning wallet exit delete-in-flight`, and its bond returned"
-        ),
-        false => format!(
-            "spend nothing that takes part; others can join and argue for {left}, your watcher tells about what is wrong (`penning wallet challenge`); when it is due: {}",
-            flags.join(", ")
-        ),
-    }
+/// What joined, and what is to be known about that.
+#[derive(Default)]
+struct Joins {
+    joined: Vec<JoinedView>,
+    warnings: Vec<String>,
 }
 
 /// A transaction of ours that took a bond.
@@ -292,6 +314,8 @@ struct InFlightReport {
     /// `null` when the exit ran before.
     started: Option<Cost>,
     joined: Vec<JoinedView>,
+    /// What did not join although it could have, and what nobody could tell.
+    warnings: Vec<String>,
     /// Until then inputs and outputs can join, and competitors can be shown.
     first_phase_ends_at_s: u64,
     next: String,
@@ -354,23 +378,8 @@ impl fmt::Display for DeleteReport {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sent_payments::tests::{key, signed};
     use super::*;
-    use plasma_core::wire::{ETH, TypedDataDomain, U256};
-
-    #[test]
-    fn senders_and_receivers_take_part() {
-        let framework = Address::repeat_byte(3);
-        let signed = signed(1, framework);
-        let tx = RecoveredTx::recover(signed, &TypedDataDomain::new(framework)).unwrap();
-        for (account, expected) in [
-            (key().address(), true),
-            (Address::repeat_byte(9), true),
-            (Address::repeat_byte(8), false),
-        ] {
-            assert_eq!(takes_part(&tx, account), expected, "{account:?}");
-        }
-    }
+    use plasma_core::wire::{ETH, U256};
 
     #[test]
     fn reports_have_a_stable_shape() {
@@ -390,8 +399,9 @@ mod tests {
                 txhash: H256::repeat_byte(2),
                 bond: AmountView::wei(U256::one()),
             }),
-            next: next_step(3_600, joined.iter().map(|joined| joined.currency).collect()),
+            next: next_step(b"tx", 3_600, joined.iter().map(|joined| joined.currency).collect()),
             joined,
+            warnings: vec!["input 0 does not join".to_owned()],
             first_phase_ends_at_s: 5,
         };
         let json = serde_json::to_value(report(vec![joined()])).unwrap();
@@ -400,6 +410,7 @@ mod tests {
             ("/started/bond/amount", "1"),
             ("/joined/0/name", "output 1"),
             ("/joined/0/amount/units", "1"),
+            ("/warnings/0", "input 0 does not join"),
         ] {
             assert_eq!(json.pointer(pointer).unwrap(), expected, "{pointer}");
         }
@@ -416,7 +427,7 @@ mod tests {
     fn inputs_and_outputs_are_chosen_by_their_index() {
         let slots = SlotArgs { inputs: vec![1], outputs: vec![0, 3] }.slots();
         let expected =
-            [PiggybackSlot::input(1), PiggybackSlot::output(0), PiggybackSlot::output(3)];
+            [PiggybackSlot::output(0), PiggybackSlot::output(3), PiggybackSlot::input(1)];
         assert_eq!(slots, expected);
         assert!(SlotArgs::default().slots().is_empty());
     }

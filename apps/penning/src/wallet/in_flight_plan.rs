@@ -2,13 +2,17 @@
 //!
 //! Nobody knows beforehand which side will be paid: outputs if the payment counts as canonical, inputs if a competitor is older. So,
 //! unless it is told otherwise, a wallet joins with everything its account owns: a bond on the wrong side comes back, too, and change
-//! that was not piggybacked would be lost.
+//! that was not piggybacked would be lost. What was spent is left out: whoever shows the spend takes its bond, and the contract would
+//! take the same bond again from whoever joined again.
 
+use super::in_flight_start::check_share;
 use super::remedies::SlotName;
 use crate::failure::Failure;
+use plasma_core::exit_concierge::SlotPhase;
 use plasma_core::root_chain::{PiggybackSide, PiggybackSlot};
 use plasma_core::wire::{Address, Currency};
 use plasma_eth::{InFlightExitRecord, InFlightShareRecord};
+use plasma_rpc::watcher::ExitSlot;
 use std::collections::BTreeSet;
 
 /// An input or output to join with.
@@ -18,7 +22,17 @@ pub(super) struct Joining {
     pub(super) share: InFlightShareRecord,
 }
 
-/// What the owner joins with: what was chosen, else everything that is his and has not joined yet.
+/// Why a bond would be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// Something else spent it.
+    Spent,
+    /// It joined before, and its spend was shown to the contract.
+    Blocked,
+}
+
+/// What the owner joins with: what was chosen, else everything that is his and has not joined yet. Outputs come first: those of an
+/// honest payment are paid.
 pub(super) fn plan(
     record: &InFlightExitRecord,
     owner: Address,
@@ -31,23 +45,41 @@ pub(super) fn plan(
     let mut joinings: Vec<Joining> = Vec::new();
     for slot in chosen {
         let name = SlotName(*slot);
-        let share = record.share(*slot).ok_or_else(|| {
-            Failure::new("in_flight_exit:no_such_share", format!("the payment has no {name}"))
-        })?;
-        if share.exit_target != owner {
-            let message = format!("{name} belongs to {:?}", share.exit_target);
-            return Err(Failure::new("in_flight_exit:not_owner", message)
-                .next("only the owner can join with it: choose the owner's key"));
-        }
+        let share = record.share(*slot);
+        check_share(*slot, share.map(|share| share.exit_target), owner)?;
         if record.is_piggybacked(*slot) {
             let message = format!("{name} takes part in the exit already");
             return Err(Failure::new("in_flight_exit:piggybacked_before", message));
         }
-        if !joinings.iter().any(|joining| joining.slot == *slot) {
-            joinings.push(Joining { slot: *slot, share: *share });
-        }
+        let is_known = joinings.iter().any(|joining| joining.slot == *slot);
+        joinings.extend(
+            share.filter(|_| !is_known).map(|share| Joining { slot: *slot, share: *share }),
+        );
     }
     Ok(joinings)
+}
+
+/// Parts what may be paid from what cannot, as the watcher knows it.
+pub(super) fn split_lost(
+    joinings: Vec<Joining>,
+    slots: &[ExitSlot],
+) -> (Vec<Joining>, Vec<(PiggybackSlot, Loss)>) {
+    let loss = |slot: PiggybackSlot| {
+        let side = match slot.side {
+            PiggybackSide::Input => "input",
+            PiggybackSide::Output => "output",
+        };
+        let told = slots.iter().find(|told| told.side == side && told.index == slot.index)?;
+        match SlotPhase::from_name(&told.phase)? {
+            SlotPhase::Spent | SlotPhase::Invalid => Some(Loss::Spent),
+            SlotPhase::Blocked => Some(Loss::Blocked),
+            _ => None,
+        }
+    };
+    let (lost, rest): (Vec<_>, Vec<_>) =
+        joinings.into_iter().partition(|joining| loss(joining.slot).is_some());
+    let lost = lost.into_iter().filter_map(|joining| Some((joining.slot, loss(joining.slot)?)));
+    (rest, lost.collect())
 }
 
 /// The queues in which an exit waits, by what takes part in it now.
@@ -69,8 +101,8 @@ pub(super) const fn paid_if(side: PiggybackSide) -> &'static str {
 }
 
 fn all_shares(record: &InFlightExitRecord) -> impl Iterator<Item = Joining> + '_ {
-    let slots = (0..u16::MAX).map(PiggybackSlot::input).zip(&record.inputs);
-    let slots = slots.chain((0..u16::MAX).map(PiggybackSlot::output).zip(&record.outputs));
+    let slots = (0..u16::MAX).map(PiggybackSlot::output).zip(&record.outputs);
+    let slots = slots.chain((0..u16::MAX).map(PiggybackSlot::input).zip(&record.inputs));
     slots.map(|(slot, share)| Joining { slot, share: *share })
 }
 
@@ -112,7 +144,7 @@ mod tests {
     fn an_account_joins_with_all_that_is_its_own_or_with_what_it_chose() {
         let (input, output) = (PiggybackSlot::input, PiggybackSlot::output);
         for (owner, chosen, expected) in [
-            (ALICE, vec![], vec![input(0), output(1)]),
+            (ALICE, vec![], vec![output(1), input(0)]),
             (BOB, vec![], vec![output(0)]),
             (Address::zero(), vec![], vec![]),
             (ALICE, vec![output(1)], vec![output(1)]),
@@ -132,6 +164,44 @@ mod tests {
         ] {
             let error = plan(&record(), ALICE, &[chosen]).unwrap_err();
             assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_was_spent_or_blocked_does_not_join_unasked() {
+        let (input, output) = (PiggybackSlot::input, PiggybackSlot::output);
+        let told = |side: &str, index, phase: SlotPhase| ExitSlot {
+            side: side.to_owned(),
+            index,
+            owner: ALICE,
+            currency: ETH,
+            amount: U256::one(),
+            phase: phase.name().to_owned(),
+            exitable_at_s: None,
+        };
+        use SlotPhase as P;
+        for (slots, joins, lost) in [
+            (vec![], vec![output(1), input(0)], vec![]),
+            (
+                vec![told("input", 0, P::Open), told("output", 1, P::Missed)],
+                vec![output(1), input(0)],
+                vec![],
+            ),
+            (
+                vec![told("input", 0, P::Spent), told("output", 1, P::Open)],
+                vec![output(1)],
+                vec![(input(0), Loss::Spent)],
+            ),
+            (
+                vec![told("output", 0, P::Spent), told("output", 1, P::Blocked)],
+                vec![input(0)],
+                vec![(output(1), Loss::Blocked)],
+            ),
+        ] {
+            let planned = plan(&record(), ALICE, &[]).unwrap();
+            let (rest, left_out) = split_lost(planned, &slots);
+            assert_eq!(rest.iter().map(|joining| joining.slot).collect::<Vec<_>>(), joins);
+            assert_eq!(left_out, lost, "{slots:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! It must never pay on a chain that the watcher calls unsafe, unless it is told so loudly, and never believe the operator about what
 //! was accepted.
 
+use super::keeping::Unconfirmed;
 use super::merging::{Made, made_for};
 use super::payments::{apply, check_accepted, choose_fee, danger, explain, output_of, sign};
 use super::session::{Session, Utxos};
@@ -44,6 +45,16 @@ pub(super) struct SubmitArgs {
     /// PAY ALTHOUGH THE WATCHER SAYS THAT THE CHAIN IS UNSAFE OR CANNOT TELL. The money may be lost
     #[arg(long)]
     pay_on_an_unsafe_chain: bool,
+    /// PAY ALTHOUGH THE SIGNED PAYMENT CANNOT BE WRITTEN TO THE DISK. Keep what is printed: it is all that an in-flight exit starts with
+    #[arg(long)]
+    no_keep: bool,
+}
+
+impl SubmitArgs {
+    /// Whether a payment may be sent that is kept nowhere.
+    pub(super) const fn may_be_lost(self) -> bool {
+        self.no_keep
+    }
 }
 
 /// Whom to pay.
@@ -109,7 +120,7 @@ impl Session {
         let failure =
             Failure::new("chain:unsafe", format!("the chain is not safe to pay on: {danger:#}"));
         Err(failure
-            .next("take your money out with `penning wallet exit start`; or ask the watcher with status.get what it sees")
+            .next("take your money out with `penning wallet evacuate`; or ask the watcher with status.get what it sees")
             .into())
     }
 
@@ -121,16 +132,8 @@ impl Session {
         submit: SubmitArgs,
     ) -> Result<Sent> {
         let signed = sign(&created, key, &self.domain())?;
-        self.keep_sent(&signed);
+        self.keep_sent(&signed, submit)?;
         self.send(created, signed, submit).await
-    }
-
-    /// Keeps what is signed for an in-flight exit; where that fails, it says so.
-    pub(super) fn keep_sent(&self, signed: &SignedTx) {
-        if let Err(error) = self.sent_payments.keep(signed) {
-            let bytes = hex::encode(signed.as_bytes());
-            self.out.progress(format!("WARNING: this payment cannot be kept on the disk ({error}); should it never appear in a block, exit with its bytes: {bytes}"));
-        }
     }
 
     /// Submits what is signed and kept, and checks what comes back.
@@ -148,9 +151,7 @@ impl Session {
             }
             _ => self.child_chain.call(&child_chain::TRANSACTION_SUBMIT, &params).await,
         };
-        let accepted = accepted.with_context(|| {
-            format!("transaction {:?} was not confirmed as accepted", signed.hash())
-        })?;
+        let accepted = accepted.with_context(|| Unconfirmed::new(&signed))?;
         check_accepted(&accepted, &signed)?;
         Ok(Sent { created, signed, accepted })
     }
@@ -213,8 +214,10 @@ impl Session {
 }
 
 impl SubmitArgs {
-    /// Through the watcher, and only on a safe chain.
-    pub(super) const SAFE: Self = Self { via: Via::Watcher, pay_on_an_unsafe_chain: false };
+    /// Through the watcher, and only on a safe chain. For merges, which evacuations keep themselves, and for devnets: a disk that is
+    /// full must keep nobody from leaving.
+    pub(super) const SAFE: Self =
+        Self { via: Via::Watcher, pay_on_an_unsafe_chain: false, no_keep: true };
 
     /// Whether the user wants to pay whatever the watcher says.
     pub(super) const fn ignores_danger(self) -> bool {

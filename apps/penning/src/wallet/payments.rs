@@ -95,7 +95,7 @@ pub(super) fn check_accepted(accepted: &SubmitAnswer, signed: &SignedTx) -> Resu
         "operator:wrong_answer",
         format!("sent {ours:?}, but the operator answers about {:?}", accepted.txhash),
     )
-    .next("treat the payment as not made until `penning wallet status` finds it, and be careful with this operator"))
+    .next("treat the payment as not made until `penning wallet status TXHASH` finds it, and be careful with this operator"))
 }
 
 /// Why no payment should be made on this chain now; `None` when it is safe.

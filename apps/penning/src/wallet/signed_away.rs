@@ -4,6 +4,7 @@
 //! or a receiver, can challenge the exit with it, whether or not it ever appears in a block.
 
 use super::evacuate::inputs;
+use super::pay::SubmitArgs;
 use super::session::Session;
 use super::view;
 use crate::failure::Failure;
@@ -23,7 +24,7 @@ impl Session {
         for merge in merges {
             if !known.contains(&merge.hash()) {
                 // A run was killed before it could; in-flight exits are found by hash there.
-                self.keep_sent(&merge);
+                self.keep_sent(&merge, SubmitArgs::SAFE)?;
                 signed.push(merge);
             }
         }

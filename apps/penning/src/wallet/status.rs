@@ -86,9 +86,12 @@ impl StatusArgs {
             Target::Tx(txhash) => match session.find(txhash, self.search_blocks).await? {
                 Some(position) => Target::Position(position),
                 None if self.wait.wait => {
-                    return Err(Failure::new("status:unknown", "this transaction is in no block yet, or in an older one")
-                        .next("wait for the position of one of its outputs instead; `penning wallet pay` prints it")
-                        .into());
+                    return Err(Failure::new(
+                        "status:unknown",
+                        "this transaction is in no block yet, or in an older one",
+                    )
+                    .next("wait for the position of one of its outputs instead; `pay` printed it")
+                    .into());
                 }
                 None => {
                     return session.out.finish(&StatusReport::unknown(txhash, self.search_blocks));

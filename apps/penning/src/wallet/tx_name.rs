@@ -86,21 +86,25 @@ impl Session {
     pub(super) fn signed_tx(&self, name: &TxName) -> Result<SignedTx> {
         let unsigned = || {
             Failure::new("tx:not_signed", "an in-flight exit is started with a signed payment")
-                .next("give its signed bytes (`txbytes` of `penning wallet pay`), or ask the payer for them")
+                .next("give its signed bytes (`txbytes` in what `pay` printed), or ask the payer for them")
         };
         match self.tx_bytes(name)? {
             Some(TxBytes::Signed(signed)) => Ok(*signed),
             Some(TxBytes::Unsigned(_)) => Err(unsigned().into()),
             None => Err(Failure::new("tx:not_kept", "this payment was not sent from here, or too long ago")
-                .next("give its signed bytes (`txbytes` of `penning wallet pay`), or ask the payer for them")
+                .next("give its signed bytes (`txbytes` in what `pay` printed), or ask the payer for them")
                 .into()),
         }
     }
 
     /// Unsigned bytes of a payment that exits in flight: as given, kept here, or told by the root chain when the exit was started.
     pub(super) async fn in_flight_tx(&self, name: &TxName) -> Result<Vec<u8>> {
-        if let Some(bytes) = self.tx_bytes(name)? {
-            return Ok(bytes.unsigned());
+        match (self.tx_bytes(name), name) {
+            (Ok(Some(bytes)), _) => return Ok(bytes.unsigned()),
+            (Ok(None), _) => {}
+            // The root chain may know what the disk does not tell.
+            (Err(error), TxName::Hash(_)) => self.out.progress(format!("WARNING: {error:#}")),
+            (Err(error), _) => return Err(error),
         }
         let newest = self.root_chain.newest_block().await?.eth_height;
         let from = self.network.deployment.eth_height;
@@ -121,7 +125,7 @@ impl Session {
                 "in_flight_exit:not_found",
                 "no in-flight exit of this payment was ever started",
             )
-            .next("start it with `penning wallet exit --in-flight`")
+            .next("start it with `penning wallet exit --in-flight TX`")
             .into()
         })
     }
@@ -144,7 +148,7 @@ impl Session {
                 let read = TxBytes::read(&text).ok_or_else(|| {
                     let message = format!("{} holds no payment", path.display());
                     Failure::new("tx:malformed", message)
-                        .next("it should hold `txbytes` in hex, or what `penning wallet pay --json` printed")
+                        .next("it should hold `txbytes` in hex, or what `pay --json` printed")
                 })?;
                 Ok(Some(read))
             }

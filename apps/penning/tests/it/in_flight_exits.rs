@@ -228,6 +228,9 @@ async fn a_payment_that_never_appears_leaves_with_its_outputs_and_its_inputs_are
     assert_eq!(alice, milli(600) + start + join * 2, "her input's bond comes back unpaid");
     assert_eq!(bob, milli(400) + join);
     story.is_over().await;
+    // Bonds are not paid twice for what has left.
+    let again = format!("exit --in-flight {}", hex(&tx));
+    story.chain.refused(BOB, &again, "in_flight_exit:over");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,7 +241,14 @@ async fn a_double_spend_is_contested_and_blocked_and_costs_its_author_both_bonds
     // The same again, to herself: nobody was ever told of this one.
     let tx = story.secret(ALICE, hers, &[(ALICE, milli(900))]);
     let (start, join) = (story.start_bond, story.piggyback_bond);
-    story.costs(ALICE, &format!("exit --in-flight {}", hex(&tx)), start + join * 2).await;
+    let not_hers = format!("exit start --in-flight {} --output 1", hex(&tx));
+    story.chain.refused(ALICE, &not_hers, "in_flight_exit:no_such_share");
+    // Unasked, the wallet pays no bond for the input that she spent.
+    let told = story.costs(ALICE, &format!("exit --in-flight {}", hex(&tx)), start + join).await;
+    assert_eq!(told["joined"][0]["name"], "output 0", "{told}");
+    let unasked = format!("exit piggyback --exit {}", hex(&tx));
+    story.chain.refused(ALICE, &unasked, "in_flight_exit:nothing_to_join");
+    story.costs(ALICE, &format!("{unasked} --input 0"), join).await;
     story.events(&["invalid_piggyback", "non_canonical_ife"]).await;
 
     let before = story.worth(DAVE).await;
@@ -299,6 +309,9 @@ async fn the_piggyback_of_a_spent_output_is_blocked_and_what_was_paid_on_stays()
     let (_, gas_wei) = story.run(DAVE, &format!("challenge {txbytes}")).await;
     assert_eq!(story.worth(DAVE).await + gas_wei - before, join);
     story.events(&[]).await;
+    // The contract would take his bond again; the wallet does not offer it.
+    let again = format!("exit piggyback --exit {txbytes}");
+    story.chain.refused(BOB, &again, "in_flight_exit:nothing_to_join");
     let ([bob], receipts) = story.processed([BOB]).await;
     assert_eq!(paid(&receipts), []);
     assert_eq!(bob, start, "nobody contested the payment itself");
@@ -364,7 +377,9 @@ async fn of_an_input_that_has_left_alone_nothing_is_paid_a_second_time() {
     let ([alice], _) = story.processed([ALICE]).await;
     assert!(alice > milli(1_000), "the deposit and its bond");
     let (start, join) = (story.start_bond, story.piggyback_bond);
-    story.costs(ALICE, &format!("exit --in-flight {}", hex(&tx)), start + join * 2).await;
+    let exit = format!("exit start --in-flight {}", hex(&tx));
+    story.chain.refused(ALICE, &exit, "in_flight_exit:over");
+    story.costs(ALICE, &format!("{exit} --again"), start + join * 2).await;
     let ([alice], receipts) = story.processed([ALICE]).await;
     assert_eq!(paid(&receipts), [], "the input left before, and so may no output");
     assert_eq!(alice, start + join * 2, "bonds are all that comes back");

@@ -1,6 +1,7 @@
 //! The next step as a sentence: what to do, with the command that does it.
 
 use super::{Eta, ExitPhase, Step};
+use crate::root_chain::{PiggybackSide, PiggybackSlot};
 use crate::wire::{Currency, ETH, TxHash, UtxoPos};
 
 /// What a sentence is made of.
@@ -14,6 +15,8 @@ pub(super) struct Told {
     pub(super) position: Option<UtxoPos>,
     /// What waits to be paid, the next one first.
     pub(super) currencies: Vec<Currency>,
+    /// What can join and be paid.
+    pub(super) slots: Vec<PiggybackSlot>,
 }
 
 /// Commands in it are those of the wallet.
@@ -34,7 +37,8 @@ pub(super) fn sentence(told: &Told) -> String {
         Step::Wait => format!("wait: it is due {block}; do not spend what leaves meanwhile"),
         Step::PiggybackInput | Step::PiggybackOutput => {
             format!(
-                "join the exit, or nothing is paid to you: `penning wallet exit piggyback --exit {tx}`"
+                "join the exit, or nothing is paid to you: `penning wallet exit piggyback --exit {tx}{}`",
+                told.slots.iter().map(flag).collect::<String>()
             )
         }
         Step::Challenge => {
@@ -68,6 +72,13 @@ pub(super) fn sentence(told: &Told) -> String {
         }
         Step::Leave => "this can not be challenged: leave the chain with everything".to_owned(),
         Step::Nothing => over(told.phase).to_owned(),
+    }
+}
+
+fn flag(slot: &PiggybackSlot) -> String {
+    match slot.side {
+        PiggybackSide::Input => format!(" --input {}", slot.index),
+        PiggybackSide::Output => format!(" --output {}", slot.index),
     }
 }
 

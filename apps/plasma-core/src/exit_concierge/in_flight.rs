@@ -222,7 +222,7 @@ impl InFlightCase {
             // An owner of an included output has it anyway: it can leave alone.
             is_window && self.findings.included_at.is_none() && open.any(|slot| is_viewers(&slot))
         };
-        let outputs_pay = !self.findings.has_viable_competitor && self.is_canonical();
+        let outputs_pay = self.outputs_pay();
         if viewer.is_some() && outputs_pay && can_join(PiggybackSide::Output) {
             return Step::PiggybackOutput;
         }
@@ -241,6 +241,24 @@ impl InFlightCase {
             _ if self.is_canonical() && self.findings.has_viable_competitor => Step::Leave,
             _ => Step::Wait,
         }
+    }
+
+    /// Whether outputs are what will be paid, as far as is known.
+    fn outputs_pay(&self) -> bool {
+        !self.findings.has_viable_competitor && self.is_canonical()
+    }
+
+    /// With what the viewer should join, outputs first. Nobody knows for sure that no competitor will be shown, so inputs join, too;
+    /// outputs do not when there is one. (`C7`)
+    fn to_join(&self, slots: &[SlotView], viewer: Option<Address>) -> Vec<PiggybackSlot> {
+        let open = slots.iter().filter(|slot| slot.phase == SlotPhase::Open);
+        let of_viewer = open.filter(|slot| Some(slot.case.owner) == viewer);
+        let (mut outputs, inputs): (Vec<_>, Vec<_>) = of_viewer
+            .map(|slot| slot.case.slot)
+            .partition(|slot| slot.side == PiggybackSide::Output);
+        outputs.retain(|_| self.outputs_pay());
+        outputs.extend(inputs);
+        outputs
     }
 
     /// Who can do what until when. (`C6`)
@@ -304,6 +322,7 @@ impl InFlightCase {
             tx_hash: Some(self.tx_hash),
             position: None,
             currencies: entries.into_iter().map(|(_, currency)| currency).collect(),
+            slots: self.to_join(&slots, viewer),
         };
         ExitView {
             exit_id: self.exit_id,

@@ -151,6 +151,7 @@ impl StandardCase {
             tx_hash: None,
             position: Some(self.position),
             currencies: vec![self.currency],
+            slots: Vec::new(),
         };
         ExitView {
             exit_id: self.exit_id,

@@ -287,6 +287,27 @@ fn the_next_step_of_an_in_flight_exit_depends_on_who_asks() {
 }
 
 #[test]
+fn the_advice_to_join_names_what_can_be_paid() {
+    let none = InFlightFindings::default();
+    let competitor = InFlightFindings { has_viable_competitor: true, ..none.clone() };
+    let spent = InFlightFindings { spent: [IN_0].into_iter().collect(), ..none.clone() };
+    // Alice pays herself, too.
+    let with_change = |findings: &InFlightFindings| {
+        let mut case = InFlightCase::new(&in_flight(&[]), findings.clone()).unwrap();
+        let change = case.slots.iter_mut().find(|slot| slot.slot == OUT_1);
+        change.unwrap().owner = who(1);
+        ExitCase::InFlight(case)
+    };
+    for (findings, expected) in
+        [(&none, " --output 1 --input 0`"), (&spent, " --output 1`"), (&competitor, " --input 0`")]
+    {
+        let view = with_change(findings).view(&at(STARTED_S), Vec::new(), Some(who(1)));
+        let joins = format!("exit piggyback --exit {:?}{expected}", start().tx_hash);
+        assert!(view.advice.ends_with(&joins), "{}", view.advice);
+    }
+}
+
+#[test]
 fn an_exit_says_who_can_do_what_until_when() {
     let check = |events: &[InFlightEvent], now_s, expected: &[(&str, &str, u64, bool)]| {
         let view = case(events, &InFlightFindings::default()).view(&at(now_s), Vec::new(), None);

@@ -92,7 +92,7 @@ impl Evacuation<'_> {
         let sending = self.session.send(created.clone(), signed.clone(), SubmitArgs::SAFE);
         let error = match sending.await {
             Ok(sent) => {
-                self.session.keep_sent(&signed);
+                self.session.keep_sent(&signed, SubmitArgs::SAFE)?;
                 return Ok(sent.accepted);
             }
             Err(error) => error,
@@ -100,7 +100,7 @@ impl Evacuation<'_> {
         if watcher_refused(&error) {
             self.merges.forget(|merge| merge.hash() == signed.hash())?;
         } else {
-            self.session.keep_sent(&signed);
+            self.session.keep_sent(&signed, SubmitArgs::SAFE)?;
         }
         Err(error)
     }
