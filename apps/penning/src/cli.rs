@@ -40,8 +40,9 @@ pub(crate) enum Command {
     /// The key comes from a keystore (--keystore), an account of a devnet (--account), or the environment: PENNING_PRIVATE_KEY,
     /// PENNING_KEYSTORE or PENNING_ACCOUNT. On a devnet, `penning wallet tour` tells the whole story.
     ///
-    /// With --json, exactly one JSON document is printed, also when a command fails: {"error": {"code", "message", "next"}}. The exit
-    /// code is 0 when it worked, 1 when it failed, and 2 when the command line cannot be understood.
+    /// With --json, exactly one JSON document is printed, also when a command fails: {"error": {"code", "message", "next"}}, with the
+    /// signed "txbytes" of a payment that was perhaps sent. The exit code is 0 when it worked, 1 when it failed, and 2 when
+    /// the command line cannot be understood.
     Wallet(Box<WalletArgs>),
     Bench(BenchArgs),
     Drill(DrillArgs),
