@@ -426,7 +426,7 @@ mod tests {
         for expected in [
             "merge 3 outputs into one of 3.000000000000000005 ETH, in 1 free transactions",
             "leaves up to 1 h later than an old output",
-            "exit 1: 3.000000000000000005 ETH (3 outputs, merged), for gas of 0.000291 ETH, paid out in 2 h",
+            "exit 1: 3.000000000000000005 ETH (3 outputs, merged), for gas of 0.000288 ETH, paid out in 2 h",
             "bonds of 0.01 ETH, which come back, and gas of 0.0002 ETH",
         ] {
             assert!(text.contains(expected), "{text}");
@@ -434,9 +434,9 @@ mod tests {
         let text = report(Some("block 1000 is withheld")).to_string();
         for expected in [
             "THE CHAIN IS NOT SAFE, so nothing is merged: block 1000 is withheld",
-            "exit 1: 2 ETH (2:0:0), for gas of 0.000291 ETH, paid out in 1 h",
+            "exit 1: 2 ETH (2:0:0), for gas of 0.000288 ETH, paid out in 1 h",
             "exit 2: 1 ETH (1:0:0)",
-            "stays behind: 0.000000000000000005 ETH (3:0:0): its exit costs 0.000291 ETH of gas",
+            "stays behind: 0.000000000000000005 ETH (3:0:0): its exit costs 0.000288 ETH of gas",
         ] {
             assert!(text.contains(expected), "{text}");
         }
