@@ -15,7 +15,7 @@ use ethers::utils::get_contract_address;
 use plasma_core::wire::{Address, EthHeight, H256, SecretKey, U256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Gas for a call; ours take below 100,000.
 const CALL_GAS_MAX: u64 = 300_000;
@@ -27,6 +27,14 @@ const CREATE_GAS_BASE: u64 = 700_000;
 const CREATE_GAS_PER_BYTE: u64 = 240;
 /// Longest wait for the transactions of one stage.
 const STAGE_MS_MAX: u64 = 600_000;
+
+/// Longest wait for a transaction before the next is sent, where blocks are made at once. Development nodes that mine while more of the same
+/// account comes in can forget to go on.
+const AT_ONCE_MS_MAX: u64 = 2_000;
+/// The same for the first one, which shows whether blocks are made at once.
+const FIRST_AT_ONCE_MS_MAX: u64 = 250;
+/// Pause between two looks during these.
+const AT_ONCE_POLL_MS: u64 = 5;
 
 /// A contract that was sent for deployment.
 #[derive(Clone, Copy)]
@@ -43,6 +51,8 @@ pub(super) struct Pipeline<F> {
     nonces: BTreeMap<Address, u64>,
     sent: Vec<(DeployStep, H256)>,
     libraries: BTreeMap<String, Address>,
+    /// Whether the node makes a block for each transaction; `None` before the first was sent.
+    mines_at_once: Option<bool>,
     on_step: F,
 }
 
@@ -58,6 +68,7 @@ impl<F: FnMut(DeployStep) + Send> Pipeline<F> {
             nonces: BTreeMap::new(),
             sent: Vec::new(),
             libraries: BTreeMap::new(),
+            mines_at_once: None,
             on_step,
         })
     }
@@ -187,6 +198,7 @@ impl<F: FnMut(DeployStep) + Send> Pipeline<F> {
             SubmitOutcome::Accepted { txhash } | SubmitOutcome::AlreadyKnown { txhash } => {
                 self.nonces.insert(sender, nonce.saturating_add(1));
                 self.sent.push((step, txhash));
+                self.pace(txhash).await.map_err(|source| step_failed(step, source))?;
                 return Ok((txhash, nonce));
             }
             SubmitOutcome::InsufficientFunds => {
@@ -195,6 +207,25 @@ impl<F: FnMut(DeployStep) + Send> Pipeline<F> {
             other => RootChainCause::NotAccepted(other),
         };
         Err(step_failed(step, cause.during("send", context())))
+    }
+
+    /// Where blocks are made at once, waits for this one's.
+    async fn pace(&mut self, txhash: H256) -> Result<(), RootChainError> {
+        let longest_ms = match self.mines_at_once {
+            None => FIRST_AT_ONCE_MS_MAX,
+            Some(true) => AT_ONCE_MS_MAX,
+            Some(false) => return Ok(()),
+        };
+        let started = Instant::now();
+        let mut is_mined = false;
+        while !is_mined && started.elapsed().as_millis() < u128::from(longest_ms) {
+            is_mined = self.node.receipt(txhash).await?.is_some_and(|it| it.block_number.is_some());
+            if !is_mined {
+                tokio::time::sleep(Duration::from_millis(AT_ONCE_POLL_MS)).await;
+            }
+        }
+        self.mines_at_once = Some(is_mined);
+        Ok(())
     }
 
     /// Waits until everything sent so far is mined and did what it should. Says where each transaction is, and takes a fresh look at
