@@ -262,6 +262,52 @@ abstract contract InFlightChain is TestChain {
         skip(FIRST_PHASE);
     }
 
+    // --- stories that several tests tell ---
+
+    /// @dev Alice's 2 and Bob's 1 ETH become Carol's 2 and Mallory's 1.
+    function ethPayment() internal returns (Payment memory) {
+        return pay(
+            list(depositEth(alice, 2 ether), depositEth(bob, 1 ether)),
+            and(to(carol, ETH, 2 ether), to(mallory, ETH, 1 ether))
+        );
+    }
+
+    /// @dev Alice's 2 ETH and Bob's 100 tokens become Carol's ETH and Mallory's tokens.
+    function mixedPayment() internal returns (Payment memory) {
+        return pay(
+            list(depositEth(alice, 2 ether), depositToken(bob, 100)),
+            and(to(carol, ETH, 2 ether), to(mallory, address(token), 100))
+        );
+    }
+
+    /// @dev What each has more, or less, than in the beginning.
+    function balances(int256 ofAlice, int256 ofBob, int256 ofCarol, int256 ofMallory) internal view {
+        address[4] memory people = [alice, bob, carol, mallory];
+        int256[4] memory gains = [ofAlice, ofBob, ofCarol, ofMallory];
+        for (uint256 i = 0; i < 4; ++i) {
+            vm.assertEq(people[i].balance, uint256(int256(1_000_000 ether) + gains[i]), nameOf[people[i]]);
+        }
+    }
+
+    function gone(Payment memory payment) internal view {
+        vm.assertEq(ifeOf(payment).exitStartTimestamp, 0);
+        vm.assertEq(ifeOf(payment).bondOwner, address(0));
+        vm.assertEq(ifeOf(payment).inputs[0].outputId, bytes32(0));
+    }
+
+    function finalized(Payment memory payment, bool[2] memory inputs, bool[4] memory outputs, uint160 exitId)
+        internal
+        view
+    {
+        for (uint256 i = 0; i < payment.inputs.length; ++i) {
+            vm.assertEq(framework.outputsFinalizations(outputIdOf(payment.inputs[i])), inputs[i] ? exitId : 0);
+        }
+        for (uint256 i = 0; i < payment.outs.length; ++i) {
+            bytes32 outputId = keccak256(abi.encodePacked(payment.rawTx, i));
+            vm.assertEq(framework.outputsFinalizations(outputId), outputs[i] ? exitId : 0);
+        }
+    }
+
     // --- EIP-712, written out a second time from the specification ---
 
     function digestOf(uint256[] memory inputs, Encode.Output[] memory outs, bytes32 metadata)
