@@ -98,12 +98,13 @@ struct Shell {
 impl Shell {
     async fn run(mut self, lease: Lease) -> Result<Infallible, SentinelError> {
         loop {
-            // A look costs calls to the root chain's node: there is one for everything new, and another after a failure.
+            // A look costs calls to the root chain's node: there is one for everything new, and another after a failure. What changes
+            // while it lasts is new as well.
+            let seen = self.sight();
             let is_answered = self.look(&lease).await?;
             self.publish();
             let tick = Duration::from_millis(self.parts.tick_ms);
-            let seen = self.sight();
-            loop {
+            while self.sight() == seen {
                 tokio::select! {
                     changed = self.parts.coordinator.changed() => changed?,
                     changed = self.parts.findings.changed() => {
@@ -111,18 +112,17 @@ impl Shell {
                     }
                     () = tokio::time::sleep(tick), if !is_answered => break,
                 }
-                if self.sight() != seen {
-                    break;
-                }
             }
         }
     }
 
     /// What a look depends on, besides the root chain itself.
-    fn sight(&self) -> (Option<EthHeight>, Option<Arc<Findings>>, bool) {
+    fn sight(&self) -> (Option<EthHeight>, Option<Arc<Findings>>, [bool; 2]) {
         let findings = self.parts.findings.borrow().clone();
-        let knows = findings.as_ref().is_some_and(|findings| self.knows_everything(findings));
-        (self.parts.coordinator.progress().root_chain_height, findings, knows)
+        let known = findings.as_ref();
+        let knows = known.is_some_and(|findings| self.knows_everything(findings));
+        let has_ledger = known.is_some_and(|findings| self.knows_the_ledger(findings));
+        (self.parts.coordinator.progress().root_chain_height, findings, [knows, has_ledger])
     }
 
     /// Takes in the newest root chain block, and what is wrong by it. Returns whether everybody answered.
