@@ -63,6 +63,8 @@ struct Ledger {
     pending: Vec<SignedTx>,
     fees: BTreeMap<Currency, U256>,
     newest: Blknum,
+    /// The block that was formed last: the root chain may not have it yet.
+    formed: Blknum,
     synced: EthHeight,
     /// Set by a test: the watcher reports a withheld block.
     is_unsafe: bool,
@@ -98,7 +100,7 @@ impl Shared {
 
 impl Ledger {
     fn forming(&self) -> Blknum {
-        self.newest.next_child_block().unwrap()
+        self.newest.max(self.formed).next_child_block().unwrap()
     }
 
     fn exec(&mut self, bytes: &[u8], domain: &TypedDataDomain) -> Result<SubmitAnswer, RpcError> {
@@ -169,6 +171,7 @@ impl Ledger {
             self.add(&claim, txindex);
             self.pending.push(claim);
         }
+        self.formed = number;
         let transactions = std::mem::take(&mut self.pending);
         let leaves: Vec<H256> = transactions.iter().map(SignedTx::leaf).collect();
         for (txindex, tx) in (0..).zip(&transactions) {
