@@ -15,6 +15,7 @@
 //! - [`exit_processor`]: which exits are valid. [`eventer`]: what appeared and what was resolved. [`exit_concierge`]: how far each exit
 //!   is, and what to do next.
 //! - [`sentinel`]: what a watcher does about it on L1 by itself.
+//! - [`journal`]: what is told to the outside, in order.
 //! - [`payment_builder`]: what a wallet sends.
 #![deny(
     clippy::unwrap_used,
@@ -49,6 +50,7 @@ pub mod exit_concierge;
 pub mod exit_processor;
 pub mod fees;
 pub mod fresh_blocks;
+pub mod journal;
 pub mod payment_builder;
 pub mod root_chain;
 pub mod root_chain_coordinator;
