@@ -20,6 +20,7 @@ mod sentinel;
 mod sinks;
 mod status;
 pub mod tree;
+pub mod watcher_db;
 
 pub use config::WatcherConfig;
 pub use node::{Node, Setup, SetupError};
