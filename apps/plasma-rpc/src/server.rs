@@ -11,6 +11,7 @@ mod body;
 mod config;
 mod connection;
 mod envelope;
+mod events;
 mod http;
 mod json_rpc;
 mod memory;
@@ -20,6 +21,7 @@ mod timed_io;
 mod ws;
 
 pub use config::{Limits, Probes, ServerConfig};
+pub use events::{Event, EventLog, EventLogError};
 pub use table::{IntoAnswer, MethodTable};
 
 use crate::child_chain::ALARM_GET;
