@@ -7,6 +7,7 @@ mod cursor;
 mod start;
 mod topic;
 
+pub(crate) use cursor::STREAM_TOPICS_MAX;
 pub use cursor::{BadCursor, EventCursor};
 pub use start::{BadStart, Start};
 pub use topic::{TOPIC_LEN_MAX, TopicName, UnknownTopic};

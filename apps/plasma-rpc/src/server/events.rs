@@ -1,7 +1,23 @@
-//! Where events come from: the one interface between this server and its node.
+//! Where events come from, and how they reach every subscriber in order.
 //!
-//! The server must never keep an event that the node could lose, and never number one itself: a node commits its events with
-//! numbers, and the server only reads them, forward, as often as it likes.
+//! The server must never tell an event that the node could lose, never number one itself, and never let a subscriber wait for
+//! another one. A node commits its events with numbers; the server only reads them, forward, as often as it likes. There is no queue of
+//! events anywhere: every subscriber has a number, and pulls what comes after it when its socket has taken what came before
+//! (docs/adr/0010).
+//!
+//! ```text
+//! log ──changed──► hub ──one read for all──► ring of each topic ──► readers that are up to date ─► sockets
+//!  └───────────────── bounded batches, a few at once ─────────────► readers that are behind ─────► sockets
+//! ```
+
+mod feed;
+mod hub;
+mod reader;
+mod text;
+
+pub(super) use hub::{Hub, NoReader};
+pub(super) use reader::{Reader, Stop};
+pub(super) use text::EventText;
 
 use plasma_core::journal::Topic;
 use plasma_core::wire::Blknum;

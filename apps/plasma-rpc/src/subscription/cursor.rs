@@ -9,7 +9,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 /// Topics in one place, and so topics of one stream of server-sent events.
-pub(crate) const STREAM_TOPICS_MAX: usize = 64;
+pub(crate) const STREAM_TOPICS_MAX: usize = 16;
 /// Bytes of the longest text: the longest topics, the longest numbers, and what is between them.
 const CURSOR_LEN_MAX: usize = STREAM_TOPICS_MAX * (TOPIC_LEN_MAX + 22);
 
