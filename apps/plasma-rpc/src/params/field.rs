@@ -220,8 +220,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// That it fails this validator.
-    pub fn fails(&self, validator: Validator) -> ParamError {
+    fn error(&self, validator: Validator) -> ParamError {
         ParamError { parameter: self.name.to_string(), validator }
     }
 }
