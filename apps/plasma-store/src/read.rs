@@ -3,6 +3,7 @@
 mod blocks;
 mod exits;
 mod in_flight;
+mod journal;
 mod outputs;
 mod sentinel;
 
