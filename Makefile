@@ -1,18 +1,25 @@
 # Thin: each line calls a real tool. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 NPM_STAMP := contracts/node_modules/.package-lock.json
+POSTGRES_STAMP := priv/postgres/node_modules/.package-lock.json
 export PENNING_ANVIL ?= $(CURDIR)/contracts/node_modules/.bin/anvil
 
-.PHONY: help tools build devnet test bench benchexits fuzz lint docs contracts clean
+.PHONY: help tools build devnet test bench benchexits benchdatabase queries fuzz lint docs contracts clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
 
-tools: $(NPM_STAMP) ## Install what the build needs, pinned, without root (anvil, forge, solc, libclang)
+tools: $(NPM_STAMP) $(POSTGRES_STAMP) ## Install what the build needs, pinned, without root (anvil, forge, solc, PostgreSQL, libclang)
 	@node priv/scripts/fetch-libclang.mjs
 
 $(NPM_STAMP): contracts/package-lock.json
 	npm ci --prefix contracts --no-audit --no-fund
+	@touch $@
+
+# The links between the server's libraries are made here, because npm may refuse to run what the package does for that.
+$(POSTGRES_STAMP): priv/postgres/package-lock.json priv/postgres/hydrate.mjs
+	npm ci --prefix priv/postgres --no-audit --no-fund --ignore-scripts
+	node priv/postgres/hydrate.mjs
 	@touch $@
 
 build: tools ## Build the penning binary
@@ -30,6 +37,12 @@ bench: tools ## Measure, and write docs/performance.md
 
 benchexits: tools ## Measure a watcher with 10,000 open exits, and write docs/performance-exits.md
 	cargo run --locked --release -p penning -- bench --exits --out docs/performance-exits.md $(ARGS)
+
+benchdatabase: tools ## Measure the WatcherDB, and write docs/performance-database.md
+	cargo run --locked --release -p penning -- bench --database --out docs/performance-database.md $(ARGS)
+
+queries: tools ## Check the queries of the WatcherDB against a real PostgreSQL, and rewrite .sqlx
+	priv/scripts/queries.sh
 
 FUZZ_S ?= 30
 FUZZ_TARGETS ?= $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))

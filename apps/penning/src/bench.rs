@@ -9,10 +9,12 @@
 //! a store with millions of outputs ─► store    ├─► report ─► table │ JSON │ docs/performance.md
 //! /proc ─► machine                             ┘
 //! ```
-//! With `--exits` it measures something else instead: a watcher with thousands of open exits (docs/performance-exits.md).
+//! With `--exits` it measures something else instead: a watcher with thousands of open exits (docs/performance-exits.md). With
+//! `--database`, the WatcherDB (docs/performance-database.md).
 
 mod bound;
 mod clock;
+mod database;
 mod drive;
 mod exits;
 mod machine;
@@ -50,6 +52,14 @@ pub(crate) struct BenchArgs {
     /// Measure a watcher with 10,000 open exits and a million transactions instead
     #[arg(long)]
     exits: bool,
+    /// Measure the WatcherDB instead: indexing full blocks into a PostgreSQL, and questions meanwhile
+    ///
+    /// Uses the database of DATABASE_URL, which has to be empty, or a PostgreSQL of its own.
+    #[arg(long, conflicts_with = "exits")]
+    database: bool,
+    /// With --database: how many transactions there are when questions are asked
+    #[arg(long, value_name = "COUNT", requires = "database")]
+    transactions: Option<u64>,
     /// Print the results as one JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -99,17 +109,25 @@ impl BenchArgs {
         let out = Out::new(self.json);
         let sizes = if self.quick { Sizes::QUICK } else { Sizes::FULL };
         let parent = self.data_dir.unwrap_or_else(std::env::temp_dir);
+        if self.database {
+            let quick = if self.quick { 500_000 } else { 5_000_000 };
+            let report = database::measure(self.transactions.unwrap_or(quick), &parent, out)?;
+            write(self.out.as_deref(), &report.document())?;
+            return out.finish(&report);
+        }
         let report = match (self.exits, self.quick) {
             (false, _) => measure(sizes, &parent, out)?,
             (true, false) => measure_exits(EXITS_FULL, &parent, out)?,
             (true, true) => measure_exits(EXITS_QUICK, &parent, out)?,
         };
-        if let Some(path) = self.out {
-            std::fs::write(&path, report.document())
-                .with_context(|| format!("{} cannot be written", path.display()))?;
-        }
+        write(self.out.as_deref(), &report.document())?;
         out.finish(&report)
     }
+}
+
+fn write(path: Option<&Path>, document: &str) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::write(path, document).with_context(|| format!("{} cannot be written", path.display()))
 }
 
 fn folder_in(parent: &Path) -> Result<TempDir> {

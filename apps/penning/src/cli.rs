@@ -4,8 +4,9 @@ use crate::bench::BenchArgs;
 use crate::contracts::ContractsCommand;
 use crate::devnet::DevnetArgs;
 use crate::drill::DrillArgs;
-use crate::nodes::{ChildChainArgs, WatcherArgs};
+use crate::nodes::{ChildChainArgs, WatcherArgs, run_system};
 use crate::wallet::WalletArgs;
+use crate::watcher_db::WatcherDbCommand;
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -32,6 +33,9 @@ pub(crate) enum Command {
     Devnet(DevnetArgs),
     ChildChain(Box<ChildChainArgs>),
     Watcher(Box<WatcherArgs>),
+    /// Look at a watcher's database, or build it again
+    #[command(subcommand)]
+    WatcherDb(WatcherDbCommand),
     /// Deploy the contracts on the root chain
     #[command(subcommand)]
     Contracts(ContractsCommand),
@@ -61,6 +65,7 @@ impl Command {
         match self {
             Self::Devnet(args) => args.json,
             Self::ChildChain(_) | Self::Watcher(_) => false,
+            Self::WatcherDb(command) => command.is_json(),
             Self::Contracts(command) => command.is_json(),
             Self::Wallet(args) => args.common.json,
             Self::Bench(args) => args.json,
@@ -77,6 +82,7 @@ impl Cli {
             Command::Devnet(args) => args.run(),
             Command::ChildChain(args) => args.run(),
             Command::Watcher(args) => args.run(),
+            Command::WatcherDb(command) => run_system(command.run()),
             Command::Contracts(command) => wait_for(command.run()),
             Command::Wallet(args) => wait_for(args.run()),
             Command::Bench(args) => args.run(),
@@ -156,6 +162,9 @@ mod tests {
             ("penning drill --json --anvil anvil", true),
             ("penning drill withhold", false),
             ("penning bench --exits --quick", true),
+            ("penning watcher-db rebuild --network a.json --data-dir w", true),
+            ("penning watcher-db status --json", true),
+            ("penning watcher-db", false),
             ("penning", false),
         ] {
             check(line, is_fine);

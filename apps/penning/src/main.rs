@@ -22,6 +22,7 @@ mod parsing;
 mod secrets;
 mod settings;
 mod wallet;
+mod watcher_db;
 
 use clap::Parser;
 use cli::Cli;

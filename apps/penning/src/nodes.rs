@@ -165,10 +165,10 @@ impl WatcherArgs {
 
 /// Where a node belongs: the settings that both kinds have.
 #[derive(Debug, Serialize, Deserialize)]
-struct Place {
-    address_file: PathBuf,
+pub(crate) struct Place {
+    pub(crate) address_file: PathBuf,
     rpc_url: String,
-    data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
 }
 
 /// Their names.
@@ -176,7 +176,7 @@ const PLACE: [&str; 3] = ["address_file", "rpc_url", "data_dir"];
 
 impl NodeArgs {
     /// `None` when they were only to be printed.
-    fn settings<T: Serialize + DeserializeOwned>(
+    pub(crate) fn settings<T: Serialize + DeserializeOwned>(
         &self,
         env_prefix: &'static str,
         defaults: &T,

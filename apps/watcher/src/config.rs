@@ -1,5 +1,6 @@
 //! What the runner of a watcher can set, with the defaults of protocol section 8 where they still make sense.
 
+use crate::watcher_db::WatcherDbConfig;
 use plasma_core::block_getter::BlockGetterConfig;
 use plasma_core::eth_event_listener::EthEventListenerConfig;
 use plasma_core::exit_processor::ExitProcessorConfig;
@@ -58,6 +59,8 @@ pub struct WatcherConfig {
     pub sentinel: SentinelConfig,
     /// The informational methods, where there is a database.
     pub info: InfoConfig,
+    /// The database that the informational methods are answered from.
+    pub database: WatcherDbConfig,
 }
 
 /// How the informational methods are served.
@@ -102,6 +105,7 @@ impl Default for WatcherConfig {
             eth_height_monitor: EthHeightMonitorConfig::default(),
             sentinel: SentinelConfig::default(),
             info: InfoConfig::default(),
+            database: WatcherDbConfig::default(),
         }
     }
 }

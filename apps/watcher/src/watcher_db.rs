@@ -16,7 +16,9 @@ mod connection;
 mod copy;
 pub mod embedded;
 mod fees;
+mod inspection;
 mod queries;
+mod reads;
 mod rebuild;
 mod rows;
 mod source;
@@ -25,8 +27,7 @@ mod writer;
 
 pub use config::WatcherDbConfig;
 pub use connection::{Identity, Position, WriteError};
-pub use fees::ObservedFee;
-pub use queries::{Spendable, SpendableOrder};
+pub use inspection::{Inspection, inspect};
 pub use rebuild::{Rebuilt, rebuild};
 pub use rows::RowsError;
 pub use source::{JournalSource, SourceError};
@@ -69,7 +70,7 @@ pub enum WatcherDbError {
 
 /// The settings cannot be used.
 #[derive(Debug, Error)]
-#[error("database_url: {0}")]
+#[error("the URL of the database cannot be used: {0}")]
 pub struct DatabaseUrlError(#[from] sqlx::Error);
 
 /// Makes the handle to a database, and the task that follows the journal into it, which never ends by itself. `news` changes whenever

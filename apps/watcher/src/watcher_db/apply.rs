@@ -208,7 +208,8 @@ async fn copy_account_transactions(db: &mut PgConnection, rows: &Rows) -> Result
             .bigint(row.blknum.get())
             .int(row.txindex.get());
     }
-    let statement = "COPY account_transactions (account, txtype, blknum, txindex) FROM STDIN (FORMAT binary)";
+    let statement =
+        "COPY account_transactions (account, txtype, blknum, txindex) FROM STDIN (FORMAT binary)";
     copy(db, statement, copied).await
 }
 

@@ -16,7 +16,7 @@ use thiserror::Error;
 /// The schema, and how older ones become it.
 static MIGRATIONS: Migrator = sqlx::migrate!("../../priv/migrations");
 /// Name of the lock that a writer holds, among the database's advisory locks.
-const WRITER_LOCK: i64 = 0x0070_656e_6e69_6e67;
+pub(super) const WRITER_LOCK: i64 = 0x0070_656e_6e69_6e67;
 
 /// What a database belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,11 @@ pub enum WriteError {
 }
 
 impl WatcherDbConfig {
-    pub(super) fn options(&self, url: &str, statement_ms_max: u64) -> Result<PgConnectOptions, sqlx::Error> {
+    pub(super) fn options(
+        &self,
+        url: &str,
+        statement_ms_max: u64,
+    ) -> Result<PgConnectOptions, sqlx::Error> {
         let options: PgConnectOptions = url.parse()?;
         Ok(options
             .application_name("penning-watcher")
@@ -100,11 +104,7 @@ impl WatcherDbConfig {
 
     /// Connections for queries, opened when they are needed.
     pub(super) fn read_pool(&self) -> Result<PgPool, sqlx::Error> {
-        let url = if self.database_read_url.is_empty() {
-            &self.database_url
-        } else {
-            &self.database_read_url
-        };
+        let url = if self.read_url.is_empty() { &self.url } else { &self.read_url };
         // A plan for all values would not know that one account is big and another is not.
         let options = self
             .options(url, self.query_ms_max)?
@@ -118,7 +118,7 @@ impl WatcherDbConfig {
     /// A connection to write through. Spends are looked up one by one by key, whatever the planner thinks of the size of the table; and
     /// a commit need not be on disk, because the cursor goes back with what is lost.
     pub(super) async fn connect_writer(&self) -> Result<PgConnection, WriteError> {
-        let options = self.options(&self.database_url, self.write_ms_max)?.options([
+        let options = self.options(&self.url, self.write_ms_max)?.options([
             ("synchronous_commit", "off"),
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),
@@ -139,12 +139,10 @@ pub(super) async fn open(
     identity: Identity,
 ) -> Result<(PgConnection, Position, u64), WriteError> {
     let mut db = config.connect_writer().await?;
-    let is_ours = sqlx::query_scalar!(
-        r#"SELECT pg_try_advisory_lock($1) AS "is_ours!""#,
-        WRITER_LOCK
-    )
-    .fetch_one(&mut db)
-    .await?;
+    let is_ours =
+        sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "is_ours!""#, WRITER_LOCK)
+            .fetch_one(&mut db)
+            .await?;
     if !is_ours {
         return Err(WriteError::AnotherWriter);
     }

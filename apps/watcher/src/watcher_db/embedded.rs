@@ -367,9 +367,9 @@ impl Cluster {
 fn ordinary_user() -> (u32, u32) {
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let nobody = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let ids = nobody.filter(|fields| fields.first() == Some(&"nobody")).find_map(|fields| {
-        Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
-    });
+    let ids = nobody
+        .filter(|fields| fields.first() == Some(&"nobody"))
+        .find_map(|fields| Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?)));
     ids.unwrap_or((65_534, 65_534))
 }
 

@@ -10,20 +10,20 @@ use sqlx::{Error, PgPool};
 use std::time::Duration;
 
 /// A fee that is asked for now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ObservedFee {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ObservedFee {
     /// Transaction type.
-    pub txtype: u64,
+    pub(super) txtype: u64,
     /// What it is paid in.
-    pub currency: Currency,
+    pub(super) currency: Currency,
     /// How much, in the smallest unit.
-    pub amount: U256,
+    pub(super) amount: U256,
 }
 
 impl WatcherDbConfig {
     /// A connection to where rows can be written.
     pub(super) fn write_pool(&self) -> Result<PgPool, Error> {
-        let options = self.options(&self.database_url, self.query_ms_max)?;
+        let options = self.options(&self.url, self.query_ms_max)?;
         Ok(PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_millis(self.connect_ms_max))
@@ -36,7 +36,7 @@ impl WatcherDb {
     ///
     /// # Errors
     /// [`WatcherDbError::Unavailable`]
-    pub async fn observe_fees(
+    pub(super) async fn observe_fees(
         &self,
         at_ms: u64,
         fees: &[ObservedFee],
@@ -82,7 +82,7 @@ impl WatcherDb {
     ///
     /// # Errors
     /// [`WatcherDbError::Unavailable`]
-    pub async fn fee_history(
+    pub(super) async fn history_of_fees(
         &self,
         currency: Option<Currency>,
         paging: &Paging,

@@ -7,17 +7,16 @@ mod history;
 mod records;
 mod transactions;
 
-pub use accounts::{Spendable, SpendableOrder};
 pub(super) use records::{address, amount, time};
 
-use super::WatcherDbError;
 use super::WatcherDb;
+use super::WatcherDbError;
 use plasma_rpc::info::Paging;
 use std::future::Future;
 
 impl WatcherDb {
     /// Runs a question, if the database can be used.
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         question: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, WatcherDbError> {

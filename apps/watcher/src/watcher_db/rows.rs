@@ -176,14 +176,14 @@ impl Rows {
     fn add(&mut self, entry: &JournalEntry, body: Vec<Box<[u8]>>) -> Result<(), RowsError> {
         match &entry.fact {
             JournalFact::Block(block) => self.block(block, body, entry.at_ms)?,
-            JournalFact::BlockMoved { blknum, eth_height, timestamp_s } => self.block_moved(
-                BlockMove {
+            JournalFact::BlockMoved { blknum, eth_height, timestamp_s } => {
+                self.block_moved(BlockMove {
                     blknum: *blknum,
                     eth_height: *eth_height,
                     timestamp_s: *timestamp_s,
                     at_ms: entry.at_ms,
-                },
-            ),
+                })
+            }
             JournalFact::RootChain(event) => self.root_chain_event(event, entry.at_ms),
             JournalFact::Byzantine { .. } | JournalFact::Status { .. } => {}
         }
@@ -211,8 +211,11 @@ impl Rows {
             updated_ms: at_ms,
         });
         for (txbytes, txindex) in body.into_iter().zip(0..) {
-            let tx = SignedTx::decode(&txbytes)
-                .map_err(|source| RowsError::Transaction { blknum, txindex, source })?;
+            let tx = SignedTx::decode(&txbytes).map_err(|source| RowsError::Transaction {
+                blknum,
+                txindex,
+                source,
+            })?;
             self.transaction(tx, (blknum, TxIndex::new(txindex)), at_ms);
         }
         Ok(())

@@ -7,30 +7,6 @@ use plasma_core::wire::{Address, Currency, U256, UtxoPos};
 use plasma_rpc::info::{Balance, Page, Paging, Utxo};
 use sqlx::Error;
 
-/// Which outputs come first when coins are chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SpendableOrder {
-    /// Those that hold most, the oldest first among equals.
-    LargestFirst,
-    /// Those that hold least, the oldest first among equals.
-    SmallestFirst,
-    /// Only those that hold exactly this, the oldest first.
-    Exact(U256),
-}
-
-/// Coins to choose from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spendable {
-    /// Whose.
-    pub owner: Address,
-    /// Of which currency.
-    pub currency: Currency,
-    /// Which ones first.
-    pub order: SpendableOrder,
-    /// Most of them.
-    pub limit: u32,
-}
-
 impl WatcherDb {
     /// Unspent outputs of an account that are in no exit, added up by currency.
     ///
@@ -101,74 +77,6 @@ impl WatcherDb {
         }))
     }
 
-    /// Coins to choose from.
-    ///
-    /// # Errors
-    /// [`WatcherDbError::Unavailable`]
-    pub async fn spendable(&self, wanted: Spendable) -> Result<Vec<Utxo>, WatcherDbError> {
-        let Spendable { owner, currency, order, limit } = wanted;
-        let (owner, currency, limit) = (owner.as_bytes(), currency.as_bytes(), i64::from(limit));
-        self.ask(async {
-            let rows = match order {
-                SpendableOrder::LargestFirst => {
-                    sqlx::query_as!(
-                        OutputRecord,
-                        r#"SELECT blknum, txindex, oindex, otype, owner, currency, amount::text AS "amount!",
-                creating_txhash, spending_txhash,
-                (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM updated_at) * 1000)::bigint AS "updated_ms!"
-                FROM txoutputs
-                WHERE owner = $1 AND currency = $2 AND spending_txhash IS NULL AND NOT exiting
-                ORDER BY txoutputs.amount DESC, blknum, txindex, oindex LIMIT $3"#,
-                        owner,
-                        currency,
-                        limit,
-                    )
-                    .fetch_all(&self.pool)
-                    .await?
-                }
-                SpendableOrder::SmallestFirst => {
-                    sqlx::query_as!(
-                        OutputRecord,
-                        r#"SELECT blknum, txindex, oindex, otype, owner, currency, amount::text AS "amount!",
-                creating_txhash, spending_txhash,
-                (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM updated_at) * 1000)::bigint AS "updated_ms!"
-                FROM txoutputs
-                WHERE owner = $1 AND currency = $2 AND spending_txhash IS NULL AND NOT exiting
-                ORDER BY txoutputs.amount, blknum, txindex, oindex LIMIT $3"#,
-                        owner,
-                        currency,
-                        limit,
-                    )
-                    .fetch_all(&self.pool)
-                    .await?
-                }
-                SpendableOrder::Exact(amount) => {
-                    sqlx::query_as!(
-                        OutputRecord,
-                        r#"SELECT blknum, txindex, oindex, otype, owner, currency, amount::text AS "amount!",
-                creating_txhash, spending_txhash,
-                (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM updated_at) * 1000)::bigint AS "updated_ms!"
-                FROM txoutputs
-                WHERE owner = $1 AND currency = $2 AND txoutputs.amount = $4::text::numeric
-                    AND spending_txhash IS NULL AND NOT exiting
-                ORDER BY blknum, txindex, oindex LIMIT $3"#,
-                        owner,
-                        currency,
-                        limit,
-                        amount.to_string(),
-                    )
-                    .fetch_all(&self.pool)
-                    .await?
-                }
-            };
-            told(rows)
-        })
-        .await
-    }
-
     /// An output, spent or not; `None` when there never was one.
     ///
     /// # Errors
@@ -177,20 +85,89 @@ impl WatcherDb {
         Ok(self.ask(self.outputs_at(&[position])).await?.pop())
     }
 
-    /// These outputs, spent or not, as far as there are any; in the order of their positions.
-    ///
-    /// # Errors
-    /// [`WatcherDbError::Unavailable`]
-    pub async fn utxos_at(&self, positions: &[UtxoPos]) -> Result<Vec<Utxo>, WatcherDbError> {
-        self.ask(self.outputs_at(positions)).await
+    /// Outputs that can be spent, those that hold most first.
+    pub(in crate::watcher_db) async fn largest(
+        &self,
+        owner: Address,
+        currency: Currency,
+        limit: i64,
+    ) -> Result<Vec<Utxo>, Error> {
+        let rows = sqlx::query_as!(
+            OutputRecord,
+            r#"SELECT blknum, txindex, oindex, otype, owner, currency, amount::text AS "amount!",
+        creating_txhash, spending_txhash,
+        (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!",
+        (extract(epoch FROM updated_at) * 1000)::bigint AS "updated_ms!"
+        FROM txoutputs
+        WHERE owner = $1 AND currency = $2 AND spending_txhash IS NULL AND NOT exiting
+        ORDER BY txoutputs.amount DESC, blknum DESC, txindex DESC, oindex DESC LIMIT $3"#,
+            owner.as_bytes(),
+            currency.as_bytes(),
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        told(rows)
     }
 
-    pub(super) async fn outputs_at(&self, positions: &[UtxoPos]) -> Result<Vec<Utxo>, Error> {
-        let blknums: Vec<i64> =
-            positions.iter().map(|at| part(at.blknum.get(), i64::MAX)).collect();
-        let txindexes: Vec<i32> =
-            positions.iter().map(|at| part(at.txindex.get().into(), i32::MAX)).collect();
-        let oindexes: Vec<i32> = positions.iter().map(|at| at.oindex.get().into()).collect();
+    /// Outputs that can be spent, those that hold least first, the oldest first among equals.
+    pub(in crate::watcher_db) async fn smallest_spendable(
+        &self,
+        owner: Address,
+        currency: Currency,
+        limit: i64,
+    ) -> Result<Vec<Utxo>, Error> {
+        let rows = sqlx::query_as!(
+            OutputRecord,
+            r#"SELECT blknum, txindex, oindex, otype, owner, currency, amount::text AS "amount!",
+        creating_txhash, spending_txhash,
+        (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!",
+        (extract(epoch FROM updated_at) * 1000)::bigint AS "updated_ms!"
+        FROM txoutputs
+        WHERE owner = $1 AND currency = $2 AND spending_txhash IS NULL AND NOT exiting
+        ORDER BY txoutputs.amount, blknum, txindex, oindex LIMIT $3"#,
+            owner.as_bytes(),
+            currency.as_bytes(),
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        told(rows)
+    }
+
+    /// Outputs that can be spent and hold exactly this, the oldest first.
+    pub(in crate::watcher_db) async fn exact(
+        &self,
+        owner: Address,
+        currency: Currency,
+        amount: U256,
+        limit: i64,
+    ) -> Result<Vec<Utxo>, Error> {
+        let rows = sqlx::query_as!(
+            OutputRecord,
+            r#"SELECT blknum, txindex, oindex, otype, owner, currency, amount::text AS "amount!",
+        creating_txhash, spending_txhash,
+        (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!",
+        (extract(epoch FROM updated_at) * 1000)::bigint AS "updated_ms!"
+        FROM txoutputs
+        WHERE owner = $1 AND currency = $2 AND txoutputs.amount = $4::text::numeric
+            AND spending_txhash IS NULL AND NOT exiting
+        ORDER BY blknum, txindex, oindex LIMIT $3"#,
+            owner.as_bytes(),
+            currency.as_bytes(),
+            limit,
+            amount.to_string(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        told(rows)
+    }
+
+    pub(in crate::watcher_db) async fn outputs_at(
+        &self,
+        positions: &[UtxoPos],
+    ) -> Result<Vec<Utxo>, Error> {
+        let (blknums, txindexes, oindexes) = columns(positions);
         let rows = sqlx::query_as!(
             OutputRecord,
             r#"SELECT o.blknum, o.txindex, o.oindex, o.otype, o.owner, o.currency, o.amount::text AS "amount!",
@@ -208,8 +185,40 @@ impl WatcherDb {
         .await?;
         told(rows)
     }
+
+    /// Of these outputs, those that can be spent; in the order of their positions.
+    pub(in crate::watcher_db) async fn spendable_outputs_at(
+        &self,
+        positions: &[UtxoPos],
+    ) -> Result<Vec<Utxo>, Error> {
+        let (blknums, txindexes, oindexes) = columns(positions);
+        let rows = sqlx::query_as!(
+            OutputRecord,
+            r#"SELECT o.blknum, o.txindex, o.oindex, o.otype, o.owner, o.currency, o.amount::text AS "amount!",
+                o.creating_txhash, o.spending_txhash,
+                (extract(epoch FROM o.inserted_at) * 1000)::bigint AS "inserted_ms!",
+                (extract(epoch FROM o.updated_at) * 1000)::bigint AS "updated_ms!"
+                FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS p (blknum, txindex, oindex)
+                JOIN txoutputs o ON o.blknum = p.blknum AND o.txindex = p.txindex AND o.oindex = p.oindex
+                WHERE o.spending_txhash IS NULL AND NOT o.exiting
+                ORDER BY o.blknum, o.txindex, o.oindex"#,
+            &blknums,
+            &txindexes,
+            &oindexes,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        told(rows)
+    }
 }
 
 pub(super) fn told(rows: Vec<OutputRecord>) -> Result<Vec<Utxo>, Error> {
     rows.into_iter().map(OutputRecord::told).collect()
+}
+
+/// Positions as three arrays.
+fn columns(positions: &[UtxoPos]) -> (Vec<i64>, Vec<i32>, Vec<i32>) {
+    let blknums = positions.iter().map(|at| part(at.blknum.get(), i64::MAX)).collect();
+    let txindexes = positions.iter().map(|at| part(at.txindex.get().into(), i32::MAX)).collect();
+    (blknums, txindexes, positions.iter().map(|at| at.oindex.get().into()).collect())
 }

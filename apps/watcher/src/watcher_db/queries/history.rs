@@ -92,8 +92,9 @@ impl WatcherDb {
     ) -> Result<Page<Deposit>, WatcherDbError> {
         let (limit, offset) = limit_and_offset(paging);
         let before = paging.cursor.as_ref().and_then(|cursor| cursor.key_of::<2>());
-        let (height, log) = before
-            .map_or((i64::MAX, i32::MAX), |[height, log]| (part(height, i64::MAX), part(log, i32::MAX)));
+        let (height, log) = before.map_or((i64::MAX, i32::MAX), |[height, log]| {
+            (part(height, i64::MAX), part(log, i32::MAX))
+        });
         let rows = self
             .ask(async {
                 let rows = match owner {

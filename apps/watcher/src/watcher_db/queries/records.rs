@@ -1,8 +1,6 @@
 //! Rows as the database has them, and as they are told.
 
-use plasma_core::wire::{
-    Address, Blknum, EthHeight, H256, OutputIndex, TxIndex, U256, UtxoPos,
-};
+use plasma_core::wire::{Address, Blknum, EthHeight, H256, OutputIndex, TxIndex, U256, UtxoPos};
 use plasma_rpc::info::{Block, UtcTime, Utxo};
 use sqlx::Error;
 

@@ -79,7 +79,8 @@ impl WatcherDb {
 
     /// `None` when nothing can pass.
     async fn wanted(&self, params: &TransactionsParams) -> Result<Option<Wanted>, Error> {
-        let TransactionsParams { address, blknum, metadata, txtypes, paging, end_datetime } = params;
+        let TransactionsParams { address, blknum, metadata, txtypes, paging, end_datetime } =
+            params;
         let mut before = cursor_of(paging);
         if let Some(end_s) = end_datetime {
             let last = sqlx::query_scalar!(
@@ -98,8 +99,7 @@ impl WatcherDb {
         }
         let (limit, offset) = limit_and_offset(paging);
         let known = [TxType::Payment, TxType::FeeClaim].map(|kind| kind.number());
-        let is_wanted =
-            |kind: &u8| txtypes.is_empty() || txtypes.contains(&u64::from(*kind));
+        let is_wanted = |kind: &u8| txtypes.is_empty() || txtypes.contains(&u64::from(*kind));
         Ok(Some(Wanted {
             account: address.map(|address| address.as_bytes().to_vec()),
             metadata: metadata.map(|metadata| metadata.as_bytes().to_vec()),
@@ -240,7 +240,8 @@ impl WatcherDb {
         let mut spent = Vec::with_capacity(records.len());
         let mut made = Vec::new();
         for record in &records {
-            let tx = SignedTx::decode(&record.txbytes).map_err(|error| Error::Decode(error.into()))?;
+            let tx =
+                SignedTx::decode(&record.txbytes).map_err(|error| Error::Decode(error.into()))?;
             let transaction = tx.transaction();
             let inputs = transaction.inputs().iter().filter_map(|input| input.position());
             spent.push(inputs.collect::<Vec<UtxoPos>>());

@@ -1,0 +1,162 @@
+//! `penning watcher-db`: a look at the database of a watcher, and its rebuild from the store.
+
+use crate::failure::Failure;
+use crate::nodes::{NodeArgs, open_store};
+use crate::output::Out;
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use plasma_eth::Deployment;
+use plasma_store::NodeKind;
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+use watcher::WatcherConfig;
+use watcher::watcher_db::embedded::DATABASE_URL_ENV;
+use watcher::watcher_db::{Identity, Inspection, WatcherDbConfig, inspect, rebuild};
+
+/// What can be done with it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WatcherDbCommand {
+    /// Drop everything that comes from the chain, and read the watcher's store again
+    ///
+    /// Stop the watcher first: its store can be open once only. Takes the settings of `penning watcher`. History of fees is kept. When it
+    /// is interrupted, the watcher goes on from where it was.
+    Rebuild(WatcherDbArgs),
+    /// Say whose the database is, how far it is, and whether somebody writes into it now
+    ///
+    /// Changes nothing, and may be asked at any time. Takes the settings of `penning watcher`.
+    Status(WatcherDbArgs),
+}
+
+/// What both are told.
+#[derive(Args, Debug)]
+pub(crate) struct WatcherDbArgs {
+    #[command(flatten)]
+    node: NodeArgs,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is printed.
+#[derive(Serialize)]
+struct Report {
+    /// `false` where no watcher has ever written.
+    exists: bool,
+    chain_id: u64,
+    plasma_framework: String,
+    last_indexed_child_block_number: u64,
+    journal_number: u64,
+    blocks: u64,
+    transactions: u64,
+    has_writer: bool,
+}
+
+impl WatcherDbCommand {
+    /// Whether scripts read what it prints.
+    pub(crate) const fn is_json(&self) -> bool {
+        match self {
+            Self::Rebuild(args) | Self::Status(args) => args.json,
+        }
+    }
+
+    pub(crate) async fn run(self) -> Result<()> {
+        match self {
+            Self::Rebuild(args) => args.rebuild().await,
+            Self::Status(args) => args.status().await,
+        }
+    }
+}
+
+impl WatcherDbArgs {
+    async fn status(self) -> Result<()> {
+        let Some((_, config)) = self.node.settings("PENNING_WATCHER", &WatcherConfig::default())?
+        else {
+            return Ok(());
+        };
+        let found = inspect(&database(config.database)?).await?;
+        Out::new(self.json).finish(&Report::of(found))
+    }
+
+    async fn rebuild(self) -> Result<()> {
+        let Some((place, config)) =
+            self.node.settings("PENNING_WATCHER", &WatcherConfig::default())?
+        else {
+            return Ok(());
+        };
+        let config = database(config.database)?;
+        let shown = place.address_file.display();
+        let deployment =
+            Deployment::read(&place.address_file).with_context(|| format!("{shown}"))?;
+        let store = open_store(&place.data_dir, NodeKind::Watcher, &deployment)
+            .context("the store of the watcher cannot be opened: stop the watcher first")?;
+        let identity = Identity {
+            chain_id: deployment.chain_id,
+            plasma_framework: deployment.addresses.plasma_framework,
+        };
+        let out = Out::new(self.json);
+        out.progress("dropping what comes from the chain, and reading the store again");
+        rebuild(config.clone(), identity, Arc::new(store), |status| {
+            let (at, newest) = (status.last_indexed_blknum(), status.newest_blknum);
+            out.progress(format_args!("block {at} of {newest}"));
+        })
+        .await?;
+        out.finish(&Report::of(inspect(&config).await?))
+    }
+}
+
+/// The settings, with the URL of the environment where they have none.
+pub(crate) fn database(mut config: WatcherDbConfig) -> Result<WatcherDbConfig> {
+    if config.url.is_empty() {
+        config.url = crate::secrets::environment(DATABASE_URL_ENV).unwrap_or_default();
+    }
+    if config.url.is_empty() {
+        let failure = Failure::new("settings:missing", "no database is given".to_owned());
+        let next = "set DATABASE_URL, or database.url in the settings file";
+        return Err(failure.next(next).into());
+    }
+    Ok(config)
+}
+
+impl Report {
+    fn of(found: Option<Inspection>) -> Self {
+        let exists = found.is_some();
+        let found = found.unwrap_or(Inspection {
+            chain_id: 0,
+            plasma_framework: plasma_core::wire::Address::zero(),
+            position: watcher::watcher_db::Position::default(),
+            block_count: 0,
+            transaction_count: 0,
+            has_writer: false,
+        });
+        Self {
+            exists,
+            chain_id: found.chain_id,
+            plasma_framework: format!("{:?}", found.plasma_framework),
+            last_indexed_child_block_number: found.position.last_blknum.get(),
+            journal_number: found.position.seq.0,
+            blocks: found.block_count,
+            transactions: found.transaction_count,
+            has_writer: found.has_writer,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.exists {
+            return f.write_str("no watcher has written into this database yet");
+        }
+        writeln!(f, "chain        {} {}", self.chain_id, self.plasma_framework)?;
+        writeln!(f, "newest block {}", self.last_indexed_child_block_number)?;
+        writeln!(f, "blocks       {}", self.blocks)?;
+        writeln!(f, "transactions {}", self.transactions)?;
+        writeln!(f, "journal      {}", self.journal_number)?;
+        let writer = if self.has_writer {
+            "a watcher writes into it now"
+        } else {
+            "nobody writes into it now"
+        };
+        f.write_str(writer)
+    }
+}

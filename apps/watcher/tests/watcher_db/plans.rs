@@ -1,0 +1,89 @@
+//! No question scans a table that grows.
+
+use crate::journal::{Chain, account};
+use crate::kit::Database;
+use plasma_core::wire::{ETH, U256};
+use serde_json::Value;
+use sqlx::{Connection, Row};
+
+/// Tables that grow with the chain.
+const GROWING: [&str; 6] = [
+    "blocks",
+    "transactions",
+    "txoutputs",
+    "account_transactions",
+    "ethevents",
+    "ethevents_txoutputs",
+];
+
+/// Values that fit the parameters of any of the queries, by type.
+fn value(kind: &str) -> &'static str {
+    match kind {
+        "Bytea" => "'\\x00000000000000000000000000000000acc00001'",
+        "ByteaArray" => "ARRAY['\\x01'::bytea]",
+        "Int8" => "100000",
+        "Int4" => "3",
+        "Int8Array" => "ARRAY[1000::bigint, 3]",
+        "Int4Array" => "ARRAY[1, 3]",
+        "TextArray" => "ARRAY['1']",
+        "Text" => "'1'",
+        other => panic!("no value of type {other}"),
+    }
+}
+
+fn scans(plan: &Value, found: &mut Vec<String>) {
+    if plan["Node Type"] == "Seq Scan" {
+        found.push(plan["Relation Name"].as_str().unwrap_or_default().to_owned());
+    }
+    for part in plan["Plans"].as_array().into_iter().flatten() {
+        scans(part, found);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_question_and_no_write_scans_a_table_that_grows() {
+    let mut chain = Chain::new(5);
+    for number in 0..400 {
+        chain.deposit(account(number % 50), ETH, U256::from(1_000_000));
+    }
+    for _ in 0..120 {
+        chain.random_block(60, 50);
+    }
+    let database = Database::rebuilt(&chain, 1_000).await;
+    let mut db = database.connect().await;
+    let mut checked = 0;
+    for file in std::fs::read_dir(crate::kit::repository().join(".sqlx")).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let query: Value = serde_json::from_str(&text).unwrap();
+        let mut sql = query["query"].as_str().unwrap().to_owned();
+        let reads = sql.starts_with("SELECT") && !sql.contains("pg_");
+        if !reads && !sql.starts_with("UPDATE txoutputs") {
+            continue;
+        }
+        let kinds = query["describe"]["parameters"]["Left"].as_array().unwrap();
+        for (index, kind) in kinds.iter().enumerate().rev() {
+            let parameter = format!("${}", index + 1);
+            sql = sql.replace(&parameter, value(kind.as_str().unwrap()));
+        }
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN (FORMAT JSON) {sql}"));
+        let mut tx = db.begin().await.unwrap();
+        if !reads {
+            // As the writer has it.
+            let setting = "SET LOCAL enable_seqscan = off";
+            sqlx::query(setting).execute(&mut *tx).await.unwrap();
+        }
+        let plan: String = sqlx::query(explain)
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap()
+            .try_get_unchecked::<String, _>(0)
+            .unwrap();
+        let plan: Value = serde_json::from_str(&plan).unwrap();
+        let mut found = Vec::new();
+        scans(&plan[0]["Plan"], &mut found);
+        found.retain(|table| GROWING.contains(&table.as_str()));
+        assert!(found.is_empty(), "{sql}\nscans {found:?}\n{plan:#}");
+        checked += 1;
+    }
+    assert!(checked > 14, "{checked}");
+}
