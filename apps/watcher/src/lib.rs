@@ -15,6 +15,7 @@ mod eventer;
 mod exit_facts;
 mod exits_api;
 mod guard;
+mod journal_news;
 mod node;
 mod sentinel;
 mod sinks;
@@ -22,4 +23,5 @@ mod status;
 pub mod tree;
 
 pub use config::WatcherConfig;
+pub use journal_news::JournalNews;
 pub use node::{Node, Setup, SetupError};
