@@ -97,6 +97,19 @@ codes! {
     CHAIN_UNSAFE = "chain:unsafe", 200, JSON_RPC_REFUSED, "The watcher found a fault in the child chain and does not help to spend on it. See byzantine_events of status.get, and exit.";
     /// `sentinel.get` where none runs.
     SENTINEL_NOT_RUNNING = "sentinel:not_running", 200, JSON_RPC_REFUSED, "This watcher tells what is wrong and does nothing about it. Start it with --sentinel to have it challenge.";
+
+    /// `subscribe` without a connection that stays.
+    SUBSCRIPTION_NEEDS_WEBSOCKET = "subscription:needs_websocket", 200, JSON_RPC_REFUSED, "Subscriptions need a connection that stays: open a WebSocket at /, or read server-sent events at /events.";
+    /// One connection has as many subscriptions as it may have.
+    SUBSCRIPTION_TOO_MANY = "subscription:too_many", 200, JSON_RPC_REFUSED, "This connection has as many subscriptions as it may have. Unsubscribe from one first, or open another connection.";
+    /// `from` is a number that no event has yet; `messages.head` is the newest.
+    SUBSCRIPTION_BEYOND_HEAD = "subscription:from_beyond_head", 200, JSON_RPC_REFUSED, "No event has that number yet. Subscribe without from, or from a number up to one above messages.head.";
+    /// The `Last-Event-ID` or the query of `GET /events` cannot be read; `messages` says which part.
+    SUBSCRIPTION_BAD_REQUEST = "subscription:bad_request", 200, JSON_RPC_REFUSED, "The topics or the place to start from cannot be read. Ask like /events?topics=blocks,status&from=sequence:1, and send Last-Event-ID as it was received.";
+    /// Told to a subscriber that is dropped; `messages.next` is the number to go on from.
+    SUBSCRIPTION_TOO_SLOW = "subscription:too_slow", 200, JSON_RPC_REFUSED, "Events were not read in time, so the subscription is over. Subscribe again from messages.next, and read faster.";
+    /// The node cannot read its own events; `messages.next` is the number to go on from.
+    EVENTS_UNAVAILABLE = "subscription:events_unavailable", 200, JSON_RPC_BUSY, "The node cannot read its events now, so the subscription is over. Subscribe again in a moment from messages.next.";
 }
 
 /// Reasons a watcher renders with a code of their own, whichever method refuses (protocol 6.6).

@@ -8,6 +8,7 @@
 //! - [`endpoint`]: a method as a constant, shared by server and client.
 //! - [`child_chain`], [`watcher`], [`alarm`]: the methods and their JSON.
 //! - [`params`]: how requests are validated. [`json`]: how values look.
+//! - [`subscription`]: what happens, told as it happens.
 //! - [`codes`], [`error`]: how calls are refused.
 //! - [`server`]: handlers in, sockets out. [`client`]: typed calls of all of this.
 
@@ -20,6 +21,7 @@ pub mod error;
 pub mod json;
 pub mod params;
 pub mod server;
+pub mod subscription;
 pub mod watcher;
 
 pub use endpoint::{Endpoint, Service};

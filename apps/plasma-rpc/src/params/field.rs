@@ -104,6 +104,19 @@ impl<'a> Field<'a> {
         self.unsigned(Check::Greater(-1))
     }
 
+    /// An integer of 64 bits.
+    ///
+    /// # Errors
+    /// [`Validator::Integer`], also beyond 64 bits, then the check.
+    pub fn u64(&self, lowest: Check) -> Result<u64, ParamError> {
+        u64::try_from(self.unsigned(lowest)?).map_err(|_| self.error(Validator::Integer))
+    }
+
+    /// The error of a value that fails this validator.
+    pub fn fails(&self, validator: Validator) -> ParamError {
+        self.error(validator)
+    }
+
     /// A list whose items are called `item`. All items are checked, and then the list; at most `kept_max` are kept, so that a
     /// list costs no more memory than that.
     ///
