@@ -1,8 +1,9 @@
 //! A method of a server as a constant: its name, its action, its limits, and the types of its parameters and its answer.
 //!
 //! Servers register handlers for endpoints and clients call them, so both sides speak of the very same thing. The constants are
-//! in [`child_chain`](crate::child_chain) and [`watcher`](crate::watcher).
+//! in [`child_chain`](crate::child_chain), [`watcher`](crate::watcher) and [`info`](crate::info).
 
+use crate::info::Page;
 use std::marker::PhantomData;
 
 /// Which of our servers.
@@ -12,6 +13,8 @@ pub enum Service {
     ChildChain,
     /// A watching node.
     Watcher,
+    /// A watching node that answers from a database as well.
+    WatcherInfo,
 }
 
 impl Service {
@@ -20,6 +23,7 @@ impl Service {
         match self {
             Self::ChildChain => "child_chain",
             Self::Watcher => "watcher",
+            Self::WatcherInfo => "watcher_info",
         }
     }
 }
@@ -44,6 +48,8 @@ pub struct MethodSpec {
     pub verb: Verb,
     /// Whether it is refused while an alarm makes the service unhealthy.
     pub is_health_checked: bool,
+    /// Whether the answer is a page: an object of `data` and `data_paging`, which the HTTP-RPC envelope takes apart.
+    pub is_paged: bool,
     /// Longest request body in bytes.
     pub body_len_max: usize,
     /// How many calls of this method may run at once.
@@ -62,6 +68,15 @@ pub struct Endpoint<P, A> {
 pub const BODY_LEN_MAX: usize = 64 * 1024;
 /// How many calls of a method may run at once when it says nothing else.
 pub const IN_FLIGHT_MAX: usize = 256;
+
+impl<P, T> Endpoint<P, Page<T>> {
+    /// Has the HTTP-RPC envelope tell `data_paging` beside `data`.
+    #[must_use]
+    pub const fn paged(mut self) -> Self {
+        self.spec.is_paged = true;
+        self
+    }
+}
 
 impl<P, A> Endpoint<P, A> {
     /// A method without parameters that is called with GET.
@@ -102,6 +117,7 @@ impl<P, A> Endpoint<P, A> {
                 action,
                 verb,
                 is_health_checked: false,
+                is_paged: false,
                 body_len_max: BODY_LEN_MAX,
                 in_flight_max: IN_FLIGHT_MAX,
             },

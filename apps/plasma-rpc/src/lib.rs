@@ -6,7 +6,7 @@
 //!
 //! Read in this order:
 //! - [`endpoint`]: a method as a constant, shared by server and client.
-//! - [`child_chain`], [`watcher`], [`alarm`]: the methods and their JSON.
+//! - [`child_chain`], [`watcher`], [`info`], [`alarm`]: the methods and their JSON.
 //! - [`params`]: how requests are validated. [`json`]: how values look.
 //! - [`subscription`]: what happens, told as it happens.
 //! - [`codes`], [`error`]: how calls are refused.
@@ -18,6 +18,7 @@ pub mod client;
 pub mod codes;
 pub mod endpoint;
 pub mod error;
+pub mod info;
 pub mod json;
 pub mod params;
 pub mod server;

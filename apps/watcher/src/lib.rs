@@ -6,6 +6,7 @@
 //! - [`Node`]: port, actors, shutdown. [`WatcherConfig`]: what can be set.
 //! - [`tree`]: the actors. `guard`: the cores and their commits. `block_getter`, `download`: following the operator. `sinks`: following
 //!   the root chain. `eventer`: what is wrong. `sentinel`: what is done about it. `api`, `status`, `exit_facts`: the methods.
+//! - [`info_api`]: what is answered from a database, for convenience.
 
 mod api;
 mod block_getter;
@@ -15,13 +16,15 @@ mod eventer;
 mod exit_facts;
 mod exits_api;
 mod guard;
+pub mod info_api;
 mod journal_news;
 mod node;
 mod sentinel;
 mod sinks;
 mod status;
 pub mod tree;
+pub mod watcher_db;
 
-pub use config::WatcherConfig;
+pub use config::{InfoConfig, WatcherConfig};
 pub use journal_news::JournalNews;
 pub use node::{Node, Setup, SetupError};

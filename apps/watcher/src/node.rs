@@ -2,6 +2,7 @@
 
 use crate::api::{Api, configuration, methods};
 use crate::config::WatcherConfig;
+use crate::info_api::{FeeWatch, InfoApi, InfoSources, info_methods, watch_fees};
 use crate::journal_news::JournalNews;
 use crate::status::StatusDocuments;
 use crate::tree::{Parts, Watcher, WatcherError};
@@ -12,9 +13,10 @@ use plasma_node::supervisor::{
     Published, Publisher, RestartBudget, SupervisorError, publisher, supervise,
 };
 use plasma_node::telemetry::Metrics;
+use plasma_rpc::Service;
 use plasma_rpc::child_chain::BLOCK_JSON_LEN_MAX;
 use plasma_rpc::client::{ClientConfig, ClientConfigError, HttpRpcClient};
-use plasma_rpc::server::{Probes, Server, ServerConfig, StartError};
+use plasma_rpc::server::{Events, Probes, Server, ServerConfig, StartError};
 use plasma_rpc::watcher::ContractAddresses;
 use plasma_store::{Store, StoreError};
 use std::future::Future;
@@ -68,8 +70,15 @@ pub enum SetupError {
 pub struct Node {
     parts: Parts,
     server: Server,
+    info: Option<InfoNode>,
     publisher: Publisher<Watcher>,
     tree: Published<Watcher>,
+}
+
+/// The informational part of a node.
+struct InfoNode {
+    server: Server,
+    _fee_watch: FeeWatch,
 }
 
 impl Node {
@@ -78,6 +87,17 @@ impl Node {
     /// # Errors
     /// [`SetupError`], as when the port is in use.
     pub async fn start(setup: Setup) -> Result<Self, SetupError> {
+        Self::start_with_info(setup, None).await
+    }
+
+    /// The same, and a second port with the informational methods, if there is something to answer them from.
+    ///
+    /// # Errors
+    /// [`SetupError`], as when a port is in use.
+    pub async fn start_with_info(
+        setup: Setup,
+        info: Option<InfoSources>,
+    ) -> Result<Self, SetupError> {
         let Setup { config, deployment, root_chain, sentinel, store, version } = setup;
         if store.lacks_journal()? {
             return Err(SetupError::NoJournal);
@@ -112,8 +132,15 @@ impl Node {
             eth_block_time_ms: config.eth_block_time_ms,
         };
         let probes = probes(alarms.clone(), metrics.clone(), tree.clone());
+        let api = Arc::new(api);
+        let info = match info {
+            Some(sources) => {
+                Some(start_info(&config, api.clone(), sources, &version, probes.clone()).await?)
+            }
+            None => None,
+        };
         let server_config = ServerConfig::new(config.listen, version);
-        let server = Server::start(server_config, methods(Arc::new(api)), probes).await?;
+        let server = Server::start(server_config, methods(Service::Watcher, api), probes).await?;
         let parts = Parts {
             config,
             deployment,
@@ -125,12 +152,17 @@ impl Node {
             alarms,
             metrics,
         };
-        Ok(Self { parts, server, publisher, tree })
+        Ok(Self { parts, server, info, publisher, tree })
     }
 
     /// Where the server listens.
     pub const fn local_addr(&self) -> SocketAddr {
         self.server.local_addr()
+    }
+
+    /// Where the server with the informational methods listens, if there is one.
+    pub fn info_addr(&self) -> Option<SocketAddr> {
+        self.info.as_ref().map(|info| info.server.local_addr())
     }
 
     /// The actors, as they come and go.
@@ -153,9 +185,30 @@ impl Node {
         if ended.is_err() {
             self.parts.alarms.raise(Alarm::MainSupervisorHalted);
         }
+        if let Some(info) = self.info {
+            info.server.stop().await;
+        }
         self.server.stop().await;
         ended
     }
+}
+
+async fn start_info(
+    config: &WatcherConfig,
+    watcher: Arc<Api>,
+    sources: InfoSources,
+    version: &str,
+    probes: Probes,
+) -> Result<InfoNode, StartError> {
+    let mut server = ServerConfig::new(config.info.listen, version);
+    if let Some(log) = &sources.events {
+        server.events = Events::of(log.clone());
+    }
+    let (child_chain, reads) = (watcher.child_chain.clone(), sources.reads.clone());
+    let methods = info_methods(Arc::new(InfoApi { watcher, sources }));
+    let server = Server::start(server, methods, probes).await?;
+    let fee_watch = watch_fees(child_chain, reads, config.info.fees_poll_ms);
+    Ok(InfoNode { server, _fee_watch: fee_watch })
 }
 
 fn probes(alarms: Alarms, metrics: Metrics, tree: Published<Watcher>) -> Probes {

@@ -37,7 +37,7 @@ impl<'a> Field<'a> {
             .value
             .and_then(text)
             .and_then(|text| hex::decode(&text))
-            .ok_or_else(|| self.error(Validator::Hex))?;
+            .ok_or_else(|| self.fails(Validator::Hex))?;
         self.check(checks, |check| check.accepts_len(bytes.len()))?;
         Ok(bytes)
     }
@@ -71,8 +71,28 @@ impl<'a> Field<'a> {
     /// # Errors
     /// [`Validator::Name`]
     pub fn name<T>(&self, find: impl Fn(&str) -> Option<T>) -> Result<T, ParamError> {
-        let found = self.value.and_then(text).and_then(|name| find(&name));
-        found.ok_or_else(|| self.error(Validator::Name))
+        self.text_as(Validator::Name, find)
+    }
+
+    /// A text of any kind.
+    ///
+    /// # Errors
+    /// [`Validator::Text`]
+    pub fn text(&self) -> Result<String, ParamError> {
+        self.text_as(Validator::Text, |text| Some(text.to_owned()))
+    }
+
+    /// A text that is read as something, or fails this validator.
+    ///
+    /// # Errors
+    /// The given one.
+    pub fn text_as<T>(
+        &self,
+        validator: Validator,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, ParamError> {
+        let found = self.value.and_then(text).and_then(|text| read(&text));
+        found.ok_or_else(|| self.fails(validator))
     }
 
     /// An integer, checked in the given order.
@@ -83,7 +103,7 @@ impl<'a> Field<'a> {
         let number = self
             .value
             .and_then(|raw| Integer::parse(raw.get()))
-            .ok_or_else(|| self.error(Validator::Integer))?;
+            .ok_or_else(|| self.fails(Validator::Integer))?;
         self.check(checks, |check| check.accepts_integer(&number))?;
         Ok(number)
     }
@@ -94,6 +114,14 @@ impl<'a> Field<'a> {
     /// [`Validator::Integer`], then `{:greater, 0}`.
     pub fn pos_integer(&self) -> Result<U256, ParamError> {
         self.unsigned(Check::Greater(0))
+    }
+
+    /// An integer above zero. One beyond 64 bits counts as the largest that fits.
+    ///
+    /// # Errors
+    /// As [`Self::pos_integer`].
+    pub fn pos_u64(&self) -> Result<u64, ParamError> {
+        Ok(u64::try_from(self.pos_integer()?).unwrap_or(u64::MAX))
     }
 
     /// An integer not below zero.
@@ -129,14 +157,40 @@ impl<'a> Field<'a> {
         checks: &[Check],
         each: impl FnMut(Field<'a>) -> Result<T, ParamError>,
     ) -> Result<Vec<T>, ParamError> {
-        let raw = self.value.filter(|raw| raw.get().starts_with('['));
-        let raw = raw.ok_or_else(|| self.error(Validator::List))?;
-        let visitor = ItemsVisitor { name: format!("{}.{item}", self.name).into(), kept_max, each };
-        let (items, len) = serde_json::Deserializer::from_str(raw.get())
-            .deserialize_seq(visitor)
-            .map_err(|_| self.error(Validator::List))??;
+        let (items, len) = self.items(item, kept_max, each)?;
         self.check(checks, |check| check.accepts_len(len))?;
         Ok(items)
+    }
+
+    /// A list of objects with these fields, which are named `list.field`, and how many there are; at most `kept_max` are kept.
+    ///
+    /// # Errors
+    /// [`Validator::List`], then the first error of an item: [`Validator::Map`] (named `list.item`) or one of its fields.
+    pub fn list_of_maps<T>(
+        &self,
+        item: &str,
+        names: &'static [&'static str],
+        kept_max: usize,
+        each: impl Fn(&Map<'a>) -> Result<T, ParamError>,
+    ) -> Result<(Vec<T>, usize), ParamError> {
+        self.items(item, kept_max, |field| {
+            let map = field.map(names)?;
+            each(&Map { name: Arc::clone(&self.name), ..map })
+        })
+    }
+
+    fn items<T>(
+        &self,
+        item: &str,
+        kept_max: usize,
+        each: impl FnMut(Field<'a>) -> Result<T, ParamError>,
+    ) -> Result<(Vec<T>, usize), ParamError> {
+        let raw = self.value.filter(|raw| raw.get().starts_with('['));
+        let raw = raw.ok_or_else(|| self.fails(Validator::List))?;
+        let visitor = ItemsVisitor { name: format!("{}.{item}", self.name).into(), kept_max, each };
+        serde_json::Deserializer::from_str(raw.get())
+            .deserialize_seq(visitor)
+            .map_err(|_| self.fails(Validator::List))?
     }
 
     /// An object with these fields.
@@ -145,23 +199,23 @@ impl<'a> Field<'a> {
     /// [`Validator::Map`].
     pub fn map(&self, names: &'static [&'static str]) -> Result<Map<'a>, ParamError> {
         let raw = self.value.filter(|raw| raw.get().starts_with('{'));
-        let error = || self.error(Validator::Map);
+        let error = || self.fails(Validator::Map);
         let params = RawParams::read(names, raw.ok_or_else(error)?.get(), false);
         Ok(Map { name: Arc::clone(&self.name), params: params.map_err(|_| error())? })
     }
 
     fn fixed<const N: usize>(&self) -> Result<[u8; N], ParamError> {
         let length = Check::Length(N);
-        self.hex(&[length])?.try_into().map_err(|_| self.error(Validator::Check(length)))
+        self.hex(&[length])?.try_into().map_err(|_| self.fails(Validator::Check(length)))
     }
 
     fn unsigned(&self, lowest: Check) -> Result<U256, ParamError> {
-        self.integer(&[lowest])?.to_u256().ok_or_else(|| self.error(Validator::Check(lowest)))
+        self.integer(&[lowest])?.to_u256().ok_or_else(|| self.fails(Validator::Check(lowest)))
     }
 
     fn check(&self, checks: &[Check], passes: impl Fn(Check) -> bool) -> Result<(), ParamError> {
         match checks.iter().find(|check| !passes(**check)) {
-            Some(failed) => Err(self.error(Validator::Check(*failed))),
+            Some(failed) => Err(self.fails(Validator::Check(*failed))),
             None => Ok(()),
         }
     }

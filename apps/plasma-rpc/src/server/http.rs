@@ -115,7 +115,9 @@ async fn route(
 async fn http_rpc(shared: &Shared, method: &Method, body: Bytes) -> Answer {
     match shared.registry.call(method, body).await {
         Ok(data) => match keep(data, &shared.memory) {
-            Ok(data) => page(StatusCode::OK, JSON, shared.envelope.answer(data)),
+            Ok(data) => {
+                page(StatusCode::OK, JSON, shared.envelope.answer(data, method.spec.is_paged))
+            }
             Err(error) => refuse(shared, error),
         },
         Err(refusal) => refusal_page(shared, &refusal),

@@ -1,0 +1,52 @@
+//! What can be set about the database.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of the WatcherDB.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WatcherDbConfig {
+    /// Where PostgreSQL answers: `postgres://user:password@host:port/database`, with `?sslmode=verify-full` for TLS. Empty for none.
+    pub database_url: String,
+    /// Where queries go instead, such as a replica that only reads. Empty for the same place.
+    pub database_read_url: String,
+    /// Connections for queries; one more writes.
+    pub connections_max: u32,
+    /// Longest wait for one of them, and for a new one to open.
+    pub connect_ms_max: u64,
+    /// Longest time for a query.
+    pub query_ms_max: u64,
+    /// Longest time for a statement of the writer; it can wait for locks of whoever else uses the database.
+    pub write_ms_max: u64,
+    /// How many child chain blocks the database may be behind the watcher while it still answers.
+    pub lag_blocks_max: u64,
+    /// Most journal entries in one transaction of the database.
+    pub batch_entries_max: usize,
+    /// Most transactions of child chain blocks in it, unless a single block has more.
+    pub batch_txs_max: usize,
+    /// Pause after a failure; it doubles.
+    pub retry_ms_min: u64,
+    /// Longest such pause.
+    pub retry_ms_max: u64,
+    /// How often the journal is looked at when nobody says that there is news.
+    pub tick_ms: u64,
+}
+
+impl Default for WatcherDbConfig {
+    fn default() -> Self {
+        Self {
+            database_url: String::new(),
+            database_read_url: String::new(),
+            connections_max: 10,
+            connect_ms_max: 5_000,
+            query_ms_max: 10_000,
+            write_ms_max: 300_000,
+            lag_blocks_max: 100,
+            batch_entries_max: 1_024,
+            batch_txs_max: 65_536,
+            retry_ms_min: 200,
+            retry_ms_max: 30_000,
+            tick_ms: 1_000,
+        }
+    }
+}

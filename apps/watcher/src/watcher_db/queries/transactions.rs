@@ -1,0 +1,288 @@
+//! Transactions, by whatever they are asked for.
+//!
+//! Types are few, so each one is read from its own part of an index and the parts are merged: the newest of any choice of types are
+//! found without looking at others.
+
+use super::limit_and_offset;
+use super::part;
+use super::records::{TxRecord, hash, number};
+use crate::watcher_db::{WatcherDb, WatcherDbError};
+use plasma_core::wire::{SignedTx, TxHash, TxIndex, TxType, UtxoPos};
+use plasma_rpc::info::{Page, Paging, TransactionsParams, Tx, Utxo};
+use sqlx::Error;
+use std::collections::BTreeMap;
+
+/// Which transactions, as SQL has it.
+struct Wanted {
+    account: Option<Vec<u8>>,
+    metadata: Option<Vec<u8>>,
+    txtypes: Vec<i32>,
+    /// The first block.
+    from: i64,
+    /// Only what is before this place.
+    before: (i64, i32),
+    limit: i64,
+    offset: i64,
+}
+
+impl WatcherDb {
+    /// Transactions that pass all filters, the newest first. Cursor: block, transaction.
+    ///
+    /// # Errors
+    /// [`WatcherDbError::Unavailable`]
+    pub async fn transactions(
+        &self,
+        params: &TransactionsParams,
+    ) -> Result<Page<Tx>, WatcherDbError> {
+        let rows = self
+            .ask(async {
+                let Some(wanted) = self.wanted(params).await? else {
+                    return Ok(Vec::new());
+                };
+                let records = match (&wanted.account, &wanted.metadata) {
+                    (None, None) => self.all_transactions(&wanted).await?,
+                    (Some(account), None) => self.account_transactions(account, &wanted).await?,
+                    (None, Some(metadata)) => self.metadata_transactions(metadata, &wanted).await?,
+                    (Some(account), Some(metadata)) => {
+                        self.filtered_transactions((account, metadata), &wanted).await?
+                    }
+                };
+                self.complete(records).await
+            })
+            .await?;
+        Ok(params.paging.answer(rows, |row| vec![row.block.blknum.get(), row.txindex.get().into()]))
+    }
+
+    /// A transaction by its hash; `None` when it is in no block.
+    ///
+    /// # Errors
+    /// [`WatcherDbError::Unavailable`]
+    pub async fn transaction(&self, txhash: TxHash) -> Result<Option<Tx>, WatcherDbError> {
+        self.ask(async {
+            let records = sqlx::query_as!(
+                TxRecord,
+                r#"SELECT t.txhash, t.txindex, t.txtype, t.txbytes, t.metadata,
+                (extract(epoch FROM t.inserted_at) * 1000)::bigint AS "inserted_ms!",
+                (extract(epoch FROM t.updated_at) * 1000)::bigint AS "updated_ms!",
+                b.blknum, b.hash, b."timestamp", b.eth_height, b.tx_count,
+                (extract(epoch FROM b.inserted_at) * 1000)::bigint AS "block_inserted_ms!",
+                (extract(epoch FROM b.updated_at) * 1000)::bigint AS "block_updated_ms!"
+                FROM transactions t JOIN blocks b ON b.blknum = t.blknum WHERE t.txhash = $1"#,
+                txhash.as_bytes(),
+            )
+            .fetch_all(&self.pool)
+            .await?;
+            Ok(self.complete(records).await?.pop())
+        })
+        .await
+    }
+
+    /// `None` when nothing can pass.
+    async fn wanted(&self, params: &TransactionsParams) -> Result<Option<Wanted>, Error> {
+        let TransactionsParams { address, blknum, metadata, txtypes, paging, end_datetime } = params;
+        let mut before = cursor_of(paging);
+        if let Some(end_s) = end_datetime {
+            let last = sqlx::query_scalar!(
+                r#"SELECT blknum FROM blocks WHERE "timestamp" <= $1 ORDER BY "timestamp" DESC, blknum DESC LIMIT 1"#,
+                part(*end_s, i64::MAX)
+            )
+            .fetch_optional(&self.pool)
+            .await?;
+            let Some(last) = last else { return Ok(None) };
+            before = before.min((last.saturating_add(1), 0));
+        }
+        let mut from = 0;
+        if let Some(blknum) = blknum {
+            from = part(blknum.get(), i64::MAX);
+            before = before.min((from.saturating_add(1), 0));
+        }
+        let (limit, offset) = limit_and_offset(paging);
+        let known = [TxType::Payment, TxType::FeeClaim].map(|kind| kind.number());
+        let is_wanted =
+            |kind: &u8| txtypes.is_empty() || txtypes.contains(&u64::from(*kind));
+        Ok(Some(Wanted {
+            account: address.map(|address| address.as_bytes().to_vec()),
+            metadata: metadata.map(|metadata| metadata.as_bytes().to_vec()),
+            txtypes: known.into_iter().filter(is_wanted).map(i32::from).collect(),
+            from,
+            before,
+            limit,
+            offset,
+        }))
+    }
+
+    async fn all_transactions(&self, wanted: &Wanted) -> Result<Vec<TxRecord>, Error> {
+        sqlx::query_as!(
+                    TxRecord,
+                    r#"SELECT t.txhash, t.txindex, t.txtype, t.txbytes, t.metadata,
+                (extract(epoch FROM t.inserted_at) * 1000)::bigint AS "inserted_ms!",
+                (extract(epoch FROM t.updated_at) * 1000)::bigint AS "updated_ms!",
+                b.blknum, b.hash, b."timestamp", b.eth_height, b.tx_count,
+                (extract(epoch FROM b.inserted_at) * 1000)::bigint AS "block_inserted_ms!",
+                (extract(epoch FROM b.updated_at) * 1000)::bigint AS "block_updated_ms!"
+                FROM unnest($1::integer[]) AS y (txtype)
+                CROSS JOIN LATERAL (
+                    SELECT i.* FROM transactions i
+                    WHERE i.txtype = y.txtype AND i.blknum >= $2 AND (i.blknum, i.txindex) < ($3, $4)
+                    ORDER BY i.blknum DESC, i.txindex DESC LIMIT $5::bigint + $6::bigint
+                ) t
+                JOIN blocks b ON b.blknum = t.blknum
+                ORDER BY t.blknum DESC, t.txindex DESC LIMIT $5 OFFSET $6"#,
+                    &wanted.txtypes,
+                    wanted.from,
+                    wanted.before.0,
+                    wanted.before.1,
+                    wanted.limit,
+                    wanted.offset,
+                )
+                .fetch_all(&self.pool)
+                .await
+    }
+
+    async fn account_transactions(
+        &self,
+        account: &[u8],
+        wanted: &Wanted,
+    ) -> Result<Vec<TxRecord>, Error> {
+        sqlx::query_as!(
+                    TxRecord,
+                    r#"SELECT t.txhash, t.txindex, t.txtype, t.txbytes, t.metadata,
+                (extract(epoch FROM t.inserted_at) * 1000)::bigint AS "inserted_ms!",
+                (extract(epoch FROM t.updated_at) * 1000)::bigint AS "updated_ms!",
+                b.blknum, b.hash, b."timestamp", b.eth_height, b.tx_count,
+                (extract(epoch FROM b.inserted_at) * 1000)::bigint AS "block_inserted_ms!",
+                (extract(epoch FROM b.updated_at) * 1000)::bigint AS "block_updated_ms!"
+                FROM unnest($1::integer[]) AS y (txtype)
+                CROSS JOIN LATERAL (
+                    SELECT i.blknum, i.txindex FROM account_transactions i
+                    WHERE i.account = $7 AND i.txtype = y.txtype AND i.blknum >= $2 AND (i.blknum, i.txindex) < ($3, $4)
+                    ORDER BY i.blknum DESC, i.txindex DESC LIMIT $5::bigint + $6::bigint
+                ) a
+                JOIN transactions t ON t.blknum = a.blknum AND t.txindex = a.txindex
+                JOIN blocks b ON b.blknum = t.blknum
+                ORDER BY t.blknum DESC, t.txindex DESC LIMIT $5 OFFSET $6"#,
+                    &wanted.txtypes,
+                    wanted.from,
+                    wanted.before.0,
+                    wanted.before.1,
+                    wanted.limit,
+                    wanted.offset,
+                    account,
+                )
+                .fetch_all(&self.pool)
+                .await
+    }
+
+    async fn metadata_transactions(
+        &self,
+        metadata: &[u8],
+        wanted: &Wanted,
+    ) -> Result<Vec<TxRecord>, Error> {
+        sqlx::query_as!(
+                    TxRecord,
+                    r#"SELECT t.txhash, t.txindex, t.txtype, t.txbytes, t.metadata,
+                (extract(epoch FROM t.inserted_at) * 1000)::bigint AS "inserted_ms!",
+                (extract(epoch FROM t.updated_at) * 1000)::bigint AS "updated_ms!",
+                b.blknum, b.hash, b."timestamp", b.eth_height, b.tx_count,
+                (extract(epoch FROM b.inserted_at) * 1000)::bigint AS "block_inserted_ms!",
+                (extract(epoch FROM b.updated_at) * 1000)::bigint AS "block_updated_ms!"
+                FROM transactions t
+                JOIN blocks b ON b.blknum = t.blknum
+                WHERE t.metadata = $7 AND t.txtype = ANY($1) AND t.blknum >= $2 AND (t.blknum, t.txindex) < ($3, $4)
+                ORDER BY t.blknum DESC, t.txindex DESC LIMIT $5 OFFSET $6"#,
+                    &wanted.txtypes,
+                    wanted.from,
+                    wanted.before.0,
+                    wanted.before.1,
+                    wanted.limit,
+                    wanted.offset,
+                    metadata,
+                )
+                .fetch_all(&self.pool)
+                .await
+    }
+
+    /// The planner starts from whichever is rarer, the account or the metadata.
+    async fn filtered_transactions(
+        &self,
+        (account, metadata): (&[u8], &[u8]),
+        wanted: &Wanted,
+    ) -> Result<Vec<TxRecord>, Error> {
+        sqlx::query_as!(
+                    TxRecord,
+                    r#"SELECT t.txhash, t.txindex, t.txtype, t.txbytes, t.metadata,
+                (extract(epoch FROM t.inserted_at) * 1000)::bigint AS "inserted_ms!",
+                (extract(epoch FROM t.updated_at) * 1000)::bigint AS "updated_ms!",
+                b.blknum, b.hash, b."timestamp", b.eth_height, b.tx_count,
+                (extract(epoch FROM b.inserted_at) * 1000)::bigint AS "block_inserted_ms!",
+                (extract(epoch FROM b.updated_at) * 1000)::bigint AS "block_updated_ms!"
+                FROM transactions t
+                JOIN account_transactions a ON a.blknum = t.blknum AND a.txindex = t.txindex AND a.txtype = t.txtype
+                JOIN blocks b ON b.blknum = t.blknum
+                WHERE a.account = $8 AND a.txtype = ANY($1) AND t.metadata = $7
+                    AND t.blknum >= $2 AND (t.blknum, t.txindex) < ($3, $4)
+                ORDER BY t.blknum DESC, t.txindex DESC LIMIT $5 OFFSET $6"#,
+                    &wanted.txtypes,
+                    wanted.from,
+                    wanted.before.0,
+                    wanted.before.1,
+                    wanted.limit,
+                    wanted.offset,
+                    metadata,
+                    account,
+                )
+                .fetch_all(&self.pool)
+                .await
+    }
+
+    /// Adds inputs and outputs. Inputs are in the bytes, so that nothing has to be indexed by who spent it.
+    async fn complete(&self, records: Vec<TxRecord>) -> Result<Vec<Tx>, Error> {
+        let mut spent = Vec::with_capacity(records.len());
+        let mut made = Vec::new();
+        for record in &records {
+            let tx = SignedTx::decode(&record.txbytes).map_err(|error| Error::Decode(error.into()))?;
+            let transaction = tx.transaction();
+            let inputs = transaction.inputs().iter().filter_map(|input| input.position());
+            spent.push(inputs.collect::<Vec<UtxoPos>>());
+            let count = u16::try_from(transaction.outputs().len()).unwrap_or(u16::MAX);
+            let (blknum, txindex) = (number(record.blknum)?, number(record.txindex)?);
+            made.push((0..count).map(move |oindex| position(blknum, txindex, oindex)));
+        }
+        let mut wanted: Vec<UtxoPos> = spent.iter().flatten().copied().collect();
+        wanted.extend(made.iter().cloned().flatten());
+        wanted.sort_unstable();
+        wanted.dedup();
+        let outputs = self.outputs_at(&wanted).await?.into_iter();
+        let outputs: BTreeMap<UtxoPos, Utxo> =
+            outputs.map(|output| (output.utxo_pos, output)).collect();
+        let found = |at: UtxoPos| outputs.get(&at).cloned();
+        let txs = records.into_iter().zip(spent).zip(made);
+        txs.map(|((record, spent), made)| {
+            Ok(Tx {
+                txindex: TxIndex::new(number(record.txindex)?),
+                txhash: hash(&record.txhash)?,
+                txtype: number(record.txtype)?,
+                metadata: record.metadata.as_deref().map(hash).transpose()?,
+                block: record.block()?,
+                inputs: spent.into_iter().filter_map(found).collect(),
+                outputs: made.filter_map(found).collect(),
+                inserted_at: super::records::time(record.inserted_ms),
+                updated_at: super::records::time(record.updated_ms),
+                txbytes: record.txbytes,
+            })
+        })
+        .collect()
+    }
+}
+
+fn position(blknum: u64, txindex: u32, oindex: u16) -> UtxoPos {
+    use plasma_core::wire::{Blknum, OutputIndex};
+    UtxoPos::new(Blknum::new(blknum), TxIndex::new(txindex), OutputIndex::new(oindex))
+}
+
+fn cursor_of(paging: &Paging) -> (i64, i32) {
+    match paging.cursor.as_ref().and_then(|cursor| cursor.key_of::<2>()) {
+        Some([blknum, txindex]) => (part(blknum, i64::MAX), part(txindex, i32::MAX)),
+        None => (i64::MAX, i32::MAX),
+    }
+}

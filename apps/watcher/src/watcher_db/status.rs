@@ -1,0 +1,72 @@
+//! How the database is, for whoever asks it and for whoever watches it.
+
+use super::connection::Position;
+use plasma_core::wire::{Blknum, CHILD_BLOCK_INTERVAL};
+use tokio::sync::watch;
+
+/// How the database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatcherDbStatus {
+    /// How far it is; `None` before it was ever opened.
+    pub position: Option<Position>,
+    /// The newest child chain block that the watcher executed.
+    pub newest_blknum: Blknum,
+    /// Why it cannot be used, for people; `None` when it can.
+    pub reason: Option<String>,
+}
+
+impl WatcherDbStatus {
+    /// The newest child chain block in the database, zero when there is none or the database was not opened yet.
+    pub fn last_indexed_blknum(&self) -> Blknum {
+        self.position.unwrap_or_default().last_blknum
+    }
+
+    /// How many child chain blocks it is behind the watcher.
+    pub fn lag_blocks(&self) -> u64 {
+        let behind = self.newest_blknum.get().saturating_sub(self.last_indexed_blknum().get());
+        behind.div_ceil(CHILD_BLOCK_INTERVAL)
+    }
+}
+
+/// Publishes it.
+#[derive(Debug)]
+pub(super) struct StatusSender(watch::Sender<WatcherDbStatus>);
+
+impl StatusSender {
+    pub(super) fn new() -> (Self, watch::Receiver<WatcherDbStatus>) {
+        let (sender, receiver) = watch::channel(WatcherDbStatus {
+            position: None,
+            newest_blknum: Blknum::default(),
+            reason: Some("the database was not opened yet".to_owned()),
+        });
+        (Self(sender), receiver)
+    }
+
+    pub(super) fn position(&self) -> Option<Position> {
+        self.0.borrow().position
+    }
+
+    pub(super) fn opened(&self, position: Position, newest_blknum: Blknum) {
+        self.applied(position, newest_blknum);
+    }
+
+    pub(super) fn applied(&self, position: Position, newest_blknum: Blknum) {
+        self.publish(WatcherDbStatus { position: Some(position), newest_blknum, reason: None });
+    }
+
+    /// What was known of the position stays: the lag grows from there.
+    pub(super) fn failed(&self, reason: String, newest_blknum: Blknum) {
+        let position = self.position();
+        self.publish(WatcherDbStatus { position, newest_blknum, reason: Some(reason) });
+    }
+
+    fn publish(&self, status: WatcherDbStatus) {
+        self.0.send_if_modified(|known| {
+            let is_new = *known != status;
+            if is_new {
+                *known = status;
+            }
+            is_new
+        });
+    }
+}
