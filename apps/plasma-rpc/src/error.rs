@@ -38,6 +38,11 @@ impl RpcError {
         Cause::Reason(reason.into()).into()
     }
 
+    /// A refusal for a reason that is a string in the original.
+    pub(crate) fn text(text: impl Into<Cow<'static, str>>) -> Self {
+        Cause::Text(text.into()).into()
+    }
+
     /// A broken part or a bug. What went wrong belongs into the log, not into the answer.
     pub fn internal() -> Self {
         codes::INTERNAL.into()
@@ -190,9 +195,7 @@ impl From<RecoverTxError> for RpcError {
     fn from(error: RecoverTxError) -> Self {
         match error {
             // The one reason that is a string in the original and leaks as such (protocol 1.4).
-            RecoverTxError::Witness(RecoverError::RecoveryIdNotU8) => {
-                Cause::Text(error.to_string().into()).into()
-            }
+            RecoverTxError::Witness(RecoverError::RecoveryIdNotU8) => Self::text(error.to_string()),
             _ => Self::reason(error.to_string()),
         }
     }

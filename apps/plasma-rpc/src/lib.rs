@@ -8,7 +8,7 @@
 //! - [`endpoint`]: a method as a constant, shared by server and client.
 //! - [`child_chain`], [`watcher`], [`alarm`]: the methods and their JSON.
 //! - [`params`]: how requests are validated. [`json`]: how values look.
-//! - [`codes`], [`error`]: how calls are refused.
+//! - [`codes`], [`error`], [`refusals`]: how calls are refused.
 //! - [`server`]: handlers in, sockets out. [`client`]: typed calls of all of this.
 
 pub mod alarm;
@@ -19,6 +19,7 @@ pub mod endpoint;
 pub mod error;
 pub mod json;
 pub mod params;
+pub mod refusals;
 pub mod server;
 pub mod watcher;
 
