@@ -66,6 +66,8 @@ pub struct MethodSpec {
 pub struct Schemas {
     /// Name of the parameters' type.
     pub params_name: fn() -> String,
+    /// Names of the parameters, in their order.
+    pub names: &'static [&'static str],
     /// What the parser of the parameters takes.
     pub params: fn() -> Result<Value, ParamError>,
     /// The parameters as a type, which has the descriptions.
@@ -164,6 +166,7 @@ impl<P: RequestParams + JsonSchema, A: JsonSchema> Endpoint<P, A> {
                 refusals: &[],
                 schemas: Schemas {
                     params_name: || P::schema_name().into_owned(),
+                    names: P::NAMES,
                     params: P::schema,
                     params_type: P::json_schema,
                     answer: SchemaGenerator::subschema_for::<A>,

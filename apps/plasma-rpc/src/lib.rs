@@ -9,12 +9,14 @@
 //! - [`child_chain`], [`watcher`], [`alarm`]: the methods and their JSON.
 //! - [`params`]: how requests are validated. [`json`]: how values look.
 //! - [`codes`], [`error`], [`refusals`]: how calls are refused.
+//! - [`documents`]: all of this as OpenAPI and OpenRPC.
 //! - [`server`]: handlers in, sockets out. [`client`]: typed calls of all of this.
 
 pub mod alarm;
 pub mod child_chain;
 pub mod client;
 pub mod codes;
+pub mod documents;
 pub mod endpoint;
 pub mod error;
 pub mod json;
