@@ -25,6 +25,8 @@ pub struct ChildChainConfig {
     pub fee_specs_poll_ms: u64,
     /// How long a fee is still accepted after it was replaced.
     pub fee_buffer_ms: u64,
+    /// How much more than the fee is accepted, in percent of it. At 0 it is the rule of the protocol: exactly the fee.
+    pub fee_overpay_percent_max: u32,
     /// Confirmations before a deposit can be spent. Watchers must use the same.
     pub deposit_finality_margin_eth_blocks: u64,
     /// Pause before the root chain is asked again when nothing changed.
@@ -50,6 +52,7 @@ impl Default for ChildChainConfig {
             fee_specs_path: "priv/fee_specs.json".into(),
             fee_specs_poll_ms: 10_000,
             fee_buffer_ms: 30_000,
+            fee_overpay_percent_max: 0,
             deposit_finality_margin_eth_blocks: 10,
             listener_tick_ms: 1_000,
             fresh_blocks_max: 100,

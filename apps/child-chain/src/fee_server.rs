@@ -2,7 +2,9 @@
 //!
 //! A file that cannot be used changes nothing but an alarm. The first one must be good: without fees nothing can be accepted.
 
-use plasma_core::fees::{AcceptedFees, FeeParseErrors, FeeServer, FeeSpecs, parse_fee_specs};
+use plasma_core::fees::{
+    AcceptedFees, FeeParseErrors, FeeServer, FeeSpecs, FeeTolerance, parse_fee_specs,
+};
 use plasma_node::alarms::{Alarm, Alarms};
 use plasma_node::supervisor::Nursery;
 use plasma_node::worker::Worker;
@@ -67,6 +69,8 @@ pub(crate) struct FeeFile {
     pub poll_ms: u64,
     /// How long a replaced fee is accepted.
     pub buffer_ms: u64,
+    /// How much more than asked is taken.
+    pub tolerance: FeeTolerance,
 }
 
 /// Starts watching.
@@ -81,7 +85,7 @@ pub(crate) fn start_fee_server(
     alarms: Alarms,
     nursery: &mut Nursery,
 ) -> Result<watch::Receiver<Fees>, FeeSpecsError> {
-    let server = FeeServer::new(load(&file.path)?, file.buffer_ms);
+    let server = FeeServer::new(load(&file.path)?, file.buffer_ms, file.tolerance);
     let (sender, receiver) = watch::channel(fees(&server));
     Worker::start("fee_server", nursery, run(file, server, sender, alarms));
     Ok(receiver)

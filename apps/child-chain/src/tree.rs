@@ -10,6 +10,7 @@ use crate::config::ChildChainConfig;
 use crate::fee_server::{FeeFile, FeeSpecsError, Fees, start_fee_server};
 use crate::sinks::{DepositSink, ExitSink, InFlightExitSink};
 use plasma_core::db_update::Service;
+use plasma_core::fees::FeeTolerance;
 use plasma_core::root_chain_coordinator::{ServiceTableError, child_chain_services};
 use plasma_core::state::Role;
 use plasma_eth::{Deployment, RootChain};
@@ -101,6 +102,7 @@ impl Parts {
             path: self.config.fee_specs_path.clone(),
             poll_ms: self.config.fee_specs_poll_ms,
             buffer_ms: self.config.fee_buffer_ms,
+            tolerance: FeeTolerance { overpay_percent_max: self.config.fee_overpay_percent_max },
         };
         let fees = start_fee_server(file, self.alarms.clone(), nursery)?;
         let heights = start_eth_height_monitor(

@@ -1,7 +1,7 @@
 //! Fees: what the operator asks, and whether a transaction pays it (protocol 3.3).
 //!
 //! A fee is implicit: what a payment's inputs hold beyond its outputs. It is paid in exactly one currency and exactly; during
-//! the buffer after a change the amount asked before is taken too. Merges pay nothing, and a kind of transaction without a
+//! the buffer after a change the amount asked before is taken too. An operator may take a little more ([`FeeTolerance`]). Merges pay nothing, and a kind of transaction without a
 //! specification is free.
 
 mod parse;
@@ -10,7 +10,7 @@ mod server;
 pub use parse::{FeeParseError, FeeParseErrors, parse_fee_specs};
 pub use server::FeeServer;
 
-use crate::wire::{Address, Currency, RecoveredTx, Transaction, TxType, U256};
+use crate::wire::{Address, Currency, RecoveredTx, Transaction, TxType, U256, U512};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -44,9 +44,21 @@ pub type FeeSpecs = BTreeMap<u64, BTreeMap<Currency, FeeSpec>>;
 /// Accepted amounts of one transaction type by currency: the current one first, then the one before it while its buffer lasts.
 pub type AcceptedAmounts = BTreeMap<Currency, Vec<U256>>;
 
+/// How much more than a listed amount is taken as well. Nothing, if nobody says otherwise: the rule of the protocol.
+///
+/// It only ever widens what an operator accepts. Watchers take any fee, so operators may differ, and change it at any time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeeTolerance {
+    /// In percent of the listed amount, rounded down.
+    pub overpay_percent_max: u32,
+}
+
 /// All accepted amounts by transaction type number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AcceptedFees(BTreeMap<u64, AcceptedAmounts>);
+pub struct AcceptedFees {
+    by_type: BTreeMap<u64, AcceptedAmounts>,
+    tolerance: FeeTolerance,
+}
 
 /// A transaction does not pay what is asked. The text is its stable code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -69,8 +81,8 @@ pub enum RequiredFee<'a> {
     Ignored,
     /// Nothing may be left over: a merge.
     Nothing,
-    /// One of these amounts in one of these currencies; anything at all when there are none.
-    OneOf(&'a AcceptedAmounts),
+    /// One of these amounts in one of these currencies, or a little more; anything at all when there are none.
+    OneOf(&'a AcceptedAmounts, FeeTolerance),
 }
 
 impl AcceptedFees {
@@ -88,7 +100,14 @@ impl AcceptedFees {
                 }
             }
         }
-        Self(accepted)
+        Self { by_type: accepted, tolerance: FeeTolerance::default() }
+    }
+
+    /// The same, and so much more.
+    #[must_use]
+    pub const fn tolerating(mut self, tolerance: FeeTolerance) -> Self {
+        self.tolerance = tolerance;
+        self
     }
 
     /// What this transaction has to pay.
@@ -97,12 +116,12 @@ impl AcceptedFees {
         if is_merge(tx) {
             return RequiredFee::Nothing;
         }
-        RequiredFee::OneOf(self.0.get(&tx.tx_type().number().into()).unwrap_or(&FREE))
+        RequiredFee::OneOf(self.of(tx.tx_type()).unwrap_or(&FREE), self.tolerance)
     }
 
     /// The accepted amounts of one transaction type.
     pub fn of(&self, tx_type: TxType) -> Option<&AcceptedAmounts> {
-        self.0.get(&tx_type.number().into())
+        self.by_type.get(&tx_type.number().into())
     }
 }
 
@@ -117,20 +136,30 @@ impl RequiredFee<'_> {
             Self::Ignored => Ok(()),
             Self::Nothing if paid.next().is_none() => Ok(()),
             Self::Nothing => Err(FeeError::Overpaying),
-            Self::OneOf(accepted) if accepted.is_empty() => Ok(()),
-            Self::OneOf(accepted) => {
+            Self::OneOf(accepted, _) if accepted.is_empty() => Ok(()),
+            Self::OneOf(accepted, tolerance) => {
                 let (currency, amount) = paid.next().ok_or(FeeError::NotCovered)?;
                 if paid.next().is_some() {
                     return Err(FeeError::MultipleCurrencies);
                 }
                 let asked = accepted.get(currency).ok_or(FeeError::NotCovered)?;
                 match asked.first() {
-                    _ if asked.contains(amount) => Ok(()),
+                    _ if asked.iter().any(|asked| tolerance.takes(*asked, *amount)) => Ok(()),
                     Some(current) if current > amount => Err(FeeError::NotCovered),
                     _ => Err(FeeError::Overpaying),
                 }
             }
         }
+    }
+}
+
+impl FeeTolerance {
+    fn takes(self, asked: U256, paid: U256) -> bool {
+        let Some(more) = paid.checked_sub(asked) else {
+            return false;
+        };
+        let percent = U512::from(asked).saturating_mul(self.overpay_percent_max.into());
+        U512::from(more).saturating_mul(100.into()) <= percent
     }
 }
 
@@ -178,7 +207,7 @@ mod tests {
     #[test]
     fn a_fee_is_paid_exactly_and_in_one_accepted_currency() {
         let accepted = accepted();
-        let one_of = RequiredFee::OneOf(&accepted);
+        let one_of = RequiredFee::OneOf(&accepted, FeeTolerance::default());
         check(one_of, &[(ETH, 5)], Ok(()));
         check(one_of, &[(ETH, 3)], Ok(()));
         check(one_of, &[(ETH, 5), (TOKEN, 0)], Ok(()));
@@ -192,12 +221,38 @@ mod tests {
     }
 
     #[test]
+    fn a_tolerance_takes_a_little_more_and_never_less() {
+        let tolerant = |overpay_percent_max| FeeTolerance { overpay_percent_max };
+        let accepted: AcceptedAmounts =
+            [(ETH, vec![U256::from(100), U256::from(10)]), (TOKEN, vec![U256::MAX])].into();
+        for (percent, paid, expected) in [
+            (0, 100, Ok(())),
+            (0, 101, Err(FeeError::Overpaying)),
+            (5, 99, Err(FeeError::NotCovered)),
+            (5, 105, Ok(())),
+            (5, 106, Err(FeeError::Overpaying)),
+            // The amount of the buffer, and a little more than that.
+            (25, 12, Ok(())),
+            (25, 13, Err(FeeError::NotCovered)),
+            (u32::MAX, 9, Err(FeeError::NotCovered)),
+            (u32::MAX, u64::MAX, Err(FeeError::Overpaying)),
+        ] {
+            check(RequiredFee::OneOf(&accepted, tolerant(percent)), &[(ETH, paid)], expected);
+        }
+        let one_of = RequiredFee::OneOf(&accepted, tolerant(u32::MAX));
+        check(one_of, &[(ETH, 101), (TOKEN, 1)], Err(FeeError::MultipleCurrencies));
+        check(one_of, &[(TOKEN, 1)], Err(FeeError::NotCovered));
+        assert_eq!(one_of.check(&[(TOKEN, U256::MAX)]), Ok(()));
+        check(RequiredFee::Nothing, &[(ETH, 1)], Err(FeeError::Overpaying));
+    }
+
+    #[test]
     fn merges_pay_nothing_and_watchers_do_not_care() {
         let free = AcceptedAmounts::new();
         check(RequiredFee::Nothing, &[(ETH, 0)], Ok(()));
         check(RequiredFee::Nothing, &[(ETH, 1)], Err(FeeError::Overpaying));
         check(RequiredFee::Ignored, &[(ETH, 1), (TOKEN, 7)], Ok(()));
-        check(RequiredFee::OneOf(&free), &[(ETH, 1), (TOKEN, 7)], Ok(()));
-        check(RequiredFee::OneOf(&free), &[(ETH, 0)], Ok(()));
+        check(RequiredFee::OneOf(&free, FeeTolerance::default()), &[(ETH, 1), (TOKEN, 7)], Ok(()));
+        check(RequiredFee::OneOf(&free, FeeTolerance::default()), &[(ETH, 0)], Ok(()));
     }
 }

@@ -3,15 +3,18 @@
 //! It must never create or lose money: what goes in is what comes out, and the fee. It never asks for more inputs or outputs than
 //! a transaction has room for: when too many small outputs are needed, it says which to merge first, which is free.
 
+mod merging;
 mod selection;
+
+pub use merging::{MergeError, OwnedUtxo, merge_account, merge_outputs};
 
 use crate::db_update::Utxo;
 use crate::wire::{
     Address, Currency, H256, MAX_INPUTS, MAX_OUTPUTS, Output, PaymentTx, U256, U512, UtxoPos,
 };
 use arrayvec::ArrayVec;
-use selection::{Coin, Purse, Selection};
-use std::collections::BTreeMap;
+use selection::{Coin, Purse, Selection, Sweep};
+use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 /// One amount for one receiver.
@@ -117,17 +120,40 @@ pub fn build_payment(
     order: &PaymentOrder,
     utxos: impl IntoIterator<Item = (UtxoPos, Utxo)>,
 ) -> Result<PaymentPlan, PaymentError> {
+    plan(order, utxos, &BTreeSet::new(), Sweep::Useful)
+}
+
+/// The same as the originals do it for others (protocol 5.10): free inputs are filled even where that only exchanges one small output
+/// for another. Of the currencies in `more`, the owner has further outputs, all of a middling size: when those listed are not
+/// enough, they are merged first.
+///
+/// # Errors
+/// [`PaymentError`]
+pub fn create_payment(
+    order: &PaymentOrder,
+    utxos: impl IntoIterator<Item = (UtxoPos, Utxo)>,
+    more: &BTreeSet<Currency>,
+) -> Result<PaymentPlan, PaymentError> {
+    plan(order, utxos, more, Sweep::Always)
+}
+
+fn plan(
+    order: &PaymentOrder,
+    utxos: impl IntoIterator<Item = (UtxoPos, Utxo)>,
+    more: &BTreeSet<Currency>,
+    sweep: Sweep,
+) -> Result<PaymentPlan, PaymentError> {
     check_order(order)?;
     let mut purse = Purse::new(utxos);
-    let selections = select(&mut purse, &needed(order))?;
+    let (selections, is_enough) = select(&mut purse, &needed(order), more)?;
     let count: usize = selections.iter().map(|one| one.coins.len()).sum();
-    if count > MAX_INPUTS {
+    if count > MAX_INPUTS || !is_enough {
         return match merges(order, &selections) {
             merges if merges.is_empty() => Err(PaymentError::TooManyInputs),
             merges => Ok(PaymentPlan::Intermediate(merges)),
         };
     }
-    let created = complete(order, selections, &purse)?;
+    let created = complete(order, selections, &purse, sweep)?;
     Ok(PaymentPlan::Complete(Box::new(created)))
 }
 
@@ -179,15 +205,22 @@ fn needed(order: &PaymentOrder) -> BTreeMap<Currency, U512> {
     needed
 }
 
+/// What covers the order, and whether it does: it does not when there is more than what is listed.
 fn select(
     purse: &mut Purse,
     needed: &BTreeMap<Currency, U512>,
-) -> Result<Vec<Selection>, PaymentError> {
+    more: &BTreeSet<Currency>,
+) -> Result<(Vec<Selection>, bool), PaymentError> {
     let mut selections = Vec::new();
     let mut missing = Vec::new();
+    let mut is_enough = true;
     for (currency, needed) in needed {
         match purse.select(*currency, *needed) {
             Ok(selection) => selections.push(selection),
+            Err(_) if more.contains(currency) => {
+                is_enough = false;
+                selections.push(purse.select_all(*currency));
+            }
             Err(amount) => missing.push(Missing {
                 currency: *currency,
                 amount: U256::try_from(amount).unwrap_or(U256::MAX),
@@ -195,7 +228,7 @@ fn select(
         }
     }
     if missing.is_empty() {
-        Ok(selections)
+        Ok((selections, is_enough))
     } else {
         Err(PaymentError::InsufficientFunds { missing })
     }
@@ -205,13 +238,14 @@ fn complete(
     order: &PaymentOrder,
     mut selections: Vec<Selection>,
     purse: &Purse,
+    sweep: Sweep,
 ) -> Result<CreatedTx, PaymentError> {
     let count: usize = selections.iter().map(|one| one.coins.len()).sum();
     let with_change = selections.iter().filter(|one| !one.change.is_zero()).count();
     let outputs = order.payments.len().saturating_add(with_change);
     let free_outputs = MAX_OUTPUTS.checked_sub(outputs).ok_or(PaymentError::TooManyOutputs)?;
     let free_inputs = MAX_INPUTS.saturating_sub(count);
-    purse.sweep_dust(&mut selections, free_inputs, free_outputs);
+    purse.sweep_dust(&mut selections, free_inputs, free_outputs, sweep);
 
     let payments = order.payments.iter();
     let payments =

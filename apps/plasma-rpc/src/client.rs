@@ -185,10 +185,11 @@ impl HttpRpcClient {
             return Err(ClientError::Http { status: response.status().as_u16(), url });
         }
         let body = self.read(&url, response).await?;
+        let is_paged = endpoint.spec.is_paged;
         let opened = if body.len() <= INLINE_PARSE_LEN_MAX {
-            open(&body)
+            open(&body, is_paged)
         } else {
-            let opening = tokio::task::spawn_blocking(move || open(&body)).await;
+            let opening = tokio::task::spawn_blocking(move || open(&body, is_paged)).await;
             opening.map_err(|error| malformed(&url, error))?
         };
         opened.map_err(|error| match error {
@@ -228,8 +229,8 @@ impl From<serde_json::Error> for Unopened {
     }
 }
 
-/// Takes the answer or the error out of the envelope.
-fn open<A: DeserializeOwned>(body: &[u8]) -> Result<A, Unopened> {
+/// Takes the answer or the error out of the envelope. The members of a page stand beside the others of the envelope.
+fn open<A: DeserializeOwned>(body: &[u8], is_paged: bool) -> Result<A, Unopened> {
     #[derive(Deserialize)]
     struct Envelope<'a> {
         success: bool,
@@ -237,6 +238,9 @@ fn open<A: DeserializeOwned>(body: &[u8]) -> Result<A, Unopened> {
         data: &'a RawValue,
     }
     let envelope = serde_json::from_slice::<Envelope<'_>>(body)?;
+    if envelope.success && is_paged {
+        return Ok(serde_json::from_slice(body)?);
+    }
     if envelope.success {
         return Ok(serde_json::from_str(envelope.data.get())?);
     }

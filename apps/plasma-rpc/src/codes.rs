@@ -93,10 +93,49 @@ codes! {
     TOO_MANY_INPUTS = "transaction.create:too_many_inputs", 200, JSON_RPC_REFUSED, "The transaction has more inputs than the protocol allows.";
     /// Too many outputs, at a watcher.
     TOO_MANY_OUTPUTS = "transaction.create:too_many_outputs", 200, JSON_RPC_REFUSED, "The transaction has more outputs than the protocol allows.";
+    /// `transaction.create` without payments.
+    EMPTY_TRANSACTION = "transaction.create:empty_transaction", 200, JSON_RPC_REFUSED, "There is nothing to pay.";
+    /// `transaction.create` for somebody who has too little; `messages` says how much is missing of what.
+    INSUFFICIENT_FUNDS = "transaction.create:insufficient_funds", 200, JSON_RPC_REFUSED, "The owner has too little to make the payments and pay the fee.";
+    /// `transaction.create` of payments to the one who pays.
+    SELF_TRANSACTION = "transaction.create:self_transaction_not_supported", 200, JSON_RPC_REFUSED, "All payments go to the one who pays. Use transaction.merge to join outputs.";
+    /// `transaction.merge` of an account that has one output in the currency.
+    SINGLE_INPUT = "merge:single_input", 200, JSON_RPC_REFUSED, "There is one output only, so there is nothing to merge.";
+    /// `transaction.merge` of an account that has nothing in the currency.
+    NO_INPUTS_FOUND = "merge:no_inputs_found", 200, JSON_RPC_REFUSED, "There is no output to merge.";
+    /// `transaction.merge` of outputs that are counted in different things.
+    MULTIPLE_CURRENCIES = "merge:multiple_currencies", 200, JSON_RPC_REFUSED, "The outputs are of several currencies.";
+    /// `transaction.merge` of outputs that belong to different accounts.
+    MULTIPLE_INPUT_OWNERS = "merge:multiple_input_owners", 200, JSON_RPC_REFUSED, "The outputs belong to several owners.";
+    /// `transaction.merge` of an output with itself.
+    DUPLICATE_INPUT_POSITIONS = "merge:duplicate_input_positions", 200, JSON_RPC_REFUSED, "A position is listed twice.";
+    /// `transaction.get` of a transaction nobody knows.
+    TRANSACTION_NOT_FOUND = "transaction:not_found", 200, JSON_RPC_REFUSED, "No such transaction is known.";
+    /// `utxo.get` of an output nobody knows.
+    UTXO_NOT_FOUND = "utxo:not_found", 200, JSON_RPC_REFUSED, "No such output is known.";
+    /// `proof.get` of a transaction that is in no block.
+    PROOF_NOT_FOUND = "proof:not_found", 200, JSON_RPC_REFUSED, "No block with such a transaction is known.";
+    /// The child chain cannot be reached, at an informational watcher.
+    CHILDCHAIN_UNREACHABLE = "connection:childchain_unreachable", 200, JSON_RPC_REFUSED, "Cannot connect to the child chain.";
+    /// The database of an informational watcher is gone, full, foreign or behind; `messages` says which. Retry later.
+    WATCHER_DB_UNAVAILABLE = "watcher_db:unavailable", 200, JSON_RPC_BUSY, "The database of the watcher cannot answer. Exits, challenges and the status do not need it.";
     /// The watcher found a fault in the child chain and refuses to help spend on it.
     CHAIN_UNSAFE = "chain:unsafe", 200, JSON_RPC_REFUSED, "The watcher found a fault in the child chain and does not help to spend on it. See byzantine_events of status.get, and exit.";
     /// `sentinel.get` where none runs.
     SENTINEL_NOT_RUNNING = "sentinel:not_running", 200, JSON_RPC_REFUSED, "This watcher tells what is wrong and does nothing about it. Start it with --sentinel to have it challenge.";
+
+    /// `subscribe` without a connection that stays.
+    SUBSCRIPTION_NEEDS_WEBSOCKET = "subscription:needs_websocket", 200, JSON_RPC_REFUSED, "Subscriptions need a connection that stays: open a WebSocket at /, or read server-sent events at /events.";
+    /// One connection has as many subscriptions as it may have.
+    SUBSCRIPTION_TOO_MANY = "subscription:too_many", 200, JSON_RPC_REFUSED, "This connection has as many subscriptions as it may have. Unsubscribe from one first, or open another connection.";
+    /// `from` is a number that no event has yet; `messages.head` is the newest.
+    SUBSCRIPTION_BEYOND_HEAD = "subscription:from_beyond_head", 200, JSON_RPC_REFUSED, "No event has that number yet. Subscribe without from, or from a number up to one above messages.head.";
+    /// The `Last-Event-ID` or the query of `GET /events` cannot be read; `messages` says which part.
+    SUBSCRIPTION_BAD_REQUEST = "subscription:bad_request", 200, JSON_RPC_REFUSED, "The topics or the place to start from cannot be read. Ask like /events?topics=blocks,status&from=sequence:1, and send Last-Event-ID as it was received.";
+    /// Told to a subscriber that is dropped; `messages.next` is the number to go on from.
+    SUBSCRIPTION_TOO_SLOW = "subscription:too_slow", 200, JSON_RPC_REFUSED, "Events were not read in time, so the subscription is over. Subscribe again from messages.next, and read faster.";
+    /// The node cannot read its own events; `messages.next` is the number to go on from.
+    EVENTS_UNAVAILABLE = "subscription:events_unavailable", 200, JSON_RPC_BUSY, "The node cannot read its events now, so the subscription is over. Subscribe again in a moment from messages.next.";
 }
 
 /// Reasons a watcher renders with a code of their own, whichever method refuses (protocol 6.6).
@@ -114,13 +153,28 @@ const WATCHER_REASONS: &[(&str, StableError)] = &[
     ("too_many_outputs", TOO_MANY_OUTPUTS),
 ];
 
+/// Reasons that have a code of their own where the database is asked as well (protocol 6.6).
+const INFO_REASONS: &[(&str, StableError)] = &[
+    ("empty_transaction", EMPTY_TRANSACTION),
+    ("insufficient_funds", INSUFFICIENT_FUNDS),
+    ("self_transaction_not_supported", SELF_TRANSACTION),
+    ("single_input", SINGLE_INPUT),
+    ("no_inputs_found", NO_INPUTS_FOUND),
+    ("multiple_currencies", MULTIPLE_CURRENCIES),
+    ("multiple_input_owners", MULTIPLE_INPUT_OWNERS),
+    ("duplicate_input_positions", DUPLICATE_INPUT_POSITIONS),
+    ("transaction_not_found", TRANSACTION_NOT_FOUND),
+    ("host_unreachable", CHILDCHAIN_UNREACHABLE),
+];
+
 impl Service {
     /// The error with a code of its own that a reason is rendered as, if there is one.
     pub fn stable_error(self, reason: &str) -> Option<StableError> {
-        let known = match self {
-            Self::ChildChain => &[],
-            Self::Watcher => WATCHER_REASONS,
+        let (shared, own): (&[_], &[_]) = match self {
+            Self::ChildChain => (&[], &[]),
+            Self::Watcher => (WATCHER_REASONS, &[]),
+            Self::WatcherInfo => (WATCHER_REASONS, INFO_REASONS),
         };
-        known.iter().find(|(name, _)| *name == reason).map(|(_, error)| *error)
+        shared.iter().chain(own).find(|(name, _)| *name == reason).map(|(_, error)| *error)
     }
 }

@@ -11,7 +11,7 @@ mod schemas;
 use crate::endpoint::{MethodSpec, Service};
 use crate::error::{Refusal, RpcError};
 use crate::params::ParamError;
-use crate::{child_chain, refusals, watcher};
+use crate::{child_chain, info, refusals, watcher};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -52,7 +52,9 @@ pub(crate) struct DocumentedServer {
     title: &'static str,
     about: &'static str,
     port: u16,
-    methods: &'static [MethodSpec],
+    methods: &'static [&'static [MethodSpec]],
+    /// Whether it tells what happens, over WebSockets and as server-sent events.
+    has_events: bool,
 }
 
 const SERVERS: &[DocumentedServer] = &[
@@ -62,7 +64,8 @@ const SERVERS: &[DocumentedServer] = &[
         title: "Penning child chain",
         about: "The operator's node: takes payments and serves blocks.",
         port: 9_656,
-        methods: child_chain::METHODS,
+        methods: &[child_chain::METHODS],
+        has_events: false,
     },
     DocumentedServer {
         service: Service::Watcher,
@@ -70,7 +73,17 @@ const SERVERS: &[DocumentedServer] = &[
         title: "Penning watcher",
         about: "A watching node, its security-critical part: it checks everything the operator does, and has what exits need.",
         port: 7_434,
-        methods: watcher::METHODS,
+        methods: &[watcher::METHODS],
+        has_events: true,
+    },
+    DocumentedServer {
+        service: Service::WatcherInfo,
+        file: "watcher-info",
+        title: "Penning informational watcher",
+        about: "A watching node with a database: everything the watcher has, and balances, history and payments ready to be signed.",
+        port: 7_534,
+        methods: &[watcher::METHODS, info::METHODS],
+        has_events: true,
     },
 ];
 
@@ -95,6 +108,10 @@ fn written(file: String, document: &Value) -> Document {
 }
 
 impl DocumentedServer {
+    fn methods(&self) -> impl Iterator<Item = &'static MethodSpec> {
+        self.methods.iter().copied().flatten()
+    }
+
     fn info(&self) -> Value {
         let license =
             json!({"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"});

@@ -1,8 +1,9 @@
 //! A method of a server as a constant: its name, its action, its limits, and the types of its parameters and its answer.
 //!
 //! Servers register handlers for endpoints and clients call them, so both sides speak of the very same thing. The constants are
-//! in [`child_chain`](crate::child_chain) and [`watcher`](crate::watcher).
+//! in [`child_chain`](crate::child_chain), [`watcher`](crate::watcher) and [`info`](crate::info).
 
+use crate::info::Page;
 use crate::params::{ParamError, RequestParams};
 use crate::refusals::Refusals;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -17,6 +18,8 @@ pub enum Service {
     ChildChain,
     /// A watching node.
     Watcher,
+    /// A watching node that answers from a database as well.
+    WatcherInfo,
 }
 
 impl Service {
@@ -25,6 +28,7 @@ impl Service {
         match self {
             Self::ChildChain => "child_chain",
             Self::Watcher => "watcher",
+            Self::WatcherInfo => "watcher_info",
         }
     }
 }
@@ -49,6 +53,8 @@ pub struct MethodSpec {
     pub verb: Verb,
     /// Whether it is refused while an alarm makes the service unhealthy.
     pub is_health_checked: bool,
+    /// Whether the answer is a page: an object of `data` and `data_paging`, which the HTTP-RPC envelope takes apart.
+    pub is_paged: bool,
     /// Longest request body in bytes.
     pub body_len_max: usize,
     /// How many calls of this method may run at once.
@@ -99,6 +105,15 @@ pub(crate) use endpoints;
 pub const BODY_LEN_MAX: usize = 64 * 1024;
 /// How many calls of a method may run at once when it says nothing else.
 pub const IN_FLIGHT_MAX: usize = 256;
+
+impl<P, T> Endpoint<P, Page<T>> {
+    /// Has the HTTP-RPC envelope tell `data_paging` beside `data`.
+    #[must_use]
+    pub const fn paged(mut self) -> Self {
+        self.spec.is_paged = true;
+        self
+    }
+}
 
 impl<P, A> Endpoint<P, A> {
     /// The same method, whose answer the caller takes as it is.
@@ -160,6 +175,7 @@ impl<P: RequestParams + JsonSchema, A: JsonSchema> Endpoint<P, A> {
                 action,
                 verb,
                 is_health_checked: false,
+                is_paged: false,
                 body_len_max: BODY_LEN_MAX,
                 in_flight_max: IN_FLIGHT_MAX,
                 doc: "",

@@ -8,6 +8,7 @@ use crate::params::ParamError;
 use plasma_core::state::ExecError;
 use plasma_core::wire::signing::RecoverError;
 use plasma_core::wire::{DecodeTxError, RecoverTxError};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
@@ -117,6 +118,30 @@ pub struct ErrorBody {
     /// Details, as JSON.
     #[serde(default)]
     pub messages: Option<Box<RawValue>>,
+}
+
+impl JsonSchema for ErrorBody {
+    fn schema_name() -> Cow<'static, str> {
+        "ErrorObject".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "required": ["object", "code", "description"],
+            "properties": {
+                "object": {"const": "error"},
+                "code": {"description": "What to compare with.", "type": "string"},
+                "description": {
+                    "description": "What to show, if there is a text.",
+                    "type": ["string", "null"],
+                },
+                "messages": {
+                    "description": "Details, if there are any: such as the first parameter that fails, and the validator it fails.",
+                },
+            },
+        })
+    }
 }
 
 impl Serialize for ErrorBody {

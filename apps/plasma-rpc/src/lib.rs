@@ -6,8 +6,9 @@
 //!
 //! Read in this order:
 //! - [`endpoint`]: a method as a constant, shared by server and client.
-//! - [`child_chain`], [`watcher`], [`alarm`]: the methods and their JSON.
+//! - [`child_chain`], [`watcher`], [`info`], [`alarm`]: the methods and their JSON.
 //! - [`params`]: how requests are validated. [`json`]: how values look.
+//! - [`subscription`]: what happens, told as it happens.
 //! - [`codes`], [`error`], [`refusals`]: how calls are refused.
 //! - [`documents`]: all of this as OpenAPI and OpenRPC.
 //! - [`server`]: handlers in, sockets out. [`client`]: typed calls of all of this.
@@ -19,10 +20,12 @@ pub mod codes;
 pub mod documents;
 pub mod endpoint;
 pub mod error;
+pub mod info;
 pub mod json;
 pub mod params;
 pub mod refusals;
 pub mod server;
+pub mod subscription;
 pub mod watcher;
 
 pub use endpoint::{Endpoint, Service};

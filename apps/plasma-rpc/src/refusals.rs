@@ -70,6 +70,27 @@ pub const EXECUTING: Refusals = Refusals::Reasons(&[
 pub const FORWARDING: Refusals =
     Refusals::Reasons(&["client_error", "host_unreachable", "server_error", "malformed_response"]);
 
+/// Why no payment can be written for somebody. What is missing of the funds is told apart.
+pub const CREATING: Refusals = Refusals::Reasons(&[
+    "empty_transaction",
+    "too_many_outputs",
+    "too_many_inputs",
+    "self_transaction_not_supported",
+    "amount_cant_be_zero",
+    "output_guard_cant_be_zero",
+    "unexpected_fee_currency",
+]);
+/// Why outputs cannot be merged.
+pub const MERGING: Refusals = Refusals::Reasons(&[
+    "single_input",
+    "no_inputs_found",
+    "position_not_found",
+    "duplicate_input_positions",
+    "multiple_input_owners",
+    "multiple_currencies",
+    "too_many_inputs",
+]);
+
 impl Refusals {
     /// Each of them as a handler would answer it.
     pub fn errors(self) -> Vec<RpcError> {

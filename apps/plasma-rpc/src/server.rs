@@ -11,21 +11,28 @@ mod body;
 mod config;
 mod connection;
 mod envelope;
+mod events;
 mod http;
 mod json_rpc;
 mod memory;
+mod pages;
+mod session;
 mod shared;
+mod sse;
 mod table;
 mod timed_io;
 mod ws;
 
-pub use config::{Limits, Probes, ServerConfig};
+pub use config::{Events, Limits, Probes, ServerConfig};
+pub use events::{Event, EventLog, EventLogError};
+pub use pages::{Page, Pages};
 pub use table::{IntoAnswer, MethodTable};
 
 use crate::child_chain::ALARM_GET;
 use crate::codes;
 use crate::error::RpcError;
 use envelope::Envelope;
+use events::Hub;
 use memory::Memory;
 use shared::{Phase, RequestIds, Shared};
 use std::io;
@@ -42,6 +49,7 @@ pub struct Server {
     local_addr: SocketAddr,
     phase: watch::Sender<Phase>,
     connections: Arc<Semaphore>,
+    websockets: Arc<Semaphore>,
     limits: Arc<Limits>,
 }
 
@@ -91,12 +99,18 @@ impl Server {
         let envelope = Envelope::new(&config.version, registry.service());
         let overloaded = RpcError::from(codes::OVERLOADED).render(registry.service(), "");
         let refusal = connection::refusal(&envelope.refusal_text(&overloaded));
+        let hub = config.events.0.map(|log| Hub::start(log, &limits, seen.clone()));
+        let websockets = Arc::new(semaphore(limits.websockets_max));
         let shared = Arc::new(Shared {
             registry,
             envelope,
             probes,
             memory: Memory::new(limits.memory_len_max),
-            websockets: Arc::new(semaphore(limits.websockets_max)),
+            websockets: Arc::clone(&websockets),
+            long_messages: Arc::new(semaphore(limits.websockets_of_long_messages_max)),
+            event_streams: Arc::new(semaphore(limits.event_streams_max)),
+            hub,
+            pages: config.pages,
             cors: config.cors,
             request_ids: RequestIds::new(),
             phase: seen,
@@ -105,7 +119,7 @@ impl Server {
         let connections = Arc::new(semaphore(limits.connections_max));
         tokio::spawn(connection::accept(shared, listener, Arc::clone(&connections), refusal));
         tracing::info!(%local_addr, "serving");
-        Ok(Self { local_addr, phase, connections, limits })
+        Ok(Self { local_addr, phase, connections, websockets, limits })
     }
 
     /// Where it listens.
@@ -116,13 +130,20 @@ impl Server {
     /// Stops: no new connections and calls, and running calls get [`Limits::stop_grace`] to be answered.
     pub async fn stop(self) {
         self.phase.send_replace(Phase::Stopping);
-        let all = u32::try_from(self.limits.connections_max).unwrap_or(u32::MAX);
-        let ended = timeout(self.limits.stop_grace, self.connections.acquire_many(all)).await;
+        let ended = timeout(self.limits.stop_grace, self.all_ended()).await;
         self.phase.send_replace(Phase::Stopped);
         if ended.is_err() {
             tracing::warn!("calls were cut off because they did not finish in time");
-            drop(self.connections.acquire_many(all).await);
+            self.all_ended().await;
         }
+    }
+
+    /// Waits until nobody is connected.
+    async fn all_ended(&self) {
+        let all = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        // One that becomes a WebSocket takes its place there before it gives this one back.
+        drop(self.connections.acquire_many(all(self.limits.connections_max)).await);
+        drop(self.websockets.acquire_many(all(self.limits.websockets_max)).await);
     }
 }
 

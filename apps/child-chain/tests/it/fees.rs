@@ -43,6 +43,24 @@ async fn a_changed_fee_is_asked_at_once_and_the_old_one_is_accepted_for_a_while(
 }
 
 #[actix::test]
+async fn an_operator_may_take_a_little_more_than_the_fee() {
+    let mut world = World::new().await;
+    world.config.fee_overpay_percent_max = 50;
+    world.write_fees(&fee_file(&[(ETH, 4)]));
+    let operator = world.start().await;
+    let deposited = world.deposit(&operator, &[alice().address(); 3], 10).await;
+    let answers = [
+        operator.submit(&paying(deposited[0], 4)).await.unwrap(),
+        operator.submit(&paying(deposited[1], 6)).await.unwrap(),
+    ];
+    assert_eq!(operator.refusal(&paying(deposited[2], 7)).await, "submit:overpaying_fees");
+    assert_eq!(operator.refusal(&paying(deposited[2], 3)).await, "submit:fees_not_covered");
+    // What was paid too much is collected with the rest.
+    world.check(&operator, &answers).await;
+    operator.stop().await;
+}
+
+#[actix::test]
 async fn the_old_fee_is_refused_when_its_time_is_over() {
     let mut world = World::new().await;
     world.config.fee_buffer_ms = 300;

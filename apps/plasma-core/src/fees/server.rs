@@ -1,11 +1,12 @@
 //! Which fees are accepted now: the current specification, and the one before it until its buffer is over (protocol 3.3).
 
-use super::{AcceptedFees, FeeSpecs};
+use super::{AcceptedFees, FeeSpecs, FeeTolerance};
 
 /// The fee server's decisions. Time is an argument; the shell watches the file.
 #[derive(Clone, Debug)]
 pub struct FeeServer {
     buffer_ms: u64,
+    tolerance: FeeTolerance,
     current: FeeSpecs,
     previous: Option<Previous>,
     accepted: AcceptedFees,
@@ -19,9 +20,9 @@ struct Previous {
 
 impl FeeServer {
     /// Starts with a specification and no memory of an older one: a restart ends any running buffer.
-    pub fn new(specs: FeeSpecs, buffer_ms: u64) -> Self {
-        let accepted = AcceptedFees::merged(&specs, None);
-        Self { buffer_ms, current: specs, previous: None, accepted }
+    pub fn new(specs: FeeSpecs, buffer_ms: u64, tolerance: FeeTolerance) -> Self {
+        let accepted = AcceptedFees::merged(&specs, None).tolerating(tolerance);
+        Self { buffer_ms, tolerance, current: specs, previous: None, accepted }
     }
 
     /// A specification was loaded; returns whether it differs. What was current stays accepted for the buffer from now on, and
@@ -64,7 +65,8 @@ impl FeeServer {
         self.accepted = AcceptedFees::merged(
             &self.current,
             self.previous.as_ref().map(|previous| &previous.specs),
-        );
+        )
+        .tolerating(self.tolerance);
     }
 }
 
@@ -97,7 +99,8 @@ mod tests {
 
     #[test]
     fn the_old_fee_is_accepted_until_its_buffer_is_over() {
-        let mut server = FeeServer::new(specs(&[(ETH, 1), (TOKEN, 5)]), 30_000);
+        let mut server =
+            FeeServer::new(specs(&[(ETH, 1), (TOKEN, 5)]), 30_000, FeeTolerance::default());
         assert!(server.on_loaded(specs(&[(ETH, 2)]), 1_000));
         assert_eq!((amounts(&server, ETH), amounts(&server, TOKEN)), (vec![2, 1], vec![5]));
         assert!(!server.on_tick(30_999));
@@ -108,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_second_change_restarts_the_buffer_and_forgets_the_first_fee() {
-        let mut server = FeeServer::new(specs(&[(ETH, 1)]), 30_000);
+        let mut server = FeeServer::new(specs(&[(ETH, 1)]), 30_000, FeeTolerance::default());
         server.on_loaded(specs(&[(ETH, 2)]), 0);
         server.on_loaded(specs(&[(ETH, 3)]), 20_000);
         assert_eq!(amounts(&server, ETH), [3, 2]);
@@ -119,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_same_specification_again_changes_nothing() {
-        let mut server = FeeServer::new(specs(&[(ETH, 1)]), 30_000);
+        let mut server = FeeServer::new(specs(&[(ETH, 1)]), 30_000, FeeTolerance::default());
         assert!(!server.on_loaded(specs(&[(ETH, 1)]), 0));
         assert_eq!(amounts(&server, ETH), [1]);
     }

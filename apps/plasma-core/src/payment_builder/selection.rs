@@ -24,6 +24,15 @@ pub(super) struct Selection {
     pub(super) change: U256,
 }
 
+/// When small coins join a coin of exactly the needed amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sweep {
+    /// Whenever there is room.
+    Always,
+    /// When at least two become one.
+    Useful,
+}
+
 /// Coins by currency, the largest first and the oldest first among equals. Selected ones are taken out.
 #[derive(Clone, Debug)]
 pub(super) struct Purse(BTreeMap<Currency, Vec<Coin>>);
@@ -48,6 +57,12 @@ impl Purse {
     /// All coins of one currency, the largest first.
     pub(super) fn into_coins(mut self, currency: Currency) -> Vec<Coin> {
         self.0.remove(&currency).unwrap_or_default()
+    }
+
+    /// Takes all coins of one currency, without asking whether they are enough.
+    pub(super) fn select_all(&mut self, currency: Currency) -> Selection {
+        let coins = self.0.remove(&currency).unwrap_or_default();
+        Selection { currency, coins, change: U256::zero() }
     }
 
     /// Takes coins that hold at least `needed`, as few as possible. Otherwise says how much is missing and takes nothing.
@@ -79,13 +94,18 @@ impl Purse {
     }
 
     /// Adds the smallest coins that are left to the selections, those of the currency with most coins first. Where there is no
-    /// change yet, one more coin would only be exchanged for another, so it takes two, and a free output.
+    /// change yet, one more coin would only be exchanged for another, so it takes two to be useful; and a free output in any case.
     pub(super) fn sweep_dust(
         &self,
         selections: &mut [Selection],
         mut free_inputs: usize,
         mut free_outputs: usize,
+        sweep: Sweep,
     ) {
+        let dust_min = match sweep {
+            Sweep::Always => 1,
+            Sweep::Useful => 2,
+        };
         let mut crumbled: Vec<(&mut Selection, &[Coin])> = Vec::new();
         for selection in selections {
             let left = self.0.get(&selection.currency).map(Vec::as_slice);
@@ -105,7 +125,7 @@ impl Purse {
                 change = more;
                 dust.push(*coin);
             }
-            if is_exact && (dust.len() < 2 || free_outputs == 0) {
+            if is_exact && (dust.len() < dust_min || free_outputs == 0) {
                 continue;
             }
             if is_exact {

@@ -114,6 +114,40 @@ fn free_inputs_are_filled_with_small_coins_of_the_same_currencies() {
 }
 
 #[test]
+fn for_others_every_free_input_is_filled() {
+    let show =
+        |utxos: &[(Currency, u64)], payments: &[(Address, Currency, u64)]| match create_payment(
+            &order(payments, (ETH, 0)),
+            coins(utxos),
+            &BTreeSet::new(),
+        ) {
+            Ok(PaymentPlan::Complete(created)) => show_tx(&created),
+            other => format!("{other:?}"),
+        };
+    let pay = [(BOB, ETH, 5)];
+    assert_eq!(show(&[(ETH, 5), (ETH, 1)], &pay), "5E 1E -> 5E bob, 1E alice");
+    assert_eq!(show(&[(ETH, 5), (TOKEN, 1)], &pay), "5E -> 5E bob");
+    // The change of an exact coin never makes a payment impossible.
+    let four = [(BOB, ETH, 1); 4];
+    let kept = "4E -> 1E bob, 1E bob, 1E bob, 1E bob";
+    assert_eq!(show(&[(ETH, 4), (ETH, 1)], &four), kept);
+}
+
+#[test]
+fn an_account_with_more_outputs_than_are_listed_merges_first() {
+    let order = order(&[(BOB, ETH, 50), (BOB, TOKEN, 1)], (ETH, 0));
+    let listed = coins(&[(ETH, 3), (ETH, 2), (TOKEN, 1)]);
+    let missing = vec![Missing { currency: ETH, amount: 45.into() }];
+    let none = create_payment(&order, listed.clone(), &BTreeSet::from([TOKEN]));
+    assert_eq!(none, Err(PaymentError::InsufficientFunds { missing }));
+    let plan = create_payment(&order, listed, &BTreeSet::from([ETH])).unwrap();
+    let PaymentPlan::Intermediate(merges) = plan else {
+        panic!("{plan:?}");
+    };
+    assert_eq!(merges.iter().map(show_tx).collect::<Vec<_>>(), ["3E 2E -> 5E alice"]);
+}
+
+#[test]
 fn too_many_small_coins_are_merged_first() {
     let free = (ETH, 0);
     check(&[(ETH, 1); 5], &[(BOB, ETH, 5)], free, "first 1E 1E 1E 1E -> 4E alice");

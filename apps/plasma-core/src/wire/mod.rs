@@ -17,6 +17,7 @@ pub mod signing;
 pub(crate) mod testing;
 pub mod transaction;
 pub mod typed_data;
+pub mod typed_tx;
 
 pub use block::{Block, BlockError};
 pub use ids::{ExitId, OutputId};
@@ -32,6 +33,7 @@ pub use signed::{DecodeTxError, SignedTx};
 pub use signing::{SecretKey, Signature};
 pub use transaction::{FeeClaimTx, Output, OutputType, PaymentTx, Transaction, TxType};
 pub use typed_data::TypedDataDomain;
+pub use typed_tx::{TypedInput, TypedOutput, TypedTx};
 
 /// Most inputs of a payment (protocol F1, contracts v1).
 pub const MAX_INPUTS: usize = 4;

@@ -1,7 +1,7 @@
 //! A universe to test the ledger in: five people, a store in memory, and books that are added up again after every step.
 
 use plasma_core::db_update::{PendingRecord, Spender, StateUpdate, TxPos, Utxo, UtxoKey};
-use plasma_core::fees::{AcceptedAmounts, RequiredFee, is_merge};
+use plasma_core::fees::{AcceptedAmounts, FeeTolerance, RequiredFee, is_merge};
 use plasma_core::root_chain::EthEvent;
 use plasma_core::state::{
     Accepted, Deposit, ExecError, Exiting, ExitsOutcome, InFlightExits, InFlightRecord, OutputFact,
@@ -188,7 +188,7 @@ impl TestChain {
         let facts = self.store.facts(keys.into_iter().map(|key| key.position));
         let required = match &self.fees {
             _ if is_merge(&tx) => RequiredFee::Nothing,
-            Some(accepted) => RequiredFee::OneOf(accepted),
+            Some(accepted) => RequiredFee::OneOf(accepted, FeeTolerance::default()),
             None => RequiredFee::Ignored,
         };
         let before = self.operator.pending_record();

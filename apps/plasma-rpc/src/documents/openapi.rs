@@ -8,7 +8,8 @@ use super::schemas::Schemas;
 use super::{DocumentError, DocumentedServer, object_of, texts};
 use crate::codes;
 use crate::endpoint::{MethodSpec, Service, Verb};
-use crate::error::{Refusal, RpcError};
+use crate::error::{ErrorBody, Refusal, RpcError};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,9 +31,9 @@ pub(super) fn document(
     examples: &[Example],
 ) -> Result<Value, DocumentError> {
     let mut schemas = Schemas::new();
-    let mut paths = pages();
+    let mut paths = pages(server);
     let mut tags = BTreeSet::new();
-    for method in server.methods {
+    for method in server.methods() {
         tags.insert(object_of(method));
         let verb = match method.verb {
             Verb::Get => "get",
@@ -42,7 +43,6 @@ pub(super) fn document(
         paths.insert(format!("/{}", method.name), json!({verb: operation}));
     }
     let mut components = schemas.into_components();
-    components.insert("ErrorObject".to_owned(), error_object(None));
     components.insert("Unavailable".to_owned(), unavailable());
     components.insert("Health".to_owned(), health());
     Ok(json!({
@@ -65,7 +65,8 @@ fn operation(
     let (summary, description) = texts(method);
     let mut responses = Map::new();
     let refusals = server.refusals(method);
-    let answer = schemas.answer(method);
+    let answer =
+        if method.is_paged { schemas.resolved_answer(method) } else { schemas.answer(method) };
     responses
         .insert("200".to_owned(), answered(server.service, method, &answer, &refusals, &examples));
     let statuses: BTreeSet<u16> = refusals.iter().map(|refusal| refusal.http_status).collect();
@@ -107,8 +108,11 @@ fn answered(
 ) -> Value {
     let codes = refusals.iter().filter(|refusal| refusal.http_status == 200);
     let codes: BTreeSet<&str> = codes.map(|refusal| refusal.body.code.as_str()).collect();
-    let success = envelope(service, true, answer);
-    let refusal = envelope(service, false, &error_object(Some(&codes)));
+    let mut success = envelope(service, true, answer);
+    if method.is_paged {
+        take_apart(&mut success, answer);
+    }
+    let refusal = envelope(service, false, &error_object(&codes));
     let mut content = json!({
         "schema": {"oneOf": [success, refusal, reference("schemas", "Unavailable")]},
     });
@@ -135,6 +139,20 @@ fn shown(examples: &[&Example], part: impl Fn(&Example) -> Option<Value>) -> Map
     parts.map(|(example, value)| (example.name.clone(), json!({"value": value}))).collect()
 }
 
+/// The members of a page stand beside the others of the envelope.
+fn take_apart(envelope: &mut Value, page: &Value) {
+    for name in ["data", "data_paging"] {
+        let member = page.pointer(&format!("/properties/{name}")).cloned();
+        let properties = envelope.get_mut("properties").and_then(Value::as_object_mut);
+        if let (Some(member), Some(properties)) = (member, properties) {
+            properties.insert(name.to_owned(), member);
+        }
+    }
+    if let Some(required) = envelope.get_mut("required").and_then(Value::as_array_mut) {
+        required.push("data_paging".into());
+    }
+}
+
 fn envelope(service: Service, success: bool, data: &Value) -> Value {
     json!({
         "type": "object",
@@ -148,19 +166,13 @@ fn envelope(service: Service, success: bool, data: &Value) -> Value {
     })
 }
 
-/// The error object, with one of some codes.
-pub(super) fn error_object(codes: Option<&BTreeSet<&str>>) -> Value {
-    let code = codes.map_or_else(|| json!({"type": "string"}), |codes| json!({"enum": codes}));
-    json!({
-        "type": "object",
-        "required": ["object", "code", "description"],
-        "properties": {
-            "object": {"const": "error"},
-            "code": code,
-            "description": {"description": "What to show, if there is a text.", "type": ["string", "null"]},
-            "messages": {"description": "Details, if there are any: such as the first parameter that fails, and the validator it fails."},
-        },
-    })
+/// The error object with one of these codes.
+fn error_object(codes: &BTreeSet<&str>) -> Value {
+    let mut schema = ErrorBody::json_schema(&mut SchemaGenerator::default()).to_value();
+    if let Some(code) = schema.pointer_mut("/properties/code") {
+        *code = json!({"enum": codes});
+    }
+    schema
 }
 
 fn unavailable() -> Value {
@@ -169,7 +181,7 @@ fn unavailable() -> Value {
         "description": "An alarm makes the service unhealthy. Nothing was done; try again later.",
         "type": "object",
         "required": ["success", "data"],
-        "properties": {"success": {"const": false}, "data": error_object(Some(&codes))},
+        "properties": {"success": {"const": false}, "data": error_object(&codes)},
     })
 }
 
@@ -189,12 +201,12 @@ fn responses(service: Service) -> Map<String, Value> {
     for (status, name, description) in STATUSES {
         let errors = codes::ALL.iter().filter(|error| error.http_status == *status);
         let codes: BTreeSet<&str> = errors.map(|error| error.code).collect();
-        let schema = envelope(service, false, &error_object(Some(&codes)));
+        let schema = envelope(service, false, &error_object(&codes));
         responses.insert((*name).to_owned(), response(description, &schema));
     }
     let overloaded = RpcError::from(codes::OVERLOADED).render(service, "");
     let codes = [overloaded.body.code.as_str()].into();
-    let schema = envelope(service, false, &error_object(Some(&codes)));
+    let schema = envelope(service, false, &error_object(&codes));
     let description = "The server has as many connections as it takes. Nothing was read; the connection is closed.";
     responses.insert("TooManyConnections".to_owned(), response(description, &schema));
     responses
@@ -209,11 +221,11 @@ fn reference(place: &str, name: &str) -> Value {
 }
 
 /// Pages that are no methods.
-fn pages() -> Map<String, Value> {
+fn pages(server: &DocumentedServer) -> Map<String, Value> {
     let health = |description: &str| response(description, &reference("schemas", "Health"));
     let page = |id: &str, summary: &str, responses: Value| json!({"get": {"operationId": id, "tags": ["pages"], "summary": summary, "responses": responses}});
     let text = json!({"description": "OpenMetrics text.", "content": {"application/openmetrics-text": {"schema": {"type": "string"}}}});
-    [
+    let mut pages: Map<String, Value> = [
         (
             "/health".to_owned(),
             page(
@@ -228,5 +240,39 @@ fn pages() -> Map<String, Value> {
         ("/metrics".to_owned(), page("metrics", "Numbers for operators", json!({"200": text}))),
     ]
     .into_iter()
-    .collect()
+    .collect();
+    if server.has_events {
+        pages.insert("/events".to_owned(), events(server.service));
+    }
+    pages
+}
+
+/// The same events as subscriptions have.
+fn events(service: Service) -> Value {
+    let parameter = |place: &str, name: &str, required: bool, description: &str| json!({"in": place, "name": name, "required": required, "description": description, "schema": {"type": "string"}});
+    let refused = [
+        codes::SUBSCRIPTION_BAD_REQUEST,
+        codes::SUBSCRIPTION_TOO_MANY,
+        codes::SUBSCRIPTION_BEYOND_HEAD,
+        codes::EVENTS_UNAVAILABLE,
+        codes::OVERLOADED,
+        codes::NOT_FOUND,
+    ];
+    let codes: BTreeSet<&str> = refused.iter().map(|error| error.code).collect();
+    let stream = "An endless stream: `id` is a place in all topics, `event` the topic, `data` the event object of the subscriptions.";
+    json!({"get": {
+        "operationId": "events",
+        "tags": ["pages"],
+        "summary": "What happens, as server-sent events",
+        "description": "Several topics in one stream. A client that sends the last `id` as `Last-Event-ID` goes on where it was.",
+        "parameters": [
+            parameter("query", "topics", true, "`byzantine`, `blocks`, `deposits`, `exits`, `status` and `transfer:0x…`, separated by commas."),
+            parameter("query", "from", false, "`sequence:<number>` or `blknum:<number>`; without it, what happens from now on."),
+            parameter("header", "Last-Event-ID", false, "The `id` of the last event that was received."),
+        ],
+        "responses": {"200": {"description": "Events, or why there are none.", "content": {
+            "text/event-stream": {"schema": {"description": stream, "type": "string"}},
+            "application/json": {"schema": envelope(service, false, &error_object(&codes))},
+        }}},
+    }})
 }

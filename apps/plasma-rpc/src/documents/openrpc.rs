@@ -4,6 +4,7 @@ use super::examples::{Example, of_method};
 use super::schemas::{Schemas, properties};
 use super::{DocumentError, DocumentedServer, object_of, texts};
 use crate::endpoint::MethodSpec;
+use crate::subscription::{EVENT, Notification, SUBSCRIBE, UNSUBSCRIBE};
 use serde_json::{Map, Value, json};
 
 pub(super) fn document(
@@ -11,9 +12,13 @@ pub(super) fn document(
     examples: &[Example],
 ) -> Result<Value, DocumentError> {
     let mut schemas = Schemas::new();
-    let methods: Result<Vec<Value>, DocumentError> =
-        server.methods.iter().map(|spec| method(server, spec, &mut schemas, examples)).collect();
-    Ok(json!({
+    let subscriptions = server.has_events.then_some([&SUBSCRIBE.spec, &UNSUBSCRIBE.spec]);
+    let methods: Result<Vec<Value>, DocumentError> = server
+        .methods()
+        .chain(subscriptions.into_iter().flatten())
+        .map(|spec| method(server, spec, &mut schemas, examples))
+        .collect();
+    let mut document = json!({
         "openrpc": "1.3.2",
         "info": server.info(),
         "servers": [
@@ -21,8 +26,17 @@ pub(super) fn document(
             {"name": "WebSocket", "url": format!("ws://localhost:{}/", server.port)},
         ],
         "methods": methods?,
-        "components": {"schemas": schemas.into_components()},
-    }))
+    });
+    if let Some(document) = document.as_object_mut() {
+        if server.has_events {
+            let params = schemas.of::<Notification>();
+            let notification =
+                json!({"method": EVENT, "paramStructure": "by-name", "params": params});
+            document.insert("x-notifications".to_owned(), json!([notification]));
+        }
+        document.insert("components".to_owned(), json!({"schemas": schemas.into_components()}));
+    }
+    Ok(document)
 }
 
 fn method(

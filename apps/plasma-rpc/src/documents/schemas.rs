@@ -2,8 +2,8 @@
 
 use super::DocumentError;
 use crate::endpoint::MethodSpec;
-use schemars::SchemaGenerator;
 use schemars::generate::{Contract, SchemaSettings};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 /// Where a document keeps its schemas.
@@ -33,6 +33,25 @@ impl Schemas {
         schema
     }
 
+    /// The schema of any type.
+    pub(super) fn of<T: JsonSchema>(&mut self) -> Value {
+        let mut schema = self.generator.subschema_for::<T>().to_value();
+        polish(&mut schema);
+        schema
+    }
+
+    /// The schema of a method's answer, and what it refers to when it only refers to something.
+    pub(super) fn resolved_answer(&mut self, method: &MethodSpec) -> Value {
+        let schema = self.answer(method);
+        let reference = schema.get("$ref").and_then(Value::as_str);
+        let name = reference.and_then(|reference| reference.rsplit('/').next());
+        let mut found = name.and_then(|name| self.generator.definitions().get(name)).cloned();
+        if let Some(found) = &mut found {
+            polish(found);
+        }
+        found.unwrap_or(schema)
+    }
+
     /// The schema of a method's parameters: what its parser says, with the texts of its type.
     pub(super) fn params(&mut self, method: &MethodSpec) -> Result<Value, DocumentError> {
         let mut schema = (method.schemas.params)()
@@ -54,7 +73,10 @@ impl Schemas {
         if properties(&schema).is_none_or(Map::is_empty) {
             return Ok(None);
         }
-        let name = (method.schemas.params_name)();
+        let mut name = (method.schemas.params_name)();
+        if self.params.get(&name).is_some_and(|known| *known != schema) {
+            name = format!("{name}_{}", method.name.replace('.', "_"));
+        }
         let reference = json!({"$ref": format!("#{PLACE}/{name}")});
         self.params.insert(name, schema);
         Ok(Some(reference))
@@ -64,6 +86,7 @@ impl Schemas {
     pub(super) fn into_components(mut self) -> Map<String, Value> {
         let mut components = self.params;
         for (name, mut schema) in self.generator.take_definitions(true) {
+            debug_assert!(!components.contains_key(&name), "two schemas are called {name}");
             polish(&mut schema);
             components.insert(name, schema);
         }
@@ -80,7 +103,7 @@ fn describe(schema: &mut Value, described: &Value) {
     let (Some(schema), Some(described)) = (schema.as_object_mut(), described.as_object()) else {
         return;
     };
-    for key in ["description", "anyOf", "examples"] {
+    for key in ["description", "anyOf", "examples", "maxItems"] {
         if let Some(value) = described.get(key).filter(|_| !is_union_with_null(key, described)) {
             schema.entry(key).or_insert_with(|| value.clone());
         }

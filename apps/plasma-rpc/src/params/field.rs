@@ -33,8 +33,7 @@ impl<'a> Field<'a> {
     /// `None` when the value is missing or null.
     pub fn optional(self) -> Option<Self> {
         if let Some(probe) = self.probe {
-            probe.note_optional(&self.name);
-            return Some(self);
+            return probe.note_optional(&self.name).then_some(self);
         }
         self.value.is_some().then_some(self)
     }
@@ -52,7 +51,7 @@ impl<'a> Field<'a> {
             .value
             .and_then(text)
             .and_then(|text| hex::decode(&text))
-            .ok_or_else(|| self.error(Validator::Hex))?;
+            .ok_or_else(|| self.fails(Validator::Hex))?;
         self.check(checks, |check| check.accepts_len(bytes.len()))?;
         Ok(bytes)
     }
@@ -86,8 +85,46 @@ impl<'a> Field<'a> {
     /// # Errors
     /// [`Validator::Name`]
     pub fn name<T>(&self, find: impl Fn(&str) -> Option<T>) -> Result<T, ParamError> {
-        let found = self.value.and_then(text).and_then(|name| find(&name));
-        found.ok_or_else(|| self.error(Validator::Name))
+        self.text_as(Validator::Name, find)
+    }
+
+    /// A text of any kind.
+    ///
+    /// # Errors
+    /// [`Validator::Text`]
+    pub fn text(&self) -> Result<String, ParamError> {
+        self.text_as(Validator::Text, |text| Some(text.to_owned()))
+    }
+
+    /// A text that is read as something, or fails this validator.
+    ///
+    /// # Errors
+    /// The given one.
+    pub fn text_as<T>(
+        &self,
+        validator: Validator,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, ParamError> {
+        self.text_like(validator, None, read)
+    }
+
+    /// A text of a certain form: a pattern for documents, and an example of it.
+    ///
+    /// # Errors
+    /// The given one.
+    pub fn text_like<T>(
+        &self,
+        validator: Validator,
+        form: Option<(&str, &str)>,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, ParamError> {
+        if let Some(probe) = self.probe {
+            let (pattern, example) = form.unzip();
+            probe.note(&self.name, Kind::Text(pattern.map(ToOwned::to_owned)), &[]);
+            return read(example.unwrap_or_default()).ok_or_else(|| self.fails(validator));
+        }
+        let found = self.value.and_then(text).and_then(|text| read(&text));
+        found.ok_or_else(|| self.fails(validator))
     }
 
     /// One of these, by name.
@@ -101,7 +138,7 @@ impl<'a> Field<'a> {
     ) -> Result<T, ParamError> {
         if let Some(probe) = self.probe {
             probe.note(&self.name, Kind::Name(all.iter().copied().map(&name_of).collect()), &[]);
-            return all.first().copied().ok_or_else(|| self.error(Validator::Name));
+            return all.first().copied().ok_or_else(|| self.fails(Validator::Name));
         }
         self.name(|name| all.iter().copied().find(|named| name_of(*named) == name))
     }
@@ -118,7 +155,7 @@ impl<'a> Field<'a> {
         let number = self
             .value
             .and_then(|raw| Integer::parse(raw.get()))
-            .ok_or_else(|| self.error(Validator::Integer))?;
+            .ok_or_else(|| self.fails(Validator::Integer))?;
         self.check(checks, |check| check.accepts_integer(&number))?;
         Ok(number)
     }
@@ -131,12 +168,28 @@ impl<'a> Field<'a> {
         self.unsigned(Check::Greater(0))
     }
 
+    /// An integer above zero. One beyond 64 bits counts as the largest that fits.
+    ///
+    /// # Errors
+    /// As [`Self::pos_integer`].
+    pub fn pos_u64(&self) -> Result<u64, ParamError> {
+        Ok(u64::try_from(self.pos_integer()?).unwrap_or(u64::MAX))
+    }
+
     /// An integer not below zero.
     ///
     /// # Errors
     /// [`Validator::Integer`], then `{:greater, -1}`.
     pub fn non_neg_integer(&self) -> Result<U256, ParamError> {
         self.unsigned(Check::Greater(-1))
+    }
+
+    /// An integer of 64 bits.
+    ///
+    /// # Errors
+    /// [`Validator::Integer`], also beyond 64 bits, then the check.
+    pub fn u64(&self, lowest: Check) -> Result<u64, ParamError> {
+        u64::try_from(self.unsigned(lowest)?).map_err(|_| self.fails(Validator::Integer))
     }
 
     /// A list whose items are called `item`. All items are checked, and then the list; at most `kept_max` are kept, so that a
@@ -156,14 +209,48 @@ impl<'a> Field<'a> {
             probe.note(&self.name, Kind::List(item.to_string()), checks);
             return Ok(vec![each(Field::new(item, None, Some(probe)))?]);
         }
-        let raw = self.value.filter(|raw| raw.get().starts_with('['));
-        let raw = raw.ok_or_else(|| self.error(Validator::List))?;
-        let visitor = ItemsVisitor { name: format!("{}.{item}", self.name).into(), kept_max, each };
-        let (items, len) = serde_json::Deserializer::from_str(raw.get())
-            .deserialize_seq(visitor)
-            .map_err(|_| self.error(Validator::List))??;
+        let (items, len) = self.items(item, kept_max, each)?;
         self.check(checks, |check| check.accepts_len(len))?;
         Ok(items)
+    }
+
+    /// A list of objects with these fields, which are named `list.field`, and how many there are; at most `kept_max` are kept.
+    ///
+    /// # Errors
+    /// [`Validator::List`], then the first error of an item: [`Validator::Map`] (named `list.item`) or one of its fields.
+    pub fn list_of_maps<T>(
+        &self,
+        item: &str,
+        names: &'static [&'static str],
+        kept_max: usize,
+        each: impl Fn(&Map<'a>) -> Result<T, ParamError>,
+    ) -> Result<(Vec<T>, usize), ParamError> {
+        if let Some(probe) = self.probe {
+            let item = format!("{}.{item}", self.name);
+            probe.note(&self.name, Kind::List(item.clone()), &[]);
+            probe.note(&item, Kind::Map { names, prefix: self.name.to_string() }, &[]);
+            let params = RawParams::probe(names, probe);
+            let item = each(&Map { name: Arc::clone(&self.name), params })?;
+            return Ok((vec![item], 1));
+        }
+        self.items(item, kept_max, |field| {
+            let map = field.map(names)?;
+            each(&Map { name: Arc::clone(&self.name), ..map })
+        })
+    }
+
+    fn items<T>(
+        &self,
+        item: &str,
+        kept_max: usize,
+        each: impl FnMut(Field<'a>) -> Result<T, ParamError>,
+    ) -> Result<(Vec<T>, usize), ParamError> {
+        let raw = self.value.filter(|raw| raw.get().starts_with('['));
+        let raw = raw.ok_or_else(|| self.fails(Validator::List))?;
+        let visitor = ItemsVisitor { name: format!("{}.{item}", self.name).into(), kept_max, each };
+        serde_json::Deserializer::from_str(raw.get())
+            .deserialize_seq(visitor)
+            .map_err(|_| self.fails(Validator::List))?
     }
 
     /// An object with these fields.
@@ -172,35 +259,36 @@ impl<'a> Field<'a> {
     /// [`Validator::Map`].
     pub fn map(&self, names: &'static [&'static str]) -> Result<Map<'a>, ParamError> {
         if let Some(probe) = self.probe {
-            probe.note(&self.name, Kind::Map(names), &[]);
+            probe.note(&self.name, Kind::Map { names, prefix: self.name.to_string() }, &[]);
             return Ok(Map {
                 name: Arc::clone(&self.name),
                 params: RawParams::probe(names, probe),
             });
         }
         let raw = self.value.filter(|raw| raw.get().starts_with('{'));
-        let error = || self.error(Validator::Map);
+        let error = || self.fails(Validator::Map);
         let params = RawParams::read(names, raw.ok_or_else(error)?.get(), false);
         Ok(Map { name: Arc::clone(&self.name), params: params.map_err(|_| error())? })
     }
 
     fn fixed<const N: usize>(&self) -> Result<[u8; N], ParamError> {
         let length = Check::Length(N);
-        self.hex(&[length])?.try_into().map_err(|_| self.error(Validator::Check(length)))
+        self.hex(&[length])?.try_into().map_err(|_| self.fails(Validator::Check(length)))
     }
 
     fn unsigned(&self, lowest: Check) -> Result<U256, ParamError> {
-        self.integer(&[lowest])?.to_u256().ok_or_else(|| self.error(Validator::Check(lowest)))
+        self.integer(&[lowest])?.to_u256().ok_or_else(|| self.fails(Validator::Check(lowest)))
     }
 
     fn check(&self, checks: &[Check], passes: impl Fn(Check) -> bool) -> Result<(), ParamError> {
         match checks.iter().find(|check| !passes(**check)) {
-            Some(failed) => Err(self.error(Validator::Check(*failed))),
+            Some(failed) => Err(self.fails(Validator::Check(*failed))),
             None => Ok(()),
         }
     }
 
-    fn error(&self, validator: Validator) -> ParamError {
+    /// That it fails this validator.
+    pub fn fails(&self, validator: Validator) -> ParamError {
         ParamError { parameter: self.name.to_string(), validator }
     }
 }

@@ -1,25 +1,30 @@
 //! What a method checks of its parameters, found out by asking its own parser.
 //!
-//! A probe stands in for a request in which everything is there and right. Every field that the parser reads is noted with its
+//! A probe stands in for a request that is right: one in which everything is there, and one in which nothing optional is. Every field that the parser reads is noted with its
 //! validators, so the documents of the API (`priv/openapi`) cannot say anything else than the code that checks requests. No
 //! request from outside ever meets a probe.
 
 use super::validator::Check;
 use super::{ParamError, RawParams, RequestParams};
 use serde_json::{Map, Value, json};
-use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Fields by name, as validation errors name them (`order.payments.payment`).
 #[derive(Debug, Default)]
 pub struct Probe {
-    fields: RefCell<BTreeMap<String, Noted>>,
+    fields: Mutex<BTreeMap<String, Noted>>,
+    /// Whether optional fields are missing.
+    is_sparse: AtomicBool,
 }
 
 /// What is known of one field.
 #[derive(Clone, Debug, Default)]
 struct Noted {
     is_optional: bool,
+    /// In how many of the two requests it was read.
+    reads: usize,
     kind: Option<Kind>,
     checks: Vec<Check>,
 }
@@ -35,44 +40,59 @@ pub(super) enum Kind {
     Name(Vec<&'static str>),
     /// A list of what is noted under this other name.
     List(String),
-    /// An object with these fields.
-    Map(&'static [&'static str]),
+    /// A text, of the form of this pattern.
+    Text(Option<String>),
+    /// An object with these fields, which are noted under their names after this prefix.
+    Map { names: &'static [&'static str], prefix: String },
 }
 
 /// See [`RequestParams::schema`].
 pub(super) fn schema_of<P: RequestParams>() -> Result<Value, ParamError> {
     let probe = Probe::default();
     P::parse(&RawParams::probe(P::NAMES, &probe))?;
-    Ok(probe.object("", P::NAMES))
+    probe.is_sparse.store(true, Ordering::Relaxed);
+    P::parse(&RawParams::probe(P::NAMES, &probe))?;
+    Ok(probe.object("", P::NAMES, 2))
 }
 
 impl Probe {
-    pub(super) fn note_optional(&self, name: &str) {
-        self.noted(name, |noted| noted.is_optional = true);
+    /// Notes that a field may be missing. Tells whether it is there this time.
+    pub(super) fn note_optional(&self, name: &str) -> bool {
+        self.update(name, |noted| noted.is_optional = true);
+        !self.is_sparse.load(Ordering::Relaxed)
     }
 
     pub(super) fn note(&self, name: &str, kind: Kind, checks: &[Check]) {
-        self.noted(name, |noted| {
+        self.update(name, |noted| {
+            noted.reads = noted.reads.saturating_add(1);
             noted.kind = Some(kind);
             noted.checks = checks.to_vec();
         });
     }
 
-    fn noted(&self, name: &str, note: impl FnOnce(&mut Noted)) {
-        note(self.fields.borrow_mut().entry(name.to_owned()).or_default());
+    fn update(&self, name: &str, note: impl FnOnce(&mut Noted)) {
+        let mut fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
+        note(fields.entry(name.to_owned()).or_default());
     }
 
-    fn object(&self, prefix: &str, names: &[&str]) -> Value {
+    fn noted_of(&self, name: &str) -> Noted {
+        let fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
+        fields.get(name).cloned().unwrap_or_default()
+    }
+
+    fn object(&self, prefix: &str, names: &[&str], reads: usize) -> Value {
         let mut properties = Map::new();
         let mut required = Vec::new();
         for name in names {
             let path = [prefix, name].into_iter().filter(|part| !part.is_empty());
             let path = path.collect::<Vec<_>>().join(".");
-            let noted = self.fields.borrow().get(&path).cloned().unwrap_or_default();
+            let mut noted = self.noted_of(&path);
+            // What only one of the two requests was read for is needed together with others: their type says with which.
+            noted.is_optional |= noted.reads < reads;
             if noted.kind.is_some() && !noted.is_optional {
                 required.push(*name);
             }
-            properties.insert((*name).to_owned(), self.value(&path, &noted));
+            properties.insert((*name).to_owned(), self.value(&noted));
         }
         let mut schema = json!({"type": "object", "properties": properties});
         if !required.is_empty() {
@@ -81,24 +101,29 @@ impl Probe {
         schema
     }
 
-    fn value(&self, path: &str, noted: &Noted) -> Value {
+    fn value(&self, noted: &Noted) -> Value {
         let checks = &noted.checks;
         let mut schema = match &noted.kind {
             None => return json!({}),
             Some(Kind::Hex) => hex(checks),
             Some(Kind::Integer) => integer(checks),
             Some(Kind::Name(names)) => json!({"type": "string", "enum": names}),
-            Some(Kind::Map(names)) => self.object(path, names),
-            Some(Kind::List(item)) => {
-                let noted = self.fields.borrow().get(item).cloned().unwrap_or_default();
-                list(&self.value(item, &noted), checks)
-            }
+            Some(Kind::Text(pattern)) => text(pattern.as_deref()),
+            Some(Kind::Map { names, prefix }) => self.object(prefix, names, noted.reads),
+            Some(Kind::List(item)) => list(&self.value(&self.noted_of(item)), checks),
         };
         if noted.is_optional {
             or_null(&mut schema);
         }
         schema
     }
+}
+
+fn text(pattern: Option<&str>) -> Value {
+    pattern.map_or_else(
+        || json!({"type": "string"}),
+        |pattern| json!({"type": "string", "pattern": pattern}),
+    )
 }
 
 /// Bytes in any case; see [`crate::json::hex`].

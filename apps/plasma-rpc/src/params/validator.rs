@@ -24,10 +24,18 @@ pub enum Validator {
     Integer,
     /// A JSON string that is one of the documented names.
     Name,
+    /// A JSON string.
+    Text,
+    /// A JSON string that is the `next_cursor` of a page of the same method.
+    Cursor,
     /// A JSON array.
     List,
     /// A JSON object.
     Map,
+    /// At most so many payments.
+    TooManyPayments(usize),
+    /// The EIP-712 domain of this deployment.
+    DomainSeparatorMismatch,
     /// What comes after the kind.
     Check(Check),
 }
@@ -74,8 +82,12 @@ impl fmt::Display for Validator {
             Self::Hex => f.write_str(":hex"),
             Self::Integer => f.write_str(":integer"),
             Self::Name => f.write_str(":name"),
+            Self::Text => f.write_str(":string"),
+            Self::Cursor => f.write_str(":cursor"),
             Self::List => f.write_str(":list"),
             Self::Map => f.write_str(":map"),
+            Self::TooManyPayments(max) => write!(f, "{{:too_many_payments, {max}}}"),
+            Self::DomainSeparatorMismatch => f.write_str(":domain_separator_mismatch"),
             Self::Check(Check::Length(len)) => write!(f, "{{:length, {len}}}"),
             Self::Check(Check::Greater(bound)) => write!(f, "{{:greater, {bound}}}"),
             Self::Check(Check::Lesser(bound)) => write!(f, "{{:lesser, {bound}}}"),

@@ -5,12 +5,14 @@ use super::memory::{Charge, Memory, MemoryFull};
 use super::table::Json;
 use crate::codes::{self, StableError};
 use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::time::{Instant, timeout_at};
 
 /// What a request or an answer may hold without being counted: every connection can have that much.
@@ -98,16 +100,23 @@ fn overloaded(_: MemoryFull) -> StableError {
     codes::OVERLOADED
 }
 
-/// The body of an answer: buffers that are written one after the other.
-#[derive(Debug, Default)]
+/// The body of an answer: buffers that are written one after the other, or a stream of them without an end.
+#[derive(Default)]
 pub(super) struct AnswerBody {
     chunks: VecDeque<Bytes>,
+    stream: Option<BoxStream<'static, Bytes>>,
 }
 
 impl<const N: usize> From<[Bytes; N]> for AnswerBody {
     fn from(chunks: [Bytes; N]) -> Self {
         let chunks = chunks.into_iter().filter(|chunk| !chunk.is_empty());
-        Self { chunks: chunks.collect() }
+        Self { chunks: chunks.collect(), stream: None }
+    }
+}
+
+impl From<BoxStream<'static, Bytes>> for AnswerBody {
+    fn from(stream: BoxStream<'static, Bytes>) -> Self {
+        Self { chunks: VecDeque::new(), stream: Some(stream) }
     }
 }
 
@@ -123,16 +132,23 @@ impl Body for AnswerBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.chunks.pop_front().map(|chunk| Ok(Frame::data(chunk))))
+        let chunk = match &mut self.stream {
+            Some(stream) => ready!(stream.poll_next_unpin(cx)),
+            None => self.chunks.pop_front(),
+        };
+        Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.chunks.is_empty()
+        self.stream.is_none() && self.chunks.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.stream.is_some() {
+            return SizeHint::default();
+        }
         let len: usize = self.chunks.iter().map(Bytes::len).sum();
         SizeHint::with_exact(u64::try_from(len).unwrap_or(u64::MAX))
     }

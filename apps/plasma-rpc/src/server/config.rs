@@ -1,5 +1,7 @@
 //! What a server can be told, and every limit it keeps (`docs/protocol/rpc.md`, table of limits).
 
+use super::events::EventLog;
+use super::pages::Pages;
 use crate::alarm::{Alarm, RaisedBy};
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,22 +19,53 @@ pub struct ServerConfig {
     pub cors: bool,
     /// How much it takes on.
     pub limits: Limits,
+    /// What subscribers are told. Without it, nothing can be subscribed to.
+    pub events: Events,
+    /// What browsers can look at.
+    pub pages: Pages,
 }
 
 impl ServerConfig {
-    /// A server with the default limits, open to browsers.
+    /// A server with the default limits, open to browsers, without events and pages.
     pub fn new(listen: SocketAddr, version: impl Into<String>) -> Self {
-        Self { listen, version: version.into(), cors: true, limits: Limits::default() }
+        Self {
+            listen,
+            version: version.into(),
+            cors: true,
+            limits: Limits::default(),
+            events: Events::default(),
+            pages: Pages::default(),
+        }
+    }
+}
+
+/// The node's events, or none.
+#[derive(Clone, Default)]
+pub struct Events(pub(super) Option<Arc<dyn EventLog>>);
+
+impl Events {
+    /// Events of this log.
+    pub fn of(log: Arc<dyn EventLog>) -> Self {
+        Self(Some(log))
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Events" } else { "no events" })
     }
 }
 
 /// How much a server takes on. Nothing that a client does makes it use more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Open connections, WebSockets included. One more is answered with 503 and closed.
+    /// Open connections, apart from WebSockets. One more is answered with 503 and closed.
     pub connections_max: usize,
     /// Open WebSockets.
     pub websockets_max: usize,
+    /// WebSockets that may send messages as long as [`websocket_message_len_max`](Self::websocket_message_len_max): the first
+    /// ones. The others take no message over 64 KiB, so that thousands of them cannot hold gigabytes.
+    pub websockets_of_long_messages_max: usize,
     /// Calls that run at once, of all methods together; each method has its own limit as well.
     pub in_flight_max: usize,
     /// Calls of one WebSocket that run at once. While they do, nothing more is read from it.
@@ -56,6 +89,18 @@ pub struct Limits {
     pub transfer_bytes_per_s_min: usize,
     /// How often an idle WebSocket is pinged. One that stays silent for three times as long is closed.
     pub websocket_ping_interval: Duration,
+    /// Subscriptions of all connections: those of WebSockets, and the topics of streams of server-sent events.
+    pub subscriptions_max: usize,
+    /// Subscriptions of one WebSocket.
+    pub websocket_subscriptions_max: usize,
+    /// Open streams of server-sent events.
+    pub event_streams_max: usize,
+    /// Subscribers that read events from the node's log at once, because they are behind. The others wait for their turn.
+    pub event_log_reads_max: usize,
+    /// Time that a subscriber gets to take the events being written, 64 KiB at most.
+    pub subscription_stall_timeout: Duration,
+    /// How often a stream of server-sent events without events says that it is alive.
+    pub event_stream_heartbeat: Duration,
     /// Time that running calls get to finish when the server stops.
     pub stop_grace: Duration,
 }
@@ -64,7 +109,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 1_024,
-            websockets_max: 256,
+            websockets_max: 10_240,
+            websockets_of_long_messages_max: 256,
             in_flight_max: 512,
             websocket_in_flight_max: 16,
             json_rpc_batch_len_max: 100,
@@ -76,6 +122,12 @@ impl Default for Limits {
             transfer_grace: Duration::from_secs(10),
             transfer_bytes_per_s_min: 64 * KIB,
             websocket_ping_interval: Duration::from_secs(30),
+            subscriptions_max: 20_480,
+            websocket_subscriptions_max: 64,
+            event_streams_max: 512,
+            event_log_reads_max: 4,
+            subscription_stall_timeout: Duration::from_secs(5),
+            event_stream_heartbeat: Duration::from_secs(15),
             stop_grace: Duration::from_secs(5),
         }
     }

@@ -3,7 +3,9 @@
 use super::body::{AnswerBody, keep, read};
 use super::envelope::json;
 use super::json_rpc;
+use super::session::Caller;
 use super::shared::{REQUEST_ID, Shared};
+use super::sse;
 use super::table::Method;
 use super::ws;
 use crate::alarm::Alarm;
@@ -65,6 +67,12 @@ async fn route(
     if verb == Http::OPTIONS && shared.cors {
         return preflight();
     }
+    if verb == Http::GET || verb == Http::HEAD {
+        let page = shared.pages.answer(request.uri().path(), request.headers());
+        if let Some(page) = page.filter(|_| !ws::is_upgrade(&request)) {
+            return page;
+        }
+    }
     // The originals build urls by appending to a base that may end in a slash.
     let path = request.uri().path().to_owned();
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
@@ -77,6 +85,12 @@ async fn route(
         (Http::GET | Http::HEAD, Some("metrics"), None) => {
             let text = (shared.probes.metrics)();
             page(StatusCode::OK, OPEN_METRICS, text.into())
+        }
+        (Http::GET, Some("events"), None) if shared.hub.is_some() => {
+            sse::answer(shared, &request).await
+        }
+        (Http::POST, Some("subscribe" | "unsubscribe"), None) if shared.hub.is_some() => {
+            refuse(shared, codes::SUBSCRIPTION_NEEDS_WEBSOCKET)
         }
         (verb, Some(name), None) => {
             let method = shared.registry.method(name);
@@ -101,7 +115,9 @@ async fn route(
 async fn http_rpc(shared: &Shared, method: &Method, body: Bytes) -> Answer {
     match shared.registry.call(method, body).await {
         Ok(data) => match keep(data, &shared.memory) {
-            Ok(data) => page(StatusCode::OK, JSON, shared.envelope.answer(data)),
+            Ok(data) => {
+                page(StatusCode::OK, JSON, shared.envelope.answer(data, method.spec.is_paged))
+            }
             Err(error) => refuse(shared, error),
         },
         Err(refusal) => refusal_page(shared, &refusal),
@@ -112,7 +128,7 @@ async fn http_rpc(shared: &Shared, method: &Method, body: Bytes) -> Answer {
 async fn json_rpc(shared: &Shared, request: Request<Incoming>) -> Answer {
     let len_max = shared.registry.body_len_max().saturating_add(JSON_RPC_REST_LEN_MAX);
     let (status, answer) = match body(shared, request, len_max).await {
-        Ok(body) => (200, json_rpc::answer(shared, &body).await),
+        Ok(body) => (200, json_rpc::answer(shared, &Caller::default(), &body).await),
         Err(error) => {
             let refusal = json_rpc::refuse(shared, Id::Null, error);
             (error.http_status, Some(refusal))
@@ -185,7 +201,7 @@ pub(super) fn refuse(shared: &Shared, error: StableError) -> Answer {
     refusal_page(shared, &RpcError::from(error).render(shared.registry.service(), ""))
 }
 
-fn refusal_page(shared: &Shared, refusal: &Refusal) -> Answer {
+pub(super) fn refusal_page(shared: &Shared, refusal: &Refusal) -> Answer {
     let body = shared.envelope.refusal(refusal);
     let mut answer = page(to_status(refusal.http_status), JSON, body);
     if refusal.json_rpc_code == codes::JSON_RPC_BUSY {

@@ -3,7 +3,9 @@
 //! Requests of a batch run one after the other, in order. A notification is executed and nobody hears what came of it.
 
 use super::body::count;
+use super::envelope::json;
 use super::memory::Charge;
+use super::session::Caller;
 use super::shared::Shared;
 use super::table::json_rpc_error;
 use crate::codes::{self, StableError};
@@ -37,12 +39,12 @@ impl AsRef<[u8]> for Answer {
 }
 
 /// Answers a text. `None` when it holds only notifications.
-pub(super) async fn answer(shared: &Shared, request: &[u8]) -> Option<Answer> {
+pub(super) async fn answer(shared: &Shared, caller: &Caller<'_>, request: &[u8]) -> Option<Answer> {
     let Ok(text) = std::str::from_utf8(request) else {
         return Some(refuse(shared, Id::Null, codes::MALFORMED_BODY));
     };
     if !text.trim_ascii_start().starts_with('[') {
-        return answer_one(shared, text).await;
+        return answer_one(shared, caller, text).await;
     }
     let len_max = shared.limits.json_rpc_batch_len_max;
     match parse_batch(text, len_max) {
@@ -50,24 +52,32 @@ pub(super) async fn answer(shared: &Shared, request: &[u8]) -> Option<Answer> {
         Ok(requests) if requests.len() > len_max => {
             Some(refuse(shared, Id::Null, codes::BATCH_TOO_LONG))
         }
-        Ok(requests) => answer_batch(shared, &requests).await,
+        Ok(requests) => answer_batch(shared, caller, &requests).await,
         Err(_) => Some(refuse(shared, Id::Null, codes::MALFORMED_BODY)),
     }
 }
 
 /// An answer that says no.
 pub(super) fn refuse(shared: &Shared, id: Id<'_>, error: StableError) -> Answer {
-    let refusal = RpcError::from(error).render(shared.registry.service(), "");
+    refuse_for(shared, id, &error.into())
+}
+
+fn refuse_for(shared: &Shared, id: Id<'_>, error: &RpcError) -> Answer {
+    let refusal = error.render(shared.registry.service(), "");
     let response = MethodResponse::error(id, json_rpc_error(refusal));
     Answer { text: response.as_json().get().to_owned(), charges: Vec::new() }
 }
 
-async fn answer_batch(shared: &Shared, requests: &[&RawValue]) -> Option<Answer> {
+async fn answer_batch(
+    shared: &Shared,
+    caller: &Caller<'_>,
+    requests: &[&RawValue],
+) -> Option<Answer> {
     let mut batch = Answer { text: String::new(), charges: Vec::new() };
     for request in requests {
         // What was done is always told; what would make the answer too long is not even begun.
         let answer = if batch.text.len() < shared.limits.answer_len_max {
-            answer_one(shared, request.get()).await
+            answer_one(shared, caller, request.get()).await
         } else {
             let id = parse_request(request.get()).ok().and_then(|request| request.id);
             id.map(|id| refuse(shared, id, codes::ANSWER_TOO_LARGE))
@@ -85,14 +95,14 @@ async fn answer_batch(shared: &Shared, requests: &[&RawValue]) -> Option<Answer>
     Some(batch)
 }
 
-async fn answer_one(shared: &Shared, text: &str) -> Option<Answer> {
+async fn answer_one(shared: &Shared, caller: &Caller<'_>, text: &str) -> Option<Answer> {
     let request = match parse_request(text) {
         Ok(request) => request,
         Err(error) => return Some(refuse(shared, Id::Null, error)),
     };
     let method = shared.registry.json_rpc().method_with_name(&request.method);
     let Some((_, MethodCallback::Async(callback))) = method else {
-        return request.id.map(|id| refuse(shared, id, codes::NOT_FOUND));
+        return answer_subscriber(shared, caller, request).await;
     };
     let response = callback(
         request.id.clone().unwrap_or(Id::Null).into_owned(),
@@ -107,6 +117,25 @@ async fn answer_one(shared: &Shared, text: &str) -> Option<Answer> {
     match count(text.len(), &shared.memory) {
         Ok(charge) => Some(Answer { text, charges: vec![charge] }),
         Err(error) => Some(refuse(shared, id, error)),
+    }
+}
+
+/// Answers what is no method of the table. Nobody subscribes with a notification: its id could not be told.
+async fn answer_subscriber(
+    shared: &Shared,
+    caller: &Caller<'_>,
+    request: Request<'_>,
+) -> Option<Answer> {
+    let id = request.id?;
+    let params = request.params.map(RawValue::get);
+    match caller.answer(shared, &request.method, params).await {
+        Some(Ok(result)) => {
+            let id = json(&id);
+            let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+            Some(Answer { text, charges: Vec::new() })
+        }
+        Some(Err(error)) => Some(refuse_for(shared, id, &error)),
+        None => Some(refuse(shared, id, codes::NOT_FOUND)),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::config::{Limits, Probes};
 use super::envelope::Envelope;
+use super::events::Hub;
 use super::memory::Memory;
+use super::pages::Pages;
 use super::table::Registry;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
@@ -35,6 +37,10 @@ pub(super) struct Shared {
     pub(super) limits: Arc<Limits>,
     pub(super) memory: Memory,
     pub(super) websockets: Arc<Semaphore>,
+    pub(super) long_messages: Arc<Semaphore>,
+    pub(super) event_streams: Arc<Semaphore>,
+    pub(super) hub: Option<Arc<Hub>>,
+    pub(super) pages: Pages,
     pub(super) cors: bool,
     pub(super) request_ids: RequestIds,
     pub(super) phase: watch::Receiver<Phase>,

@@ -54,6 +54,12 @@ impl<C: Send + Sync + 'static> MethodTable<C> {
         Self { service, context, methods: Vec::new() }
     }
 
+    /// The same methods, and room for more that share another context.
+    #[must_use]
+    pub fn with_context<D: Send + Sync + 'static>(self, context: Arc<D>) -> MethodTable<D> {
+        MethodTable { service: self.service, context, methods: self.methods }
+    }
+
     /// Adds a method. The handler gets the context and valid parameters.
     ///
     /// A handler may be dropped at any await when its caller goes away. One that panics is answered as

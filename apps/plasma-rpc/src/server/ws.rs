@@ -1,15 +1,18 @@
 //! JSON-RPC over a WebSocket.
 //!
 //! A socket is read only while it has room for another call, and a call gives its room back when its answer is written. So a
-//! client that does not read its answers is not read from either, and costs no more than a bounded number of calls.
+//! client that does not read its answers is not read from either, and costs no more than a bounded number of calls. What it is
+//! subscribed to is read for it only when it has taken what was written before; when that takes too long, its subscriptions end.
 
 use super::body::AnswerBody;
+use super::events::Stop;
 use super::http::refuse;
 use super::json_rpc::{self, Answer};
+use super::session::{Caller, Chunk, Session, Subscription, event_text};
 use super::shared::{Phase, Shared, reached};
 use crate::codes;
 use futures::io::{BufReader, BufWriter};
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::stream::{FuturesUnordered, SelectAll, StreamExt};
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
 use hyper::{Request, Response};
@@ -18,6 +21,7 @@ use jsonrpsee::types::Id;
 use soketto::connection::Error;
 use soketto::data::ByteSlice125;
 use soketto::handshake::http::{Server, is_upgrade_request};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,6 +35,12 @@ type Receiver = soketto::Receiver<Io>;
 
 /// How many pings in a row may go without any sign of life.
 const MISSED_PINGS_MAX: u32 = 3;
+
+/// Longest message of a WebSocket that was opened when many were open already.
+const SHORT_MESSAGE_LEN_MAX: usize = 64 * 1_024;
+/// What every idle socket holds. Longer messages pass by these buffers.
+const WRITE_BUFFER_LEN: usize = 4 * 1_024;
+const READ_BUFFER_LEN: usize = 512;
 
 /// Time for the peer to take the news that a socket is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -49,6 +59,12 @@ pub(super) fn accept(
     let Ok(permit) = Arc::clone(&shared.websockets).try_acquire_owned() else {
         return refuse(shared, codes::OVERLOADED);
     };
+    let long_messages = Arc::clone(&shared.long_messages).try_acquire_owned().ok();
+    let limits = &shared.limits;
+    let message_len_max = match long_messages {
+        Some(_) => limits.websocket_message_len_max,
+        None => limits.websocket_message_len_max.min(SHORT_MESSAGE_LEN_MAX),
+    };
     let mut handshake = Server::new();
     let Ok(response) = handshake.receive_request(request) else {
         return refuse(shared, codes::MALFORMED_BODY);
@@ -56,13 +72,18 @@ pub(super) fn accept(
     let upgrade = hyper::upgrade::on(request);
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
-        let _permits = (connection, permit);
-        match upgrade.await {
+        let _permits = (permit, long_messages);
+        let upgraded = upgrade.await;
+        // From here on it counts as a WebSocket only.
+        drop(connection);
+        match upgraded {
             Ok(upgraded) => {
-                let io = BufReader::new(BufWriter::new(TokioIo::new(upgraded).compat()));
+                let io = TokioIo::new(upgraded).compat();
+                let io = BufWriter::with_capacity(WRITE_BUFFER_LEN, io);
+                let io = BufReader::with_capacity(READ_BUFFER_LEN, io);
                 let mut builder = handshake.into_builder(io);
-                builder.set_max_message_size(shared.limits.websocket_message_len_max);
-                builder.set_max_frame_size(shared.limits.websocket_message_len_max);
+                builder.set_max_message_size(message_len_max);
+                builder.set_max_frame_size(message_len_max);
                 let (sender, receiver) = builder.finish();
                 serve(&shared, sender, receiver).await;
             }
@@ -74,8 +95,15 @@ pub(super) fn accept(
 
 /// A message, and the room it takes until its answer is written.
 type Call = (Vec<u8>, OwnedSemaphorePermit);
-/// What came of a call: nothing to tell when it was a notification.
-type Answered = (Option<Answer>, OwnedSemaphorePermit);
+
+/// What came of a call.
+struct Answered {
+    /// Missing when it was a notification.
+    answer: Option<Answer>,
+    /// What was subscribed to.
+    begun: Vec<Subscription>,
+    _room: OwnedSemaphorePermit,
+}
 
 /// Reads, runs and writes side by side: a peer that does not read must not hold up calls that have begun, and the codec may
 /// hold the write half while it answers a ping.
@@ -84,12 +112,13 @@ async fn serve(shared: &Shared, mut sender: Sender, receiver: Receiver) {
     // Every answer comes with a permit, so this never fills up.
     let (answers, outgoing) = mpsc::channel(shared.limits.websocket_in_flight_max.max(1));
     let is_alive = AtomicBool::new(true);
+    let session = Session::default();
     let mut phase = shared.phase.clone();
     let all = async {
         tokio::try_join!(
             read(shared, receiver, calls, &is_alive),
-            run(shared, incoming, answers),
-            write(shared, &mut sender, outgoing, &is_alive),
+            run(shared, &session, incoming, answers),
+            write(shared, &session, &mut sender, outgoing, &is_alive),
         )
     };
     let outcome = tokio::select! {
@@ -154,14 +183,15 @@ async fn next_message(receiver: &mut Receiver, is_alive: &AtomicBool) -> Result<
 /// Runs the calls, until no more come and all are done.
 async fn run(
     shared: &Shared,
+    session: &Session,
     mut incoming: mpsc::Receiver<Call>,
     answers: mpsc::Sender<Answered>,
 ) -> Result<(), Error> {
     let mut running = FuturesUnordered::new();
     loop {
         tokio::select! {
-            Some((message, permit)) = incoming.recv() => {
-                running.push(async move { (call(shared, message).await, permit) });
+            Some((message, room)) = incoming.recv() => {
+                running.push(call(shared, session, message, room));
             }
             Some(answered) = running.next() => {
                 answers.send(answered).await.map_err(|_| Error::Closed)?;
@@ -171,9 +201,10 @@ async fn run(
     }
 }
 
-/// Writes the answers in the order in which they are ready, and pings.
+/// Writes the answers in the order in which they are ready, what the socket is subscribed to, and pings.
 async fn write(
     shared: &Shared,
+    session: &Session,
     sender: &mut Sender,
     mut answers: mpsc::Receiver<Answered>,
     is_alive: &AtomicBool,
@@ -182,13 +213,22 @@ async fn write(
     let mut pings = interval_at(Instant::now() + every, every);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut missed = 0;
+    let mut chunks = SelectAll::new();
     loop {
         tokio::select! {
-            answered = answers.recv() => match answered {
-                Some((Some(answer), _permit)) => sender.send_text(&answer.text).await?,
-                Some((None, _permit)) => continue,
-                None => return Ok(()),
-            },
+            answered = answers.recv() => {
+                let Some(answered) = answered else {
+                    return Ok(());
+                };
+                if let Some(answer) = answered.answer {
+                    sender.send_text(&answer.text).await?;
+                    sender.flush().await?;
+                }
+                chunks.extend(answered.begun.into_iter().map(Subscription::chunks));
+            }
+            Some(chunk) = chunks.next(), if !chunks.is_empty() => {
+                tell(shared, session, sender, chunk).await?;
+            }
             _ = pings.tick() => {
                 missed = if is_alive.swap(false, Ordering::Relaxed) { 0 } else { missed + 1 };
                 if missed >= MISSED_PINGS_MAX {
@@ -196,17 +236,73 @@ async fn write(
                 }
                 let nothing = ByteSlice125::try_from(&[][..]).map_err(|_| Error::Closed)?;
                 sender.send_ping(nothing).await?;
+                sender.flush().await?;
             }
         }
-        sender.flush().await?;
     }
 }
 
-/// One message to its answer. Its bytes count while it is worked on.
-async fn call(shared: &Shared, message: Vec<u8>) -> Option<Answer> {
-    let mut charge = shared.memory.charge(0);
-    if charge.grow(message.len()).is_err() {
-        return Some(json_rpc::refuse(shared, Id::Null, codes::OVERLOADED));
+/// Writes the next events of a subscription. A peer that does not take them in time loses its subscriptions, and is told as soon as
+/// it reads again; one that never does loses its socket as everybody does who lets an answer lie.
+async fn tell(
+    shared: &Shared,
+    session: &Session,
+    sender: &mut Sender,
+    chunk: Chunk,
+) -> Result<(), Error> {
+    if !session.is_live(chunk.id) {
+        return Ok(());
     }
-    json_rpc::answer(shared, &message).await
+    let events = match chunk.events {
+        Ok(events) => events,
+        Err(stop) => return say(sender, session.stop(chunk.id, stop)).await,
+    };
+    let mut is_in_time = true;
+    {
+        let mut writing = pin!(async {
+            for event in &events {
+                sender.send_text_owned(event_text(chunk.id, event)).await?;
+            }
+            sender.flush().await
+        });
+        match timeout(shared.limits.subscription_stall_timeout, writing.as_mut()).await {
+            Ok(outcome) => outcome?,
+            Err(_) => {
+                is_in_time = false;
+                writing.await?;
+            }
+        }
+    }
+    if let Some(newest) = events.last() {
+        session.told(chunk.id, newest.sequence);
+    }
+    if is_in_time {
+        return Ok(());
+    }
+    tracing::debug!("a subscriber is too slow");
+    say(sender, session.stop_all(Stop(codes::SUBSCRIPTION_TOO_SLOW))).await
+}
+
+async fn say(sender: &mut Sender, texts: impl IntoIterator<Item = String>) -> Result<(), Error> {
+    for text in texts {
+        sender.send_text_owned(text).await?;
+    }
+    sender.flush().await
+}
+
+/// One message to its answer. Its bytes count while it is worked on.
+async fn call(
+    shared: &Shared,
+    session: &Session,
+    message: Vec<u8>,
+    room: OwnedSemaphorePermit,
+) -> Answered {
+    let caller = Caller { session: Some(session), ..Caller::default() };
+    let mut charge = shared.memory.charge(0);
+    let answer = if charge.grow(message.len()).is_ok() {
+        json_rpc::answer(shared, &caller, &message).await
+    } else {
+        Some(json_rpc::refuse(shared, Id::Null, codes::OVERLOADED))
+    };
+    Answered { answer, begun: caller.into_begun(), _room: room }
 }

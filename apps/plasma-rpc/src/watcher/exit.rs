@@ -17,6 +17,10 @@ pub const EXIT_PAGE_LEN_MAX: usize = 100;
 
 /// Parameters of [`EXIT_GET`](super::EXIT_GET): an exit id or, without one, an output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(extend("anyOf" = [
+    {"required": ["exit_id"], "properties": {"exit_id": {"type": "integer"}}},
+    {"required": ["utxo_pos"], "properties": {"utxo_pos": {"type": "integer"}}},
+]))]
 pub struct ExitGetParams {
     /// The contract's key.
     #[serde(with = "uint::optional", skip_serializing_if = "Option::is_none")]
