@@ -5,6 +5,7 @@ use crate::contracts::ContractsCommand;
 use crate::devnet::DevnetArgs;
 use crate::drill::DrillArgs;
 use crate::nodes::{ChildChainArgs, WatcherArgs};
+use crate::openapi::OpenapiArgs;
 use crate::wallet::WalletArgs;
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Wallet(Box<WalletArgs>),
     Bench(BenchArgs),
     Drill(DrillArgs),
+    Openapi(OpenapiArgs),
     /// Print a completion script for a shell
     ///
     /// For bash: `penning completions bash > ~/.local/share/bash-completion/completions/penning`
@@ -65,7 +67,7 @@ impl Command {
             Self::Wallet(args) => args.common.json,
             Self::Bench(args) => args.json,
             Self::Drill(args) => args.json,
-            Self::Completions { .. } => false,
+            Self::Openapi(_) | Self::Completions { .. } => false,
         }
     }
 }
@@ -81,6 +83,7 @@ impl Cli {
             Command::Wallet(args) => wait_for(args.run()),
             Command::Bench(args) => args.run(),
             Command::Drill(args) => args.run(),
+            Command::Openapi(args) => args.run(),
             Command::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Self::command(), "penning", &mut script);
@@ -155,6 +158,8 @@ mod tests {
             ("penning bench --quick --json --out performance.md", true),
             ("penning drill --json --anvil anvil", true),
             ("penning drill withhold", false),
+            ("penning openapi --out priv/openapi", true),
+            ("penning openapi", false),
             ("penning bench --exits --quick", true),
             ("penning", false),
         ] {

@@ -17,6 +17,7 @@ mod drill;
 mod failure;
 mod files;
 mod nodes;
+mod openapi;
 mod output;
 mod parsing;
 mod secrets;
