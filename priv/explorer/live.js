@@ -75,7 +75,7 @@ function setMode(next) {
 function connect() {
   source?.close();
   const url = new URL('events', BASE);
-  url.searchParams.set('topics', TOPICS.join(','));
+  url.search = `topics=${TOPICS.join(',')}`;
   source = new EventSource(url);
   source.addEventListener('open', () => {
     clearTimeout(timers.poll);

@@ -7,7 +7,7 @@ const CHILD_BLOCK_INTERVAL = 1000n;
 const POSITION_MIN = 1_000_000_000n;
 /** Larger than any position: what is above is the id of an exit. */
 const EXIT_ID_MIN = 1n << 96n;
-const EXIT_ID_BOUND = 1n << 168n;
+const EXIT_ID_BOUND = 1n << 160n;
 const ADDRESS_DIGITS = 40;
 const HASH_DIGITS = 64;
 
