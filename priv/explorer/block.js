@@ -3,6 +3,7 @@
 import { ApiError, call } from './api.js';
 import { copyButton, facts, h } from './dom.js';
 import { grouped, link, moment } from './format.js';
+import { lastStatus } from './health.js';
 import { listed, transactionList } from './lists.js';
 import { missing } from './missing.js';
 
@@ -28,16 +29,17 @@ export async function block([text], ctx) {
   const list = transactionList({ blknum }, `Transactions of block ${blknum}`, 'This block holds no transactions.', ctx.signal);
   await list.ready;
   const before = blknum - CHILD_BLOCK_INTERVAL;
+  const isNewest = blknum >= BigInt(lastStatus()?.last_validated_child_block_number ?? 0);
   return h('div', null,
     h('div', { class: 'title' },
-      h('h1', { tabindex: '-1' }, 'Block ', grouped(blknum)),
+      h('h1', { tabindex: '-1' }, `Block ${blknum}`),
       h('nav', { class: 'steps', 'aria-label': 'Neighbouring blocks' },
         before > 0n ? link('block', before, '← Older') : null,
-        link('block', blknum + CHILD_BLOCK_INTERVAL, 'Newer →'))),
+        isNewest ? null : link('block', blknum + CHILD_BLOCK_INTERVAL, 'Newer →'))),
     facts([
       ['Hash', h('span', { class: 'long' }, h('code', null, found.hash), copyButton(found.hash, 'the block hash'))],
       ['Transactions', grouped(found.tx_count)],
-      ['Submitted in root chain block', grouped(found.eth_height)],
+      ['Root chain block', String(found.eth_height)],
       ['Root chain time', moment(found.timestamp)],
     ]),
     listed('Transactions', list));

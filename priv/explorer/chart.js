@@ -5,13 +5,14 @@ import { fill, h, svg, table } from './dom.js';
 const HEIGHT = 180;
 const TOP = 12;
 const BOTTOM = 22;
-const LEFT = 52;
 const RIGHT = 4;
 const WIDTH_MIN = 200;
-const STEPS = [1, 2, 2.5, 5, 10];
+const STEPS = [1, 2, 5, 10];
+const LINES_MAX = 5;
+const DIGIT_WIDTH = 6.5;
 
 /**
- * `{title, unit, points: [{label, value, text, link?}], xLabel, signal}`: points from left to right; `value` is a Number for the height,
+ * `{title, points: [{label, value, text, link?}], xLabel, yLabel, signal}`: points from left to right; `value` is a Number for the height,
  * `text` what is exact. Heights are for the eye; the table has every digit.
  */
 export function barChart({ title, points, xLabel, yLabel, signal }) {
@@ -42,38 +43,41 @@ export function barChart({ title, points, xLabel, yLabel, signal }) {
 function summary(points, yLabel) {
   if (!points.length) return 'Nothing to show yet.';
   const last = points[points.length - 1];
-  return `${last.label}: ${last.text} ${yLabel.toLowerCase()}`;
+  return `${last.label}: ${last.text} ${yLabel}`;
 }
 
-/** A round number that is not below the largest, in four steps. */
-export function ceiling(largest) {
-  if (!(largest > 0)) return 4;
-  const raw = largest / 4;
+/** Round numbers from zero to what is not below the largest. */
+export function ticks(largest) {
+  if (!(largest > 0)) return [0, 1];
+  const raw = largest / LINES_MAX;
   const scale = 10 ** Math.floor(Math.log10(raw));
   const step = STEPS.find((candidate) => candidate * scale >= raw * (1 - 1e-9)) * scale;
-  return step * 4;
+  const count = Math.ceil(largest / step - 1e-9);
+  return Array.from({ length: count + 1 }, (_, index) => step * index);
 }
 
 function bars({ title, points, width, readout, still, yLabel }) {
   const largest = Math.max(0, ...points.map(({ value }) => value));
-  const top = ceiling(largest);
-  const inner = { width: width - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM };
+  const marks = ticks(largest);
+  const top = marks[marks.length - 1];
+  const left = 14 + DIGIT_WIDTH * Math.max(...marks.map((mark) => compact(mark).length));
+  const inner = { width: width - left - RIGHT, height: HEIGHT - TOP - BOTTOM };
   const slot = points.length ? inner.width / points.length : inner.width;
   const gap = slot > 4 ? Math.min(3, slot * 0.25) : 0;
   const y = (value) => TOP + inner.height - (value / top) * inner.height;
-  const lines = [0, 1, 2, 3, 4].map((step) => {
-    const at = y((top * step) / 4);
+  const lines = marks.map((mark) => {
+    const at = y(mark);
     return [
-      svg('line', { class: step ? 'grid' : 'axis', x1: LEFT, x2: width - RIGHT, y1: at, y2: at }),
-      svg('text', { class: 'tick', x: LEFT - 8, y: at + 4, 'text-anchor': 'end' }, compact((top * step) / 4)),
+      svg('line', { class: mark ? 'grid' : 'axis', x1: left, x2: width - RIGHT, y1: at, y2: at }),
+      svg('text', { class: 'tick', x: left - 8, y: at + 4, 'text-anchor': 'end' }, compact(mark)),
     ];
   });
   const shapes = points.map(({ value }, index) => {
     const height = value > 0 ? Math.max(1, (value / top) * inner.height) : 0;
-    return svg('rect', { class: 'bar', x: LEFT + index * slot + gap / 2, y: TOP + inner.height - height, width: Math.max(0.5, slot - gap), height });
+    return svg('rect', { class: 'bar', x: left + index * slot + gap / 2, y: TOP + inner.height - height, width: Math.max(0.5, slot - gap), height });
   });
   const ends = points.length ? [
-    svg('text', { class: 'tick', x: LEFT, y: HEIGHT - 4 }, points[0].label),
+    svg('text', { class: 'tick', x: left, y: HEIGHT - 4 }, points[0].label),
     points.length > 1 ? svg('text', { class: 'tick', x: width - RIGHT, y: HEIGHT - 4, 'text-anchor': 'end' }, points[points.length - 1].label) : null,
   ] : null;
   const highest = points.find(({ value }) => value === largest);
@@ -82,10 +86,10 @@ function bars({ title, points, width, readout, still, yLabel }) {
   const pick = (index) => {
     shapes.forEach((shape, at) => shape.classList.toggle('picked', at === index));
     const point = points[index];
-    fill(readout, point ? `${point.label}: ${point.text} ${yLabel.toLowerCase()}` : still);
+    fill(readout, point ? `${point.label}: ${point.text} ${yLabel}` : still);
   };
   picture.addEventListener('pointermove', (event) => {
-    const x = event.clientX - picture.getBoundingClientRect().left - LEFT;
+    const x = event.clientX - picture.getBoundingClientRect().left - left;
     pick(Math.floor(x / slot));
   });
   picture.addEventListener('pointerleave', () => pick(-1));
@@ -95,9 +99,9 @@ function bars({ title, points, width, readout, still, yLabel }) {
 /** A few digits for an axis. */
 export function compact(value) {
   if (value === 0) return '0';
-  if (value >= 1e15 || value < 1e-3) return value.toExponential(1).replace('e+', 'e');
+  if (value >= 1e15 || value < 1e-6) return value.toExponential(1).replace('e+', 'e');
   for (const [size, unit] of [[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k']]) {
     if (value >= size) return `${Number((value / size).toPrecision(3))}${unit}`;
   }
-  return String(Number(value.toPrecision(3)));
+  return Number(value.toPrecision(3)).toLocaleString('en', { maximumFractionDigits: 9, useGrouping: false });
 }

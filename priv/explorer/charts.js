@@ -3,7 +3,7 @@
 import { ApiError, ask, call, explain } from './api.js';
 import { barChart } from './chart.js';
 import { fill, h, notice, section, table } from './dom.js';
-import { ago, amount, blockLink, duration, ETHER, ethers, grouped, short, token } from './format.js';
+import { ago, blockLink, duration, ETHER, ethers, grouped, short, token } from './format.js';
 import { kindOf } from './lists.js';
 
 const BLOCKS = 100;
@@ -51,8 +51,8 @@ async function drawThroughput(ctx) {
       tile('Over', duration(seconds)),
       tile('One block every', found.length > 1 && seconds > 0 ? duration(seconds / (found.length - 1)) : '–')),
     h('div', { class: 'columns even' },
-      barChart({ title: 'Transactions in each block', points: perBlock, xLabel: 'Block', yLabel: 'Transactions', signal: ctx.signal }),
-      barChart({ title: 'Time between blocks', points: waits, xLabel: 'Block', yLabel: 'Seconds', signal: ctx.signal })),
+      barChart({ title: 'Transactions in each block', points: perBlock, xLabel: 'Block', yLabel: 'transactions', signal: ctx.signal }),
+      barChart({ title: 'Time between blocks', points: waits, xLabel: 'Block', yLabel: 'seconds', signal: ctx.signal })),
   ];
 }
 
@@ -84,9 +84,12 @@ function collected(claims, currency, ctx) {
     const exact = currency === ETHER ? ethers(sum) : String(sum);
     return [{ label: `block ${claim.block.blknum}`, value: Number(exact), text: exact, link: blockLink(claim.block.blknum) }];
   });
-  const unit = currency === ETHER ? 'ETH' : 'Smallest units';
+  const unit = currency === ETHER ? 'ETH' : 'units';
   return barChart({ title: `Fees collected in each block, in ${currency === ETHER ? 'Ether' : `token ${short(currency, 6)}`}`, points, xLabel: 'Block', yLabel: unit, signal: ctx.signal });
 }
+
+/** The currency stands beside it. */
+const fee = ({ amount: value, currency }) => h('span', { class: 'amount' }, grouped(currency === ETHER ? ethers(value) : BigInt(value)));
 
 /** What the operator asks, and since when. */
 async function history(ctx) {
@@ -99,13 +102,13 @@ async function history(ctx) {
   }
   if (!changes.length) return section('Fees asked', notice('none', 'This watcher has seen no fee yet.'));
   const seen = new Set();
-  const columns = [{ label: 'Kind' }, { label: 'Currency' }, { label: 'Fee', class: 'right' }, { label: 'Since', class: 'right' }, { label: 'State' }];
+  const columns = [{ label: 'Kind', class: 'tight' }, { label: 'Currency', class: 'tight' }, { label: 'Fee', class: 'right' }, { label: 'Since', class: 'right tight' }, { label: 'State', class: 'tight' }];
   const rows = changes.map((change) => {
     const key = `${change.txtype} ${change.currency}`;
     const isNow = !seen.has(key);
     seen.add(key);
     return [
-      kindOf(change.txtype), token(change.currency), change.amount === null ? 'not taken' : amount(change.amount, change.currency),
+      kindOf(change.txtype), token(change.currency), change.amount === null ? 'not taken' : fee(change),
       ago(Date.parse(change.inserted_at) / 1000), isNow ? h('b', null, 'now') : 'before',
     ];
   });

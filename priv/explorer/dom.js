@@ -102,7 +102,7 @@ export function table(caption, columns, rows, props = {}) {
   const body = h('tbody', { role: 'rowgroup' }, rows.map((cells) => row(columns, cells)));
   const head = columns.map(({ label, class: name }) =>
     h('th', { role: 'columnheader', scope: 'col', class: name }, label));
-  return h('table', { role: 'table', ...props },
+  return h('table', { role: 'table', class: props.class },
     h('caption', { class: props.showsCaption ? null : 'hidden' }, caption),
     h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, head)),
     body);
@@ -111,7 +111,7 @@ export function table(caption, columns, rows, props = {}) {
 /** One row for such a table. */
 export function row(columns, cells, props = {}) {
   return h('tr', { role: 'row', ...props }, columns.map(({ label, class: name }, index) =>
-    h('td', { role: 'cell', class: name, data: { label } }, cells[index])));
+    h('td', { role: 'cell', class: name, data: { label } }, h('div', null, cells[index]))));
 }
 
 /** Names and values. Pairs whose value is null are left out. */

@@ -1,7 +1,7 @@
 // One exit as a card: how far it is, when it is paid, what to do next, who can do what until when.
 
 import { facts, h, prose, table } from './dom.js';
-import { addressLink, amount, duration, grouped, link, moment, outputLink, positionText, rootChainHash, short, token, txLink } from './format.js';
+import { addressLink, amount, link, moment, outputLink, positionText, rootChainHash, short, token, txLink } from './format.js';
 
 const PHASES = {
   waiting: ['Waiting', 'calm', 'It waits for its time. Anybody can still challenge it.'],
@@ -58,7 +58,7 @@ function payable(exit) {
   if (exit.exitable_at_s === null || exit.exitable_at_s === undefined) return 'not yet: nobody joined';
   const after = ['after ', moment(exit.exitable_at_s)];
   if (!exit.eta_s) return after;
-  return [after, h('small', null, ` about root chain block ${exit.eta_eth_height}, in ${duration(exit.eta_s)}`)];
+  return [after, h('small', null, `, about root chain block ${exit.eta_eth_height}`)];
 }
 
 function queued({ place, of, currency }) {
@@ -80,7 +80,7 @@ function details(exit, isStandard) {
       ['Transaction', isStandard ? null : txLink(exit.txhash, true)],
       ['Included', isStandard ? null : exit.included_at ? `block ${exit.included_at.blknum}, transaction ${exit.included_at.txindex}` : 'in no block'],
       ['Started at', exit.started_at_s ? moment(exit.started_at_s) : null],
-      ['Root chain block', grouped(exit.eth_height)],
+      ['Root chain block', String(exit.eth_height)],
       ['Root chain transaction', rootChainHash(exit.root_chain_txhash)],
     ]),
     exit.slots?.length ? table('Inputs and outputs', SLOTS, exit.slots.map(slotCells), { showsCaption: true }) : null,

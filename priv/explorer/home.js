@@ -2,7 +2,7 @@
 
 import { ask, call, explain } from './api.js';
 import { announce, fill, h, notice, row, section, table } from './dom.js';
-import { addressLink, ago, amount, blockLink, duration, grouped, link, txLink } from './format.js';
+import { addressLink, ago, blockLink, briefAmount, duration, grouped, link, txLink } from './format.js';
 import { lastStatus, onStatus } from './health.js';
 import { on } from './live.js';
 
@@ -22,10 +22,10 @@ const MODES = {
 };
 
 const BLOCKS = [
-  { label: 'Block' }, { label: 'Transactions', class: 'right' }, { label: 'Root chain block', class: 'right' }, { label: 'When', class: 'right' },
+  { label: 'Block' }, { label: 'Root chain block' }, { label: 'Transactions', class: 'right' }, { label: 'When', class: 'right' },
 ];
 const PAYMENTS = [
-  { label: 'Transaction' }, { label: 'To' }, { label: 'Amount', class: 'right' }, { label: 'Block', class: 'right' },
+  { label: 'Transaction' }, { label: 'To' }, { label: 'Amount', class: 'right wide' }, { label: 'Block', class: 'right' },
 ];
 
 /** The page. */
@@ -33,7 +33,7 @@ export async function home(_, ctx) {
   const state = { blocks: new Map(), isPaused: false, missed: 0, tries: 0, timer: 0, spokeAt: 0, payments: '' };
   const blocks = liveTable('Latest blocks', BLOCKS);
   const payments = liveTable('Latest payments', PAYMENTS);
-  const tiles = h('div', { class: 'tiles' });
+  const tiles = h('div', { class: 'tiles tall' });
   const page = h('div', null,
     h('div', { class: 'title' }, h('h1', { tabindex: '-1' }, 'Overview'), control(state, load, ctx)),
     tiles,
@@ -58,7 +58,7 @@ export async function home(_, ctx) {
     const newest = [...state.blocks.values()].sort((a, b) => b.blknum - a.blknum).slice(0, ROWS);
     state.blocks = new Map(newest.map((block) => [block.blknum, block]));
     const rows = newest.map((block) => row(BLOCKS, [
-      blockLink(block.blknum), grouped(block.tx_count), grouped(block.eth_height), ago(block.timestamp),
+      blockLink(block.blknum), String(block.eth_height), grouped(block.tx_count), ago(block.timestamp),
     ], { class: block.blknum === fresh ? 'fresh' : null }));
     place(blocks, BLOCKS, rows, 'No block yet.');
   }
@@ -187,7 +187,7 @@ function paymentRow(tx) {
   return row(PAYMENTS, [
     txLink(tx.txhash),
     main ? [addressLink(main.owner), others ? ` +${others}` : null] : '–',
-    main ? amount(main.amount, main.currency) : '–',
+    main ? briefAmount(main.amount, main.currency) : '–',
     blockLink(tx.block?.blknum ?? main?.blknum ?? 0),
   ]);
 }
@@ -209,8 +209,8 @@ function drawTiles(stats, exits) {
 function checkedParts() {
   const status = lastStatus();
   if (!status) return ['–'];
-  return [grouped(status.last_validated_child_block_number),
-    h('small', null, 'root chain block ', grouped(status.last_seen_eth_block_number))];
+  return [String(status.last_validated_child_block_number),
+    h('small', null, `root chain block ${status.last_seen_eth_block_number}`)];
 }
 
 function drawChecked(tiles) {

@@ -8,9 +8,9 @@ const BLOCKS = [
   { label: 'Block' }, { label: 'Hash' }, { label: 'Transactions', class: 'right' }, { label: 'Root chain block', class: 'right' }, { label: 'When', class: 'right' },
 ];
 const TRANSACTIONS = [
-  { label: 'Transaction' }, { label: 'Kind' }, { label: 'From' }, { label: 'To' }, { label: 'Amount', class: 'right' }, { label: 'Place', class: 'right' }, { label: 'When', class: 'right' },
+  { label: 'Transaction' }, { label: 'Kind', class: 'tight' }, { label: 'From' }, { label: 'To' }, { label: 'Amount', class: 'right' }, { label: 'Place', class: 'right tight' }, { label: 'When', class: 'right tight' },
 ];
-const OUTPUTS = [{ label: 'Output' }, { label: 'Owner' }, { label: 'Amount', class: 'right' }, { label: 'State', class: 'right' }];
+const OUTPUTS = [{ label: 'Output', class: 'first' }, { label: 'Owner', class: 'first' }, { label: 'Amount', class: 'right' }, { label: 'State', class: 'right last' }];
 const DEPOSITS = [{ label: 'Output' }, { label: 'Amount', class: 'right' }, { label: 'Root chain block', class: 'right' }, { label: 'Root chain transaction' }];
 
 const KINDS = { 1: 'Payment', 3: 'Fee claim' };
@@ -25,7 +25,7 @@ export async function blocks(_, ctx) {
     key: (block) => block.blknum, empty: 'No block yet.', signal: ctx.signal,
     cells: (block) => [
       blockLink(block.blknum), h('code', { class: 'short', title: block.hash }, block.hash.slice(0, 14), '…'),
-      grouped(block.tx_count), grouped(block.eth_height), ago(block.timestamp),
+      grouped(block.tx_count), String(block.eth_height), ago(block.timestamp),
     ],
   });
   await list.ready;
@@ -42,7 +42,7 @@ export async function transactions(_, ctx) {
 /** Transactions that fit these filters. */
 export function transactionList(params, caption, empty, signal) {
   return paged({
-    method: 'transaction.all', params, limit: 25, caption, columns: TRANSACTIONS, key: (tx) => tx.txhash, empty, signal,
+    method: 'transaction.all', params, limit: params.address ? 10 : 25, caption, columns: TRANSACTIONS, key: (tx) => tx.txhash, empty, signal,
     cells: (tx) => transactionCells(tx),
   });
 }
@@ -75,7 +75,7 @@ export { OUTPUTS };
 export function utxoList(address, signal) {
   const columns = [{ label: 'Output' }, { label: 'Made by' }, { label: 'Amount', class: 'right' }];
   return paged({
-    method: 'account.get_utxos', params: { address }, limit: 25, caption: 'Unspent outputs', columns, key: (output) => String(output.utxo_pos),
+    method: 'account.get_utxos', params: { address }, limit: 10, caption: 'Unspent outputs', columns, key: (output) => String(output.utxo_pos),
     empty: 'No unspent output.', signal,
     cells: (output) => [
       outputLink(output.utxo_pos), output.creating_txhash ? txLink(output.creating_txhash) : 'deposit', amount(output.amount, output.currency),
@@ -86,13 +86,13 @@ export function utxoList(address, signal) {
 /** Deposits of an account. */
 export function depositList(address, signal) {
   return paged({
-    method: 'deposit.all', params: { address }, limit: 25, caption: 'Deposits', columns: DEPOSITS,
+    method: 'deposit.all', params: { address }, limit: 10, caption: 'Deposits', columns: DEPOSITS,
     key: (deposit) => `${deposit.root_chain_txhash}:${deposit.log_index}`, empty: 'No deposit.', signal,
     cells: (deposit) => {
       const made = deposit.txoutputs ?? [];
       return [
         made.map((output) => outputLink(output.utxo_pos)), made.map((output) => amount(output.amount, output.currency)),
-        grouped(deposit.eth_height), rootChainHash(deposit.root_chain_txhash),
+        String(deposit.eth_height), rootChainHash(deposit.root_chain_txhash),
       ];
     },
   });

@@ -28,14 +28,14 @@ export async function tx([hash], ctx) {
     h('h1', { tabindex: '-1' }, kindOf(found.txtype)),
     facts([
       ['Hash', h('span', { class: 'long' }, h('code', null, found.txhash), copyButton(found.txhash, 'the transaction hash'))],
-      ['Place', [blockLink(blknum), `, transaction ${found.txindex}`]],
+      ['Place', ['block ', blockLink(blknum), `, transaction ${found.txindex}`]],
       ['Root chain time', found.block?.timestamp ? moment(found.block.timestamp) : null],
       ['Fee', fee(inputs, outputs, found.txtype)],
       ['Metadata', meta(found.metadata)],
     ]),
-    section('Inputs', inputs.length ? table('Inputs', OUTPUTS.slice(0, 3), inputs.map((input) => outputCells(input).slice(0, 3)))
+    section('Inputs', inputs.length ? table('Inputs', OUTPUTS.slice(0, 3), inputs.map((input) => outputCells(input).slice(0, 3)), { class: 'io' })
       : h('p', { class: 'notice none' }, 'It spends nothing.')),
-    section('Outputs', table('Outputs', OUTPUTS, outputs.map(outputCells))),
+    section('Outputs', table('Outputs', OUTPUTS, outputs.map(outputCells), { class: 'io' })),
     h('details', { class: 'raw' }, h('summary', null, 'Signed bytes'),
       h('div', { class: 'bytes' }, copyButton(found.txbytes, 'the signed bytes'), h('pre', { tabindex: '0', 'aria-label': 'Signed bytes' }, found.txbytes))));
 }
