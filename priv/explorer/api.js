@@ -90,6 +90,7 @@ async function answer(method, params, signal) {
 export function explain(error) {
   if (!(error instanceof ApiError)) return 'This page made a mistake. Reload it.';
   const said = {
+    __proto__: null,
     'page:offline': 'The watcher does not answer. Check the connection; this page tries again by itself.',
     'page:timeout': 'The watcher took too long to answer. Try again in a moment.',
     'operation:service_unavailable': 'The watcher is not ready yet. Try again in a moment.',

@@ -4,6 +4,7 @@ import { facts, h, prose, table } from './dom.js';
 import { addressLink, amount, link, moment, outputLink, positionText, rootChainHash, short, token, txLink } from './format.js';
 
 const PHASES = {
+  __proto__: null,
   waiting: ['Waiting', 'calm', 'It waits for its time. Anybody can still challenge it.'],
   due: ['Due', 'act', 'It can be paid: somebody has to process the queue.'],
   invalid: ['Invalid', 'bad', 'Its output was spent before. It has to be challenged.'],
@@ -23,16 +24,18 @@ const PHASES = {
 export const PHASE_NAMES = Object.entries(PHASES).map(([name, [label]]) => [name, label]);
 
 const SLOT_PHASES = {
+  __proto__: null,
   open: 'can join', spent: 'spent: joining would lose the bond', missed: 'did not join', joined: 'joined', invalid: 'joined and spent: to be blocked',
   blocked: 'blocked', paid: 'paid', paid_wrongly: 'paid wrongly', returned: 'bond came back',
 };
 
 const STEPS = {
+  __proto__: null,
   wait: 'wait', piggyback_input: 'join with an input', piggyback_output: 'join with an output', challenge: 'challenge', challenge_canonicity: 'show a competitor',
   challenge_piggyback: 'block a piggyback', respond: 'answer a challenge', process: 'process', delete: 'delete', leave: 'leave the chain', nothing: 'nothing',
 };
 
-const MOVERS = { anybody: 'Anybody', input_owners: 'Owners of inputs', output_owners: 'Owners of outputs' };
+const MOVERS = { __proto__: null, anybody: 'Anybody', input_owners: 'Owners of inputs', output_owners: 'Owners of outputs' };
 
 /** The card. `isOpen` shows all of it at once. */
 export function exitCard(exit, { isOpen = false, level = 3 } = {}) {

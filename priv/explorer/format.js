@@ -4,7 +4,7 @@ import { copyButton, h } from './dom.js';
 
 export const ETHER = '0x0000000000000000000000000000000000000000';
 const WEI_DIGITS = 18;
-const BRIEF_LEN_MAX = 24;
+const BRIEF_LEN_MAX = 22;
 const POSITION_OF_BLOCK = 1_000_000_000n;
 const POSITION_OF_TX = 10_000n;
 const TXINDEX_MAX = 65_535n;
@@ -38,11 +38,11 @@ export function amount(value, currency) {
 /** The same where one line has to do: a number that does not fit is said to be about so large, and its title has every digit. */
 export function briefAmount(value, currency) {
   const exact = currency === ETHER ? ethers(value) : String(BigInt(value));
-  if (exact.length <= BRIEF_LEN_MAX) return amount(value, currency);
+  const unit = currency === ETHER ? ' ETH' : [' ', h('code', { title: currency }, short(currency))];
+  if (exact.length <= BRIEF_LEN_MAX) return h('span', { class: 'amount' }, grouped(exact), unit);
   const [whole] = exact.split('.');
   const about = whole.length > 9 ? `${whole[0]}.${whole.slice(1, 4)} × 10^${whole.length - 1}` : exact.slice(0, BRIEF_LEN_MAX);
-  const unit = currency === ETHER ? ' ETH' : [' ', h('code', { title: currency }, short(currency))];
-  return h('span', { class: 'amount', title: amountText(value, currency) }, `about ${about}`, unit);
+  return h('span', { class: 'amount', title: amountText(value, currency) }, `≈ ${about}`, unit);
 }
 
 /** A token, which has no name here but its address. */

@@ -22,17 +22,17 @@ const MODES = {
 };
 
 const BLOCKS = [
-  { label: 'Block' }, { label: 'Root chain block' }, { label: 'Transactions', class: 'right' }, { label: 'When', class: 'right' },
+  { label: 'Block' }, { label: 'Transactions', class: 'right' }, { label: 'When', class: 'right' },
 ];
 const PAYMENTS = [
-  { label: 'Transaction' }, { label: 'To' }, { label: 'Amount', class: 'right wide' }, { label: 'Block', class: 'right' },
+  { label: 'Transaction', class: 'name' }, { label: 'To', class: 'name' }, { label: 'Amount', class: 'right' }, { label: 'Block', class: 'right place' },
 ];
 
 /** The page. */
 export async function home(_, ctx) {
   const state = { blocks: new Map(), isPaused: false, missed: 0, tries: 0, timer: 0, spokeAt: 0, payments: '' };
-  const blocks = liveTable('Latest blocks', BLOCKS);
-  const payments = liveTable('Latest payments', PAYMENTS);
+  const blocks = liveTable('Latest blocks', BLOCKS, 'blocks');
+  const payments = liveTable('Latest payments', PAYMENTS, 'payments');
   const tiles = h('div', { class: 'tiles tall' });
   const page = h('div', null,
     h('div', { class: 'title' }, h('h1', { tabindex: '-1' }, 'Overview'), control(state, load, ctx)),
@@ -58,7 +58,7 @@ export async function home(_, ctx) {
     const newest = [...state.blocks.values()].sort((a, b) => b.blknum - a.blknum).slice(0, ROWS);
     state.blocks = new Map(newest.map((block) => [block.blknum, block]));
     const rows = newest.map((block) => row(BLOCKS, [
-      blockLink(block.blknum), String(block.eth_height), grouped(block.tx_count), ago(block.timestamp),
+      blockLink(block.blknum), grouped(block.tx_count), ago(block.timestamp),
     ], { class: block.blknum === fresh ? 'fresh' : null }));
     place(blocks, BLOCKS, rows, 'No block yet.');
   }
@@ -147,8 +147,8 @@ function control(state, load, ctx) {
   return h('p', { class: 'control' }, mode, button);
 }
 
-function liveTable(caption, columns) {
-  const place = h('div', { class: 'live' }, table(caption, columns, []));
+function liveTable(caption, columns, kind) {
+  const place = h('div', { class: `live ${kind}` }, table(caption, columns, []));
   padded(place.querySelector('tbody'), columns, []);
   return place;
 }

@@ -13,7 +13,7 @@ const TRANSACTIONS = [
 const OUTPUTS = [{ label: 'Output', class: 'first' }, { label: 'Owner', class: 'first' }, { label: 'Amount', class: 'right' }, { label: 'State', class: 'right last' }];
 const DEPOSITS = [{ label: 'Output' }, { label: 'Amount', class: 'right' }, { label: 'Root chain block', class: 'right' }, { label: 'Root chain transaction' }];
 
-const KINDS = { 1: 'Payment', 3: 'Fee claim' };
+const KINDS = { __proto__: null, 1: 'Payment', 3: 'Fee claim' };
 
 /** What a transaction type is called. */
 export const kindOf = (txtype) => KINDS[txtype] ?? `Type ${txtype}`;

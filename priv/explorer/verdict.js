@@ -16,6 +16,7 @@ const CHILD_BLOCK_INTERVAL = 1000;
 
 const LEAVE = '`penning wallet evacuate`';
 const ALARMS = {
+  __proto__: null,
   boot_in_progress: 'it is still starting',
   ethereum_connection_error: 'its Ethereum node cannot be reached',
   ethereum_stalled_sync: 'its Ethereum node shows no new blocks',
@@ -127,7 +128,9 @@ export function explainEvent({ event, details = {} }, status) {
 
 const BEFORE_BLOCK = 'Start your exits within one exit period after that block was submitted. They are then paid before anything that only this block made.';
 
+// Without a prototype, here and in other tables of names from answers: `toString` is no condition.
 const EVENTS = {
+  __proto__: null,
   invalid_block: ({ blknum, error_type: rule }) => ({
     isUnsafe: true, title: `Block ${blknum} is invalid`,
     what: `The operator submitted a block that breaks a rule (${rule}). The watcher accepts neither it nor what comes after.`,
