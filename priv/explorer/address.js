@@ -2,7 +2,7 @@
 
 import { call, explain } from './api.js';
 import { copyButton, h, notice, section, table } from './dom.js';
-import { amount } from './format.js';
+import { ETHER, ethers, grouped } from './format.js';
 import { exitCard } from './exit_card.js';
 import { depositList, listed, transactionList, utxoList } from './lists.js';
 
@@ -44,8 +44,8 @@ function balances(found) {
   if (!found.length) return notice('none', 'This account holds nothing that is unspent and not leaving.');
   const columns = [{ label: 'Currency' }, { label: 'Balance', class: 'right' }];
   const rows = found.map(({ currency, amount: value }) => [
-    /^0x0{40}$/.test(currency) ? 'Ether' : h('span', { class: 'long' }, h('code', null, currency), copyButton(currency, 'the token address')),
-    amount(value, currency),
+    currency === ETHER ? 'Ether' : h('span', { class: 'long' }, h('code', null, currency), copyButton(currency, 'the token address')),
+    h('span', { class: 'amount' }, grouped(currency === ETHER ? ethers(value) : BigInt(value)), currency === ETHER ? ' ETH' : null),
   ]);
   return table('Balance in each currency', columns, rows);
 }

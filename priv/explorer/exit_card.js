@@ -90,7 +90,7 @@ function details(exit, isStandard) {
     exit.windows?.length ? table('Who can do what until when', WINDOWS, exit.windows.map(windowCells), { showsCaption: true }) : null);
 }
 
-const SLOTS = [{ label: 'Which' }, { label: 'Owner' }, { label: 'Amount', class: 'right' }, { label: 'State' }];
+const SLOTS = [{ label: 'Which', class: 'tight' }, { label: 'Owner', class: 'tight' }, { label: 'Amount', class: 'right' }, { label: 'State', class: 'tight' }];
 const WINDOWS = [{ label: 'What' }, { label: 'Who' }, { label: 'Until' }];
 
 function slotCells(slot) {

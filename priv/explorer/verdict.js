@@ -37,7 +37,7 @@ export function verdict(news) {
     return {
       state: 'unsafe',
       title: 'Unsafe: leave this chain',
-      text: `Something is wrong that nobody can put right. Accept no payment, send none, and exit with everything you own: ${LEAVE}. Your money is safe on the root chain if you leave in time.`,
+      text: `Something is wrong that nobody can put right. Accept no payment, send none, and exit with everything you own: ${LEAVE}. The root chain pays out what you own, if you leave in time.`,
       items: [...fatal, ...items.filter((item) => !item.isUnsafe)],
     };
   }
