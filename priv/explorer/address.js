@@ -4,7 +4,7 @@ import { call, explain } from './api.js';
 import { copyButton, h, notice, section, table } from './dom.js';
 import { ETHER, ethers, grouped } from './format.js';
 import { exitCard } from './exit_card.js';
-import { depositList, listed, transactionList, utxoList } from './lists.js';
+import { depositList, transactionList, utxoList } from './lists.js';
 
 /** The page of an address. */
 export async function address([text], ctx) {
@@ -23,9 +23,9 @@ export async function address([text], ctx) {
     h('h1', { tabindex: '-1' }, 'Account'),
     h('p', { class: 'lead long' }, h('code', null, account), copyButton(account, 'the address')),
     section('Balance', balance),
-    listed('Unspent outputs', utxos),
-    listed('Transactions', transactions),
-    listed('Deposits', deposits),
+    section('Unspent outputs', utxos),
+    section('Transactions', transactions),
+    section('Deposits', deposits),
     section('Exits', exits));
 }
 

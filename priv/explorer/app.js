@@ -4,7 +4,7 @@ import { call, explain, server } from './api.js';
 import { address } from './address.js';
 import { block } from './block.js';
 import { charts } from './charts.js';
-import { announce, fill, h, notice } from './dom.js';
+import { fill, h, notice } from './dom.js';
 import { exit, exits } from './exits.js';
 import { tick } from './format.js';
 import { refresh as refreshHealth } from './health.js';
@@ -45,7 +45,7 @@ async function show() {
   leave = new AbortController();
   const { signal } = leave;
   const [args, page, title] = find(path);
-  const ctx = { signal, setTitle, redirect, announce };
+  const ctx = { signal, setTitle, redirect };
   setTitle(title);
   markNavigation(path);
   main.setAttribute('aria-busy', 'true');

@@ -1,10 +1,10 @@
 // A block and what is in it.
 
 import { ApiError, call } from './api.js';
-import { copyButton, facts, h } from './dom.js';
+import { copyButton, facts, h, section } from './dom.js';
 import { grouped, link, moment } from './format.js';
 import { lastStatus } from './health.js';
-import { listed, transactionList } from './lists.js';
+import { transactionList } from './lists.js';
 import { missing } from './missing.js';
 
 const CHILD_BLOCK_INTERVAL = 1000n;
@@ -42,5 +42,5 @@ export async function block([text], ctx) {
       ['Root chain block', String(found.eth_height)],
       ['Root chain time', moment(found.timestamp)],
     ]),
-    listed('Transactions', list));
+    section('Transactions', list));
 }

@@ -2,7 +2,7 @@
 
 import { ApiError, ask, call, explain } from './api.js';
 import { barChart } from './chart.js';
-import { fill, h, notice, section, table } from './dom.js';
+import { fill, h, notice, section, table, tile } from './dom.js';
 import { ago, blockLink, duration, ETHER, ethers, grouped, short, token } from './format.js';
 import { kindOf } from './lists.js';
 
@@ -58,10 +58,6 @@ async function drawThroughput(ctx) {
 
 const rate = (value) => (value >= 100 ? grouped(Math.round(value)) : String(Number(value.toPrecision(3))));
 
-function tile(name, value) {
-  return h('dl', { class: 'tile' }, h('dt', null, name), h('dd', null, value));
-}
-
 async function drawFees(ctx) {
   const claims = (await ask('transaction.all', { txtypes: [FEE_CLAIM], limit: BLOCKS }, ctx.signal)).data.reverse();
   const asked = await history(ctx);
@@ -115,4 +111,3 @@ async function history(ctx) {
   return section('Fees asked', h('p', null, 'What the operator asks for a transaction, and when this watcher saw it first. Merges of one owner\u2019s outputs are free.'),
     table('Fees asked, the newest change first', columns, rows));
 }
-

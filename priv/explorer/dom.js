@@ -120,6 +120,11 @@ export function facts(pairs) {
   return h('dl', { class: 'facts' }, shown.map(([name, value]) => h('div', null, h('dt', null, name), h('dd', null, value))));
 }
 
+/** One number that matters, and its name. */
+export function tile(name, value) {
+  return h('dl', { class: 'tile' }, h('dt', null, name), h('dd', null, value));
+}
+
 /** A section with a heading, named by it. */
 export function section(title, ...children) {
   const heading = h('h2', null, title);

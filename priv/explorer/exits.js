@@ -3,6 +3,7 @@
 import { ApiError, call, explain } from './api.js';
 import { announce, fill, h, notice } from './dom.js';
 import { exitCard, PHASE_NAMES } from './exit_card.js';
+import { stringify } from './json.js';
 import { on } from './live.js';
 import { missing } from './missing.js';
 
@@ -47,7 +48,7 @@ export async function exits(_, ctx) {
   }
 
   function draw() {
-    const text = JSON.stringify([state.found, state.error?.code], (_key, value) => (typeof value === 'bigint' ? String(value) : value));
+    const text = stringify([state.found, state.error?.code]);
     if (text === state.text) return;
     state.text = text;
     const opened = new Set([...board.querySelectorAll('article:has(details[open])')].map((card) => card.dataset.id));

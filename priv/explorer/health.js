@@ -3,16 +3,21 @@
 import { ApiError, call } from './api.js';
 import { announce, fill, h, icon, prose } from './dom.js';
 import { link, positionText } from './format.js';
+import { stringify } from './json.js';
 import { verdict } from './verdict.js';
 
 const ASK_MS = 15000;
 const RETRY_MS_MIN = 3000;
+const RETRY_MS_MAX = 24000;
+/** News that come while it asks are asked about together. */
+const AGAIN_MS = 1000;
 const WORDS = { safe: 'Safe', attention: 'Attention', unsafe: 'Unsafe', unknown: 'Cannot tell' };
 
 const news = { status: null, error: null, alarms: [], indexed: null, databaseError: null };
 const listeners = new Set();
 let shown = '';
 let timer = 0;
+let retryMs = RETRY_MS_MIN / 2;
 let isAsking = false;
 let isAskedAgain = false;
 let isOpen = null;
@@ -25,13 +30,6 @@ export function onStatus(listener, signal) {
   listeners.add(listener);
   signal?.addEventListener('abort', () => listeners.delete(listener));
   if (news.status) listener(news.status);
-}
-
-/** How the lists are doing: the newest block in them, or why there are none. */
-export function setIndexed(blknum, error = null) {
-  news.indexed = blknum ?? news.indexed;
-  news.databaseError = error;
-  draw();
 }
 
 /** Asks now, and from now on again and again. */
@@ -49,12 +47,9 @@ export async function refresh() {
   }
   draw();
   if (news.status && !news.error) for (const listener of listeners) listener(news.status);
-  timer = setTimeout(refresh, news.error ? RETRY_MS_MIN : ASK_MS);
-  if (isAskedAgain) {
-    isAskedAgain = false;
-    clearTimeout(timer);
-    timer = setTimeout(refresh, 250);
-  }
+  retryMs = news.error ? Math.min(retryMs * 2, RETRY_MS_MAX) : RETRY_MS_MIN / 2;
+  timer = setTimeout(refresh, isAskedAgain ? AGAIN_MS : news.error ? retryMs : ASK_MS);
+  isAskedAgain = false;
 }
 
 async function askStatus() {
@@ -90,7 +85,7 @@ async function alarms() {
 
 function draw() {
   const says = verdict({ ...news, now: Date.now() / 1000 });
-  const text = JSON.stringify(says, (_, value) => (typeof value === 'bigint' ? value.toString() : value));
+  const text = stringify(says);
   if (text === shown) return;
   const banner = document.getElementById('health');
   const isNew = banner.dataset.state !== says.state;

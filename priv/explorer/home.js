@@ -1,7 +1,7 @@
 // The first page: how much happens, the latest blocks and payments as they come.
 
 import { ask, call, explain } from './api.js';
-import { announce, fill, h, notice, row, section, table } from './dom.js';
+import { announce, fill, h, notice, row, section, table, tile } from './dom.js';
 import { addressLink, ago, blockLink, briefAmount, duration, grouped, link, txLink } from './format.js';
 import { lastStatus, onStatus } from './health.js';
 import { on } from './live.js';
@@ -30,17 +30,21 @@ const PAYMENTS = [
 
 /** The page. */
 export async function home(_, ctx) {
-  const state = { blocks: new Map(), isPaused: false, missed: 0, tries: 0, timer: 0, spokeAt: 0, payments: '' };
+  const state = { blocks: new Map(), isPaused: false, missed: 0, tries: 0, timer: 0, frame: 0, spokeAt: 0, payments: '' };
   const blocks = liveTable('Latest blocks', BLOCKS, 'blocks');
   const payments = liveTable('Latest payments', PAYMENTS, 'payments');
   const tiles = h('div', { class: 'tiles tall' });
+  const pause = pauseControl(state, load, ctx.signal);
   const page = h('div', null,
-    h('div', { class: 'title' }, h('h1', { tabindex: '-1' }, 'Overview'), control(state, load, ctx)),
+    h('div', { class: 'title' }, h('h1', { tabindex: '-1' }, 'Overview'), pause.element),
     tiles,
     h('div', { class: 'columns' },
       section('Latest blocks', blocks, h('p', { class: 'more' }, h('a', { href: '#/blocks' }, 'All blocks'))),
       section('Latest payments', payments, h('p', { class: 'more' }, h('a', { href: '#/transactions' }, 'All transactions')))));
-  ctx.signal.addEventListener('abort', () => clearTimeout(state.timer));
+  ctx.signal.addEventListener('abort', () => {
+    clearTimeout(state.timer);
+    cancelAnimationFrame(state.frame);
+  });
 
   async function load() {
     await Promise.all([loadBlocks(), loadPayments(), loadTiles()]);
@@ -61,6 +65,11 @@ export async function home(_, ctx) {
       blockLink(block.blknum), grouped(block.tx_count), ago(block.timestamp),
     ], { class: block.blknum === fresh ? 'fresh' : null }));
     place(blocks, BLOCKS, rows, 'No block yet.');
+  }
+
+  function drawNews() {
+    state.frame = 0;
+    drawBlocks(Math.max(...state.blocks.keys()));
   }
 
   async function loadPayments() {
@@ -103,11 +112,12 @@ export async function home(_, ctx) {
   on('blocks', (block) => {
     if (state.isPaused) {
       state.missed += 1;
-      ctx.pausedNote(state.missed);
+      pause.note(state.missed);
       return;
     }
     state.blocks.set(block.blknum, block);
-    drawBlocks(block.blknum);
+    // Many may come at once: a picture shows them all.
+    if (!state.frame) state.frame = requestAnimationFrame(drawNews);
     if (Date.now() - state.spokeAt > ANNOUNCE_MS_MIN) {
       state.spokeAt = Date.now();
       announce(`New block ${block.blknum} with ${block.tx_count} transactions`);
@@ -123,14 +133,14 @@ export async function home(_, ctx) {
 }
 
 /** Says whether it is live, and stops it. */
-function control(state, load, ctx) {
+function pauseControl(state, load, signal) {
   const mode = h('span', { class: 'mode' });
   const button = h('button', { type: 'button', id: 'pause', 'aria-pressed': 'false' }, 'Pause');
   on('mode', (name) => {
     mode.dataset.mode = name;
     fill(mode, MODES[name]);
-  }, ctx.signal);
-  ctx.pausedNote = (missed) => {
+  }, signal);
+  const note = (missed) => {
     button.textContent = missed ? `Resume (${missed} new)` : 'Resume';
   };
   button.addEventListener('click', () => {
@@ -138,13 +148,13 @@ function control(state, load, ctx) {
     state.missed = 0;
     button.setAttribute('aria-pressed', String(state.isPaused));
     if (state.isPaused) {
-      ctx.pausedNote(0);
+      note(0);
     } else {
       button.textContent = 'Pause';
       load();
     }
   });
-  return h('p', { class: 'control' }, mode, button);
+  return { element: h('p', { class: 'control' }, mode, button), note };
 }
 
 function liveTable(caption, columns, kind) {
@@ -217,8 +227,3 @@ function drawChecked(tiles) {
   const place = tiles.querySelector('.checked');
   if (place) fill(place, checkedParts());
 }
-
-function tile(name, value) {
-  return h('dl', { class: 'tile' }, h('dt', null, name), h('dd', null, value));
-}
-

@@ -26,14 +26,13 @@ export function parse(text) {
   return found;
 }
 
-/** The JSON of flat parameters: strings, booleans, Numbers, BigInts and lists of them. What is undefined is left out. */
-export function stringify(params) {
-  const one = (item) => {
-    if (typeof item === 'bigint') return item.toString();
-    return Array.isArray(item) ? `[${item.map(one).join(',')}]` : JSON.stringify(item);
-  };
-  const fields = Object.entries(params).filter(([, item]) => item !== undefined && item !== null);
-  return `{${fields.map(([key, item]) => `${JSON.stringify(key)}:${one(item)}`).join(',')}}`;
+/** JSON with BigInts as integers. Fields that are undefined or null are left out. */
+export function stringify(value) {
+  if (typeof value === 'bigint') return value.toString();
+  if (Array.isArray(value)) return `[${value.map(stringify).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value ?? null);
+  const fields = Object.entries(value).filter(([, item]) => item !== undefined && item !== null);
+  return `{${fields.map(([key, item]) => `${JSON.stringify(key)}:${stringify(item)}`).join(',')}}`;
 }
 
 function fail(reader) {

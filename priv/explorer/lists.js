@@ -1,6 +1,6 @@
 // Lists that the pages share: blocks, transactions, outputs, deposits.
 
-import { h, section } from './dom.js';
+import { h } from './dom.js';
 import { addressLink, ago, amount, blockLink, grouped, outputLink, rootChainHash, txLink } from './format.js';
 import { paged } from './paged.js';
 
@@ -10,7 +10,8 @@ const BLOCKS = [
 const TRANSACTIONS = [
   { label: 'Transaction' }, { label: 'Kind', class: 'tight' }, { label: 'From' }, { label: 'To' }, { label: 'Amount', class: 'right' }, { label: 'Place', class: 'right tight' }, { label: 'When', class: 'right tight' },
 ];
-const OUTPUTS = [{ label: 'Output', class: 'first' }, { label: 'Owner', class: 'first' }, { label: 'Amount', class: 'right' }, { label: 'State', class: 'right last' }];
+/** Columns of the inputs and outputs of a transaction. */
+export const OUTPUTS = [{ label: 'Output', class: 'first' }, { label: 'Owner', class: 'first' }, { label: 'Amount', class: 'right' }, { label: 'State', class: 'right last' }];
 const DEPOSITS = [{ label: 'Output' }, { label: 'Amount', class: 'right' }, { label: 'Root chain block', class: 'right' }, { label: 'Root chain transaction' }];
 
 const KINDS = { __proto__: null, 1: 'Payment', 3: 'Fee claim' };
@@ -43,7 +44,7 @@ export async function transactions(_, ctx) {
 export function transactionList(params, caption, empty, signal) {
   return paged({
     method: 'transaction.all', params, limit: params.address ? 10 : 25, caption, columns: TRANSACTIONS, key: (tx) => tx.txhash, empty, signal,
-    cells: (tx) => transactionCells(tx),
+    cells: transactionCells,
   });
 }
 
@@ -61,15 +62,13 @@ function transactionCells(tx) {
   ];
 }
 
-/** Outputs in a table: inputs and outputs of a transaction. */
+/** What a row of `OUTPUTS` says. */
 export function outputCells(output) {
   return [
     outputLink(output.utxo_pos), addressLink(output.owner), amount(output.amount, output.currency),
     output.spending_txhash ? ['spent by ', txLink(output.spending_txhash)] : 'unspent',
   ];
 }
-
-export { OUTPUTS };
 
 /** Unspent outputs of an account. */
 export function utxoList(address, signal) {
@@ -97,6 +96,3 @@ export function depositList(address, signal) {
     },
   });
 }
-
-/** A heading and a list. */
-export const listed = (title, list) => section(title, list);

@@ -12,6 +12,8 @@ const POLL_MS_MAX = 60000;
 const RECONNECT_MS = 2000;
 /** Cuts one after the other, without an event between them, before polling begins. */
 const CUTS_MAX = 3;
+/** What lasted so long was no refusal. */
+const STEADY_MS = 10000;
 /** While polling, how often events are tried again. */
 const TRY_EVENTS_MS = 60000;
 
@@ -22,6 +24,7 @@ const listeners = new Map();
 const timers = { poll: 0, events: 0, hidden: 0 };
 let source = null;
 let cuts = 0;
+let openedAt = Infinity;
 let pollMs = POLL_MS_MIN;
 let mode = 'connecting';
 
@@ -80,6 +83,7 @@ function connect() {
   source.addEventListener('open', () => {
     clearTimeout(timers.poll);
     clearTimeout(timers.events);
+    openedAt = Date.now();
     setMode('live');
     // What happened between two connections may not come again.
     tell('reset');
@@ -104,7 +108,8 @@ function hear(topic, event) {
 }
 
 function lost() {
-  cuts += 1;
+  cuts = Date.now() - openedAt > STEADY_MS ? 1 : cuts + 1;
+  openedAt = Infinity;
   if (cuts < CUTS_MAX) {
     if (mode === 'live') setMode('connecting');
     if (source.readyState === EventSource.CLOSED) later('events', connect, RECONNECT_MS);

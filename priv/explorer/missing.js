@@ -55,6 +55,7 @@ async function hashPage(hash, text, ctx) {
 
 async function blockOfHash(hash, signal) {
   try {
+    // The originals take a number only, and say that a hash is no number.
     const block = await call('block.get', { hash }, signal);
     return { found: block.blknum };
   } catch (error) {

@@ -132,13 +132,13 @@ test('without a connection the page says that it cannot tell, and recovers by it
   await page.locator('#health[data-state="safe"]').waitFor();
   await watcher.stop();
   try {
-    await page.locator('#health[data-state="unknown"] h2', { hasText: 'no connection' }).waitFor({ timeout: 25000 });
+    await page.locator('#health[data-state="unknown"] h2', { hasText: 'no connection' }).waitFor({ timeout: 40000 });
     await page.goto(`${watcher.url}#/blocks`);
     await page.getByText('The watcher does not answer').waitFor();
   } finally {
     await watcher.start();
   }
-  await page.locator('#health[data-state="safe"]').waitFor({ timeout: 15000 });
+  await page.locator('#health[data-state="safe"]').waitFor({ timeout: 40000 });
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.locator('main tbody tr').first().waitFor();
 });
@@ -148,9 +148,9 @@ test('a browser that is offline says so', async () => {
   await page.locator('#health[data-state="safe"]').waitFor();
   await page.context().setOffline(true);
   watcher.cut();
-  await page.locator('#health[data-state="unknown"] h2', { hasText: 'no connection' }).waitFor({ timeout: 25000 });
+  await page.locator('#health[data-state="unknown"] h2', { hasText: 'no connection' }).waitFor({ timeout: 40000 });
   await page.context().setOffline(false);
-  await page.locator('#health[data-state="safe"]').waitFor({ timeout: 15000 });
+  await page.locator('#health[data-state="safe"]').waitFor({ timeout: 40000 });
 });
 
 test('a database that is late is asked again for the payments of a block', async () => {

@@ -8,7 +8,7 @@ import { Watcher } from './server.mjs';
 
 const place = fileURLToPath(new URL('../../docs/explorer/', import.meta.url));
 const BYTES_MAX = 150_000;
-const DESK = { width: 1200, height: 860 };
+const DESK = { width: 1120, height: 780 };
 const PHONE = { width: 360, height: 720 };
 
 const watcher = new Watcher();
