@@ -32,6 +32,13 @@ const TOKEN_ABI = [
   },
 ];
 
+const methodsOf = ({ prototype }) => Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor");
+/** The methods of both clients. */
+export const METHODS = [...methodsOf(RootChain), ...methodsOf(ChildChain)];
+
+// Remembers what was asked of a client, which stays as it is.
+const recorded = (client, used) => new Proxy(client, { get: (target, name, self) => (used.add(name), Reflect.get(target, name, self)) });
+
 export class World {
   constructor(file) {
     this.file = file;
@@ -39,11 +46,13 @@ export class World {
     this.web3 = new Web3(file.rpc_url);
     this.web3.eth.transactionPollingInterval = 100;
     const plasmaContractAddress = file.plasma_framework;
-    this.rootChain = new RootChain({ web3: this.web3, plasmaContractAddress });
+    this.used = new Set();
+    this.rootChain = recorded(new RootChain({ web3: this.web3, plasmaContractAddress }), this.used);
     // As wallets do it: informational calls go to one server, those that guard funds to the other.
     this.hasInfo = Boolean(file.watcher_info_url);
     const watcherUrl = file.watcher_info_url ?? file.watcher_url;
-    this.childChain = new ChildChain({ watcherUrl, watcherSecurityUrl: file.watcher_url, plasmaContractAddress });
+    const urls = { watcherUrl, watcherSecurityUrl: file.watcher_url };
+    this.childChain = recorded(new ChildChain({ ...urls, plasmaContractAddress }), this.used);
     this.bank = this.#account("bank", file.accounts[0].address, file.accounts[0].private_key);
   }
 
@@ -180,6 +189,14 @@ export class Account {
     assert.ok(event, "the vault tells of the deposit");
     const blknum = Number(event.topics[2]);
     const utxo = await this.world.spendable(this, { blknum, txindex: 0, oindex: 0, currency, amount: `${amount}` });
+    // Operator and watcher read the root chain each on their own. A payment of more than
+    // there is gets another refusal once the operator knows the deposit.
+    const probe = this.sign([utxo], [{ owner: this, currency, amount }, { owner: this, currency, amount: 1n }]);
+    await until("the operator knows the deposit", WAIT_MS_MAX, async () => {
+      const told = await this.world.childChain.submitTransaction(probe.signed).catch(({ message }) => message);
+      assert.equal(typeof told, "string", "nobody pays more than there is");
+      return !told.includes("utxo_not_found");
+    });
     return { ...utxo, transactionHash: receipt.transactionHash };
   }
 
