@@ -10,10 +10,12 @@ import { fileURLToPath } from "node:url";
 import { progress, until } from "./wait.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../../..");
-// Long enough that a slow machine challenges in time (half of it), and its passing costs nothing: the root chain's clock is moved.
+// Long enough that a slow machine challenges in time (half of it). Its passing costs nothing: the root chain's clock is moved.
 const MIN_EXIT_PERIOD_S = 600;
 const START_MS_MAX = 180_000;
 const STOP_MS_MAX = 20_000;
+const LOG_LINES_MAX = 40;
+const LOG_LINE_LEN_MAX = 200;
 
 /** Gives `{ file, stop }`: the parsed devnet.json, and what to await at the end. */
 export async function openDevnet() {
@@ -22,7 +24,8 @@ export async function openDevnet() {
     progress(`using the network of ${given}`);
     return { file: JSON.parse(readFileSync(given, "utf8")), stop: async () => {} };
   }
-  const binary = process.env.PENNING_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "debug/penning");
+  const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, "target");
+  const binary = process.env.PENNING_BIN ?? join(target, "debug/penning");
   if (!existsSync(binary)) {
     throw new Error(`there is no ${binary}: run \`make build\`, or set PENNING_BIN or PENNING_DEVNET_FILE`);
   }
@@ -46,24 +49,32 @@ async function startDevnet(binary) {
   child.stdout.resume();
   child.stderr.on("data", (text) => (log = (log + text).slice(-20_000)));
 
-  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
-  const kill = () => {
-    if (!hasEnded) child.kill("SIGKILL");
-    endOrphanedAnvil(dataDir);
-    removeFolder();
-  };
-  process.once("exit", kill);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
-
+  // It ends its own processes, which it cannot when it is killed: that is for when it does not answer.
   const stop = async () => {
     if (!hasEnded) child.kill("SIGINT");
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS_MAX);
     await ended;
     clearTimeout(timer);
-    endOrphanedAnvil(dataDir);
-    removeFolder();
-    process.off("exit", kill);
+    cleanUp();
+    // Warnings of the nodes, next to what went wrong.
+    for (const line of log.split("\n").filter(Boolean).slice(-LOG_LINES_MAX)) progress(line.slice(0, LOG_LINE_LEN_MAX));
   };
+  const cleanUp = () => {
+    process.off("exit", onExit);
+    endOrphanedAnvil(dataDir);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  // Nothing asynchronous happens any more.
+  const onExit = () => {
+    child.kill("SIGINT");
+    const deadline = Date.now() + STOP_MS_MAX;
+    while (isRunning(child.pid) && Date.now() < deadline) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    child.kill("SIGKILL");
+    cleanUp();
+  };
+  process.once("exit", onExit);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
+
   const path = join(dataDir, "devnet.json");
   try {
     await until("the devnet is ready", START_MS_MAX, () => {
@@ -74,8 +85,7 @@ async function startDevnet(binary) {
     await stop();
     throw error;
   }
-  const file = JSON.parse(readFileSync(path, "utf8"));
-  return { file, stop, log: () => log };
+  return { file: JSON.parse(readFileSync(path, "utf8")), stop };
 }
 
 // Every port that `penning devnet --help` lets one choose, so that a server that is added later does not collide with another run.
@@ -96,6 +106,15 @@ function listen() {
     server.once("error", reject);
     server.listen(0, "127.0.0.1", () => resolve(server));
   });
+}
+
+// A process that ended stays as a zombie until its end is read, which node does later.
+function isRunning(pid) {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return false;
+  }
 }
 
 // Only after a devnet that had to be killed: otherwise its file is gone.

@@ -18,20 +18,3 @@ export async function until(what, msMax, check) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
-
-/** Calls `ask` until it does not fail any more, and gives its answer. The last failure is told when time is up. */
-export async function untilAnswered(what, msMax, ask) {
-  let failure;
-  try {
-    return await until(what, msMax, async () => {
-      try {
-        return { answer: await ask() };
-      } catch (error) {
-        failure = error;
-        return undefined;
-      }
-    }).then(({ answer }) => answer);
-  } catch (error) {
-    throw failure ? new Error(`${error.message}: ${failure.message}`, { cause: failure }) : error;
-  }
-}

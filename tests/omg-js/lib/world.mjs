@@ -16,7 +16,7 @@ export const WAIT_MS_MAX = 60_000;
 export const FEE = { currency: ETH, amount: 1 };
 export const eth = (text) => BigInt(Web3.utils.toWei(`${text}`));
 
-/** Matches the failure of a call that our contracts refused with this error. They say why by type, where contracts v1 had a text. */
+/** Matches the failure of a call that our contracts refused with this error: they say why by type, contracts v1 by a text. */
 export const revert = (signature) => new RegExp(Web3.utils.sha3(signature).slice(0, 10));
 
 // The devnet's test token gives everybody what they ask for.
@@ -37,7 +37,13 @@ const methodsOf = ({ prototype }) => Object.getOwnPropertyNames(prototype).filte
 export const METHODS = [...methodsOf(RootChain), ...methodsOf(ChildChain)];
 
 // Remembers what was asked of a client, which stays as it is.
-const recorded = (client, used) => new Proxy(client, { get: (target, name, self) => (used.add(name), Reflect.get(target, name, self)) });
+function recorded(client, used) {
+  const get = (target, name, self) => {
+    used.add(name);
+    return Reflect.get(target, name, self);
+  };
+  return new Proxy(client, { get });
+}
 
 export class World {
   constructor(file) {
@@ -93,8 +99,8 @@ export class World {
       const known = await this.exitable(owner.address);
       const same = (utxo) => ["blknum", "txindex", "oindex"].every((key) => utxo[key] === position[key]);
       const found = known.find(same);
-      // Amounts above 2^53 are not safe in JSON.parse of the platform: the step knows them.
-      return found && { ...position, owner: owner.address, currency: position.currency, amount: position.amount };
+      // The amount is the one the step knows: JSON.parse is not exact above 2^53.
+      return found && { ...position, owner: owner.address };
     });
   }
 
@@ -169,7 +175,7 @@ export class Account {
     assert.equal(BigInt(tokens), this.tokens, `tokens of ${this.name}`);
   }
 
-  /** Deposits ETH and waits until it is spendable. */
+  /** Deposits, and waits until it is spendable. */
   async deposit(amount, currency = ETH) {
     const { rootChain } = this.world;
     if (currency === ETH) {
@@ -189,19 +195,19 @@ export class Account {
     assert.ok(event, "the vault tells of the deposit");
     const blknum = Number(event.topics[2]);
     const utxo = await this.world.spendable(this, { blknum, txindex: 0, oindex: 0, currency, amount: `${amount}` });
-    // Operator and watcher read the root chain each on their own. A payment of more than
-    // there is gets another refusal once the operator knows the deposit.
+    // Operator and watcher read the root chain each on their own. Once the operator knows the deposit, a payment of more than there
+    // is gets another refusal.
     const probe = this.sign([utxo], [{ owner: this, currency, amount }, { owner: this, currency, amount: 1n }]);
     await until("the operator knows the deposit", WAIT_MS_MAX, async () => {
-      const told = await this.world.childChain.submitTransaction(probe.signed).catch(({ message }) => message);
-      assert.equal(typeof told, "string", "nobody pays more than there is");
-      return !told.includes("utxo_not_found");
+      const code = await this.world.childChain.submitTransaction(probe.signed).catch(({ message }) => message);
+      assert.match(code, /submit:(utxo_not_found|input_utxo_ahead_of_state|amounts_do_not_add_up)/);
+      return code.includes("amounts_do_not_add_up");
     });
     return { ...utxo, transactionHash: receipt.transactionHash };
   }
 
-  /** Builds and signs a payment, without telling anybody. Owners of inputs are accounts; `change` goes to the first of them. */
-  sign(inputs, outputs, owners = inputs.map(() => this), metadata) {
+  /** Builds and signs a payment, without telling anybody. `owners` are the accounts that own the inputs. */
+  sign(inputs, outputs, owners = inputs.map(() => this)) {
     const { childChain, file } = this.world;
     const body = {
       inputs,
@@ -212,7 +218,7 @@ export class Account {
         amount: `${amount}`,
       })),
       txData: 0,
-      metadata: metadata ?? transaction.NULL_METADATA,
+      metadata: transaction.NULL_METADATA,
     };
     const typedData = transaction.getTypedData(body, file.plasma_framework);
     const signatures = childChain.signTransaction(typedData, owners.map(({ privateKey }) => privateKey));
