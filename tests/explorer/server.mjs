@@ -31,7 +31,6 @@ export class Watcher {
     this.reset();
     this.streams = new Set();
     this.sockets = new Set();
-    this.log = [];
   }
 
   reset() {
@@ -71,7 +70,9 @@ export class Watcher {
 
   /** Ends all event streams as a server does that a reader is too slow for. */
   end() {
-    for (const stream of this.streams) stream.end('event: end\ndata: {"object":"error","code":"subscription:too_slow","description":null}\n\n');
+    const ended = [...this.streams];
+    this.streams.clear();
+    for (const stream of ended) stream.end('event: end\ndata: {"object":"error","code":"subscription:too_slow","description":null}\n\n');
   }
 
   /** Tells an event to everybody who listens, and remembers it for those who come back. */
