@@ -30,7 +30,7 @@ async function visit(path, settings) {
 test('the files come with types and rules that keep everything else out', options, async () => {
   const { headers } = await fetch(url);
   assert.match(headers.get('content-type'), /^text\/html/);
-  assert.match(headers.get('content-security-policy'), /default-src 'self'/);
+  assert.match(headers.get('content-security-policy'), /(default|script)-src 'self'/);
   assert.doesNotMatch(headers.get('content-security-policy'), /unsafe/);
   for (const [name, type] of [['app.js', 'text/javascript'], ['style.css', 'text/css'], ['icon.svg', 'image/svg+xml']]) {
     const response = await fetch(new URL(name, url));

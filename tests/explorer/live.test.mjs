@@ -95,6 +95,15 @@ test('after a cut the page goes on where it was', async () => {
   assert.equal(watcher.lastEventIds.at(-1), `all:${length}`);
 });
 
+test('a page that was too slow for the server goes on where it was', async () => {
+  await start();
+  await mode('live');
+  await newest(watcher.grow().block.blknum);
+  watcher.end();
+  await newest(watcher.grow().block.blknum);
+  assert.match(watcher.lastEventIds.at(-1), /^all:\d+$/);
+});
+
 test('where there are no events the page asks', async () => {
   watcher.hasEvents = false;
   await start();

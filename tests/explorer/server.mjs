@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import * as fixtures from './fixtures.mjs';
 
 export const PAGES = fileURLToPath(new URL('../../priv/explorer/', import.meta.url));
-export const CSP = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
+/** That of `plasma-rpc/src/server/pages.rs`. */
+export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
+  + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 export const TYPES = {
   html: 'text/html; charset=utf-8', css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8', svg: 'image/svg+xml',
 };
@@ -29,7 +31,6 @@ export class Watcher {
     this.reset();
     this.streams = new Set();
     this.sockets = new Set();
-    this.log = [];
   }
 
   reset() {
@@ -65,6 +66,13 @@ export class Watcher {
   /** Ends all event streams as a broken network does. */
   cut() {
     for (const stream of this.streams) stream.socket.destroy();
+  }
+
+  /** Ends all event streams as a server does that a reader is too slow for. */
+  end() {
+    const ended = [...this.streams];
+    this.streams.clear();
+    for (const stream of ended) stream.end('event: end\ndata: {"object":"error","code":"subscription:too_slow","description":null}\n\n');
   }
 
   /** Tells an event to everybody who listens, and remembers it for those who come back. */
@@ -127,7 +135,7 @@ export class Watcher {
     const last = request.headers['last-event-id'];
     this.lastEventIds.push(last);
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-    response.write('retry: 300\n: hello\n\n');
+    response.write(`retry: 300\nid: ${last ?? `all:${this.events.length}`}\n\n`);
     this.streams.add(response);
     response.on('close', () => this.streams.delete(response));
     if (last) {
