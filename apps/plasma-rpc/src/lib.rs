@@ -12,6 +12,7 @@
 //! - [`codes`], [`error`], [`refusals`]: how calls are refused.
 //! - [`documents`]: all of this as OpenAPI and OpenRPC.
 //! - [`server`]: handlers in, sockets out. [`client`]: typed calls of all of this.
+//! - [`event_client`]: follows topics, and goes on where it was.
 
 pub mod alarm;
 pub mod child_chain;
@@ -20,6 +21,7 @@ pub mod codes;
 pub mod documents;
 pub mod endpoint;
 pub mod error;
+pub mod event_client;
 pub mod info;
 pub mod json;
 pub mod params;
