@@ -144,3 +144,47 @@ fn texts(method: &MethodSpec) -> (String, String) {
     let first = text.split_inclusive(". ").next().unwrap_or_default();
     (first.trim().trim_end_matches('.').to_owned(), text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    /// With `UPDATE_OPENAPI=1` the files are written instead, as `penning openapi` does it.
+    #[test]
+    fn the_files_are_what_the_types_say() {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../priv/openapi");
+        let mut files = Vec::new();
+        for document in all().unwrap() {
+            let path = folder.join(&document.file);
+            files.push(document.file.clone());
+            if std::env::var_os("UPDATE_OPENAPI").is_some() {
+                std::fs::write(&path, &document.text).unwrap();
+                continue;
+            }
+            let written = std::fs::read_to_string(&path).unwrap_or_default();
+            let is_same = written == document.text;
+            let file = document.file;
+            assert!(
+                is_same,
+                "{file} is not what the types say: penning openapi --out priv/openapi"
+            );
+        }
+        let found = std::fs::read_dir(folder).unwrap();
+        let mut found: Vec<String> =
+            found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        found.sort();
+        files.sort();
+        assert_eq!(found, files);
+    }
+
+    #[test]
+    fn everything_that_is_sent_and_answered_has_a_text() {
+        for server in SERVERS {
+            for method in server.methods() {
+                let (summary, _) = texts(method);
+                assert!(summary.len() > 5, "{} has no text", method.name);
+            }
+        }
+    }
+}
