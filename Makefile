@@ -1,7 +1,8 @@
 # Thin: each line calls a real tool. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-NPM_STAMP := contracts/node_modules/.package-lock.json
-POSTGRES_STAMP := priv/postgres/node_modules/.package-lock.json
+# What npm installs, each with its own lock file: contracts' tools, PostgreSQL, OMG's client, and what drives a browser.
+NPM := contracts priv/postgres tests/omg-js tests/explorer
+NPM_STAMPS := $(NPM:%=%/node_modules/.package-lock.json)
 export PENNING_ANVIL ?= $(CURDIR)/contracts/node_modules/.bin/anvil
 
 .PHONY: help tools build devnet test bench benchexits benchdatabase queries fuzz lint docs contracts clean
@@ -9,17 +10,12 @@ export PENNING_ANVIL ?= $(CURDIR)/contracts/node_modules/.bin/anvil
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
 
-tools: $(NPM_STAMP) $(POSTGRES_STAMP) ## Install what the build needs, pinned, without root (anvil, forge, solc, PostgreSQL, libclang)
+tools: $(NPM_STAMPS) ## Install what the build needs, pinned, without root (anvil, forge, solc, PostgreSQL, libclang)
 	@node priv/scripts/fetch-libclang.mjs
 
-$(NPM_STAMP): contracts/package-lock.json
-	npm ci --prefix contracts --no-audit --no-fund
-	@touch $@
-
-# The links between the server's libraries are made here, because npm may refuse to run what the package does for that.
-$(POSTGRES_STAMP): priv/postgres/package-lock.json priv/postgres/hydrate.mjs
-	npm ci --prefix priv/postgres --no-audit --no-fund --ignore-scripts
-	node priv/postgres/hydrate.mjs
+%/node_modules/.package-lock.json: %/package-lock.json
+	npm ci --prefix $* --no-audit --no-fund
+	npm run --prefix $* --if-present hydrate
 	@touch $@
 
 build: tools ## Build the penning binary
@@ -28,9 +24,11 @@ build: tools ## Build the penning binary
 devnet: build ## Run a whole network on this machine: L1, operator, watcher, ten funded accounts
 	cargo run --locked -q -p penning -- devnet $(ARGS)
 
-test: tools ## Run every test: contracts, core, nodes, end to end against a real anvil
+test: tools ## Run every test: contracts, core, nodes, end to end against a real anvil, OMG's client, a real browser
 	npm --prefix contracts test
 	cargo test --workspace --locked
+	npm --prefix tests/omg-js test
+	npm --prefix tests/explorer test
 
 bench: tools ## Measure, and write docs/performance.md
 	cargo run --locked --release -p penning -- bench --out docs/performance.md $(ARGS)
@@ -59,7 +57,7 @@ lint: tools ## Formatting and clippy, as CI runs them
 docs: tools ## Build the API documentation, warnings are errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-contracts: $(NPM_STAMP) ## Compile the contracts and rewrite priv/contracts
+contracts: contracts/node_modules/.package-lock.json ## Compile the contracts and rewrite priv/contracts
 	npm --prefix contracts run artifacts
 
 clean: ## Remove what was built and the devnet's data

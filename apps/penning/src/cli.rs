@@ -5,7 +5,9 @@ use crate::contracts::ContractsCommand;
 use crate::devnet::DevnetArgs;
 use crate::drill::DrillArgs;
 use crate::nodes::{ChildChainArgs, WatcherArgs, run_system};
+use crate::openapi::OpenapiArgs;
 use crate::wallet::WalletArgs;
+use crate::watch::WatchArgs;
 use crate::watcher_db::WatcherDbCommand;
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -48,8 +50,10 @@ pub(crate) enum Command {
     /// signed "txbytes" of a payment that was perhaps sent. The exit code is 0 when it worked, 1 when it failed, and 2 when
     /// the command line cannot be understood.
     Wallet(Box<WalletArgs>),
+    Watch(WatchArgs),
     Bench(BenchArgs),
     Drill(DrillArgs),
+    Openapi(OpenapiArgs),
     /// Print a completion script for a shell
     ///
     /// For bash: `penning completions bash > ~/.local/share/bash-completion/completions/penning`
@@ -68,9 +72,10 @@ impl Command {
             Self::WatcherDb(command) => command.is_json(),
             Self::Contracts(command) => command.is_json(),
             Self::Wallet(args) => args.common.json,
+            Self::Watch(args) => args.json,
             Self::Bench(args) => args.json,
             Self::Drill(args) => args.json,
-            Self::Completions { .. } => false,
+            Self::Openapi(_) | Self::Completions { .. } => false,
         }
     }
 }
@@ -85,8 +90,10 @@ impl Cli {
             Command::WatcherDb(command) => run_system(command.run()),
             Command::Contracts(command) => wait_for(command.run()),
             Command::Wallet(args) => wait_for(args.run()),
+            Command::Watch(args) => wait_for(args.run()),
             Command::Bench(args) => args.run(),
             Command::Drill(args) => args.run(),
+            Command::Openapi(args) => args.run(),
             Command::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Self::command(), "penning", &mut script);
@@ -161,10 +168,20 @@ mod tests {
             ("penning bench --quick --json --out performance.md", true),
             ("penning drill --json --anvil anvil", true),
             ("penning drill withhold", false),
+            ("penning openapi --out priv/openapi", true),
+            ("penning openapi", false),
             ("penning bench --exits --quick", true),
             ("penning watcher-db rebuild --network a.json --data-dir w", true),
             ("penning watcher-db status --json", true),
             ("penning watcher-db", false),
+            ("penning bench --subscribers 10000", true),
+            ("penning bench --subscribers 0", false),
+            ("penning bench --exits --subscribers 10", false),
+            ("penning watch blocks status --from 1 --json", true),
+            (&format!("penning watch transfer:{alice} --from blknum:1000 --count 1"), true),
+            ("penning watch", false),
+            ("penning watch nonsense", false),
+            ("penning watch blocks --from yesterday", false),
             ("penning", false),
         ] {
             check(line, is_fine);

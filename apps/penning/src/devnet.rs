@@ -1,13 +1,14 @@
 //! `penning devnet`: a whole network on this machine, with one command: root chain, contracts, operator, watcher, funded accounts.
 //!
 //! It must never leave a process behind, and always continue where it left off: anvil writes its state when it ends, both nodes
-//! keep theirs in RocksDB, and an anvil that was orphaned by a `kill -9` is ended in good order before a new one starts.
+//! keep theirs in RocksDB, and an anvil or a PostgreSQL that was orphaned by a `kill -9` is ended in good order before a new one starts.
 //!
 //! ```text
-//! folder ─► ports ─► anvil ─► contracts (first start) ─► child chain, watcher ─► devnet.json ─► until Ctrl-C ─► stop in reverse
+//! folder ─► ports ─► anvil ─► contracts (first start) ─► PostgreSQL ─► child chain, watcher ─► devnet.json ─► Ctrl-C ─► stop in reverse
 //! ```
 
 mod chain;
+mod database;
 mod folder;
 mod report;
 
@@ -21,6 +22,7 @@ use anyhow::{Context, Result, anyhow};
 use chain::{Chain, ChainRequest};
 use child_chain::ChildChainConfig;
 use clap::Args;
+use database::Database;
 use folder::Folder;
 use plasma_core::block_queue::BlockQueueConfig;
 use plasma_core::sentinel::SentinelConfig;
@@ -28,6 +30,7 @@ use plasma_eth::{EthConfig, EthersRootChain, EthersSentinelChain, RetryPolicy, S
 use plasma_node::eth_height_monitor::EthHeightMonitorConfig;
 use plasma_node::telemetry::{LogFormat, init_logging};
 use plasma_rpc::client::{ClientConfig, HttpRpcClient};
+use plasma_rpc::info::STATS_GET;
 use plasma_rpc::params::NoParams;
 use plasma_rpc::watcher::STATUS_GET;
 use plasma_store::NodeKind;
@@ -37,7 +40,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use watcher::WatcherConfig;
+use watcher::watcher_db::WatcherDbConfig;
+use watcher::{EXPLORER_PATH, InfoConfig, WatcherConfig};
 
 /// The fee specification a new devnet starts with.
 const FEE_SPECS: &str = include_str!("../../../priv/fee_specs.json");
@@ -48,10 +52,10 @@ const READY_MS_MAX: u64 = 60_000;
 /// Pause between two looks at that.
 const READY_POLL_MS: u64 = 100;
 
-/// Run a whole network on this machine: root chain (anvil), contracts, operator, watcher, ten funded accounts
+/// Run a whole network on this machine: root chain (anvil), contracts, operator, watcher, explorer, ten funded accounts
 ///
-/// Everything is kept in the data folder, and the next start continues there. Stop it with Ctrl-C. The keys are known to everybody:
-/// never use them for real money.
+/// Everything is kept in the data folder, the database (PostgreSQL) of the informational API among it, and the next start continues there;
+/// DATABASE_URL names another database. Stop it with Ctrl-C. The keys are known to everybody: never use them for real money.
 #[derive(Args, Debug)]
 pub(crate) struct DevnetArgs {
     /// Where everything is kept, devnet.json among it
@@ -72,6 +76,12 @@ pub(crate) struct DevnetArgs {
     /// Port of the watcher
     #[arg(long, env = "PENNING_WATCHER_PORT", default_value_t = 7_434, value_name = "PORT")]
     watcher_port: u16,
+    /// Port of the informational API and the explorer
+    #[arg(long, env = "PENNING_WATCHER_INFO_PORT", default_value_t = 7_534, value_name = "PORT")]
+    watcher_info_port: u16,
+    /// Port of the database; a free one when it is not given
+    #[arg(long, env = "PENNING_DATABASE_PORT", value_name = "PORT")]
+    database_port: Option<u16>,
     /// Seconds between two root chain blocks
     #[arg(long, env = "PENNING_BLOCK_TIME_S", default_value_t = 1, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     block_time_s: u64,
@@ -107,27 +117,43 @@ impl DevnetArgs {
             min_exit_period_s: self.min_exit_period_s,
         };
         let chain = Chain::start(&folder, &request, |step| out.progress(step)).await?;
-        let (anvil, ended) = self.run_nodes(&folder, chain, out, stop).await;
-        out.progress("stopping");
-        let stopped = anvil.stop().await;
+        let ended = self.run_on_chain(&folder, &chain, out, stop).await;
+        let stopped = chain.anvil.stop().await;
         folder.forget_anvil();
         ended?;
         stopped.context("anvil did not stop")
     }
 
-    /// Runs both nodes until `stop`, and gives anvil back to be stopped last.
+    /// Runs the database and both nodes until `stop`.
+    async fn run_on_chain(
+        &self,
+        folder: &Folder,
+        chain: &Chain,
+        out: Out,
+        stop: impl Future<Output = ()>,
+    ) -> Result<()> {
+        out.progress("starting the database");
+        let database = Database::start(folder, self.database_port).await?;
+        let ended = self.run_nodes(folder, chain, database.url(), out, stop).await;
+        out.progress("stopping");
+        let stopped = database.stop().await;
+        ended.and(stopped)
+    }
+
+    /// Runs both nodes until `stop`.
     async fn run_nodes(
         &self,
         folder: &Folder,
-        chain: Chain,
+        chain: &Chain,
+        database_url: &str,
         out: Out,
         stop: impl Future<Output = ()>,
-    ) -> (plasma_eth::Anvil, Result<()>) {
+    ) -> Result<()> {
         let (shutdown, _) = watch::channel(false);
-        let file = self.file(&chain);
-        let running = async {
-            let child_chain = self.child_chain(folder, &chain).await?;
-            let watcher = self.watcher(folder, &chain).await?;
+        let file = self.file(chain, database_url);
+        {
+            let child_chain = self.child_chain(folder, chain).await?;
+            let watcher = self.watcher(folder, chain, database_url).await?;
             let asked = || {
                 let mut asked = shutdown.subscribe();
                 async move {
@@ -164,9 +190,7 @@ impl DevnetArgs {
             };
             let (operator, watching, told, ()) = tokio::join!(operator, watching, user, signal);
             operator.and(watching).and(told)
-        };
-        let ended = running.await;
-        (chain.anvil, ended)
+        }
     }
 
     /// Names the port that is taken, before anything is started.
@@ -175,8 +199,10 @@ impl DevnetArgs {
             (self.rpc_port, "--rpc-port"),
             (self.child_chain_port, "--child-chain-port"),
             (self.watcher_port, "--watcher-port"),
+            (self.watcher_info_port, "--watcher-info-port"),
         ];
-        for (port, flag) in ports {
+        let database = self.database_port.map(|port| (port, "--database-port"));
+        for (port, flag) in ports.into_iter().chain(database) {
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
                 Failure::new("devnet:port_in_use", format!("port {port} cannot be used: {error}"))
                     .next(format!("stop what listens there, or choose another with {flag}"))
@@ -209,7 +235,12 @@ impl DevnetArgs {
         Ok(child_chain::Node::start(setup).await?)
     }
 
-    async fn watcher(&self, folder: &Folder, chain: &Chain) -> Result<watcher::Node> {
+    async fn watcher(
+        &self,
+        folder: &Folder,
+        chain: &Chain,
+        database_url: &str,
+    ) -> Result<watcher::Node> {
         let deployment = chain.deployment.clone();
         // Half of an exit's period to challenge before the alarm; and time passes in steps of a block.
         let sla_margin = deployment.min_exit_period_s / self.block_time_s / 2;
@@ -229,6 +260,16 @@ impl DevnetArgs {
                 process_exits: true,
                 bump_after_eth_blocks: 1,
                 ..SentinelConfig::default()
+            },
+            info: InfoConfig {
+                listen: local(self.watcher_info_port),
+                fees_poll_ms: 1_000,
+                ..InfoConfig::default()
+            },
+            watcher_db: WatcherDbConfig {
+                database_url: database_url.to_owned(),
+                retry_ms_max: 2_000,
+                ..WatcherDbConfig::default()
             },
             ..WatcherConfig::default()
         };
@@ -257,7 +298,7 @@ impl DevnetArgs {
         Ok(Arc::new(EthersSentinelChain::new(eth(chain), &chain.deployment, key)?))
     }
 
-    fn file(&self, chain: &Chain) -> DevnetFile {
+    fn file(&self, chain: &Chain, database_url: &str) -> DevnetFile {
         let keys = &chain.keys;
         DevnetFile {
             rpc_url: chain.anvil.rpc_url().clone(),
@@ -269,6 +310,9 @@ impl DevnetArgs {
             accounts: keys.accounts.clone(),
             child_chain_url: url(self.child_chain_port),
             watcher_url: url(self.watcher_port),
+            watcher_info_url: url(self.watcher_info_port),
+            explorer_url: format!("{}{EXPLORER_PATH}", url(self.watcher_info_port)),
+            database_url: database_url.to_owned(),
         }
     }
 }
@@ -289,9 +333,14 @@ fn url(port: u16) -> String {
 /// Waits until the watcher follows the root chain, writes devnet.json, and says what to try.
 async fn tell_when_ready(file: &DevnetFile, folder: &Folder, out: Out) -> Result<()> {
     let wait = async {
-        for url in [&file.child_chain_url, &file.watcher_url] {
+        let nodes = [
+            (&file.child_chain_url, Kind::Operator),
+            (&file.watcher_url, Kind::Watcher),
+            (&file.watcher_info_url, Kind::Informational),
+        ];
+        for (url, kind) in nodes {
             let client = HttpRpcClient::new(ClientConfig::new(url.clone()))?;
-            while !is_ready(&client, url == &file.watcher_url).await {
+            while !kind.is_ready(&client).await {
                 tokio::time::sleep(Duration::from_millis(READY_POLL_MS)).await;
             }
         }
@@ -306,12 +355,25 @@ async fn tell_when_ready(file: &DevnetFile, folder: &Folder, out: Out) -> Result
     out.finish(&report::Report::new(file, path)?)
 }
 
-async fn is_ready(client: &HttpRpcClient, is_watcher: bool) -> bool {
-    use plasma_rpc::child_chain::{ALARM_GET, FEES_ALL, FeesAllParams};
-    if is_watcher {
-        return client.call(&STATUS_GET, &NoParams {}).await.is_ok();
+/// What answers at a port.
+#[derive(Clone, Copy)]
+enum Kind {
+    Operator,
+    Watcher,
+    Informational,
+}
+
+impl Kind {
+    async fn is_ready(self, client: &HttpRpcClient) -> bool {
+        use plasma_rpc::child_chain::{ALARM_GET, FEES_ALL, FeesAllParams};
+        match self {
+            Self::Operator => {
+                let raised = client.call(&ALARM_GET, &NoParams {}).await;
+                raised.is_ok_and(|raised| raised.is_empty())
+                    && client.call(&FEES_ALL, &FeesAllParams::default()).await.is_ok()
+            }
+            Self::Watcher => client.call(&STATUS_GET, &NoParams {}).await.is_ok(),
+            Self::Informational => client.call(&STATS_GET, &NoParams {}).await.is_ok(),
+        }
     }
-    let raised = client.call(&ALARM_GET, &NoParams {}).await;
-    raised.is_ok_and(|raised| raised.is_empty())
-        && client.call(&FEES_ALL, &FeesAllParams::default()).await.is_ok()
 }

@@ -38,8 +38,14 @@ pub(crate) struct DevnetFile {
     pub(crate) accounts: Vec<SecretKey>,
     /// The operator's node.
     pub(crate) child_chain_url: String,
-    /// The watching node.
+    /// The watching node, without anything that needs a database.
     pub(crate) watcher_url: String,
+    /// The same node with everything that is read from its database.
+    pub(crate) watcher_info_url: String,
+    /// Where a browser shows the chain.
+    pub(crate) explorer_url: String,
+    /// The database, with its password.
+    pub(crate) database_url: String,
 }
 
 /// The file as it is written: the keys of the address file, and ours.
@@ -65,6 +71,9 @@ struct Raw {
     accounts: Vec<RawAccount>,
     child_chain_url: String,
     watcher_url: String,
+    watcher_info_url: String,
+    explorer_url: String,
+    database_url: String,
     min_exit_period_s: u64,
     #[serde(with = "hex")]
     plasma_framework_tx_hash: H256,
@@ -139,6 +148,9 @@ impl DevnetFile {
             accounts: accounts.collect::<Result<_, _>>()?,
             child_chain_url: raw.child_chain_url,
             watcher_url: raw.watcher_url,
+            watcher_info_url: raw.watcher_info_url,
+            explorer_url: raw.explorer_url,
+            database_url: raw.database_url,
         })
     }
 
@@ -175,6 +187,9 @@ impl DevnetFile {
                 .collect(),
             child_chain_url: self.child_chain_url.clone(),
             watcher_url: self.watcher_url.clone(),
+            watcher_info_url: self.watcher_info_url.clone(),
+            explorer_url: self.explorer_url.clone(),
+            database_url: self.database_url.clone(),
             min_exit_period_s: deployment.min_exit_period_s,
             plasma_framework_tx_hash: deployment.plasma_framework_tx_hash,
             authority_address: deployment.authority,
@@ -222,6 +237,9 @@ pub(crate) mod tests {
             accounts: vec![key(4), key(5)],
             child_chain_url: "http://127.0.0.1:9656".to_owned(),
             watcher_url: "http://127.0.0.1:7434".to_owned(),
+            watcher_info_url: "http://127.0.0.1:7534".to_owned(),
+            explorer_url: "http://127.0.0.1:7534/explorer/".to_owned(),
+            database_url: "postgres://penning:secret@127.0.0.1:5433/penning".to_owned(),
         }
     }
 
@@ -242,7 +260,7 @@ pub(crate) mod tests {
     fn the_file_has_the_documented_keys_first() {
         let text = devnet().to_json().unwrap();
         let mut rest = text.as_str();
-        for key in "rpc_url chain_id plasma_framework eth_vault erc20_vault payment_exit_game erc20_token deployer_key maintainer_key authority_key fee_claimer accounts address private_key child_chain_url watcher_url min_exit_period_s".split(' ') {
+        for key in "rpc_url chain_id plasma_framework eth_vault erc20_vault payment_exit_game erc20_token deployer_key maintainer_key authority_key fee_claimer accounts address private_key child_chain_url watcher_url watcher_info_url explorer_url database_url min_exit_period_s".split(' ') {
             let at = rest.find(&format!("\"{key}\":"));
             rest = &rest[at.unwrap_or_else(|| panic!("{key} is missing or out of order"))..];
         }
@@ -272,7 +290,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let text = devnet().to_json().unwrap().replace("watcher_url", "other");
+        let text = devnet().to_json().unwrap().replace("watcher_url\"", "other\"");
         let error = DevnetFile::from_json(&text).unwrap_err();
         assert_eq!(error.to_string(), "there is no `watcher_url`");
     }

@@ -17,11 +17,14 @@ mod drill;
 mod failure;
 mod files;
 mod nodes;
+mod open_files;
+mod openapi;
 mod output;
 mod parsing;
 mod secrets;
 mod settings;
 mod wallet;
+mod watch;
 mod watcher_db;
 
 use clap::Parser;
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    open_files::raise_limit();
     let out = Out::new(cli.command.is_json());
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -74,7 +74,7 @@ impl WatcherDbArgs {
         else {
             return Ok(());
         };
-        let found = inspect(&database(config.database)?).await?;
+        let found = inspect(&database(config.watcher_db)?).await?;
         Out::new(self.json).finish(&Report::of(found))
     }
 
@@ -84,7 +84,7 @@ impl WatcherDbArgs {
         else {
             return Ok(());
         };
-        let config = database(config.database)?;
+        let config = database(config.watcher_db)?;
         let shown = place.address_file.display();
         let deployment =
             Deployment::read(&place.address_file).with_context(|| format!("{shown}"))?;
@@ -107,12 +107,12 @@ impl WatcherDbArgs {
 
 /// The settings, with the URL of the environment where they have none.
 pub(crate) fn database(mut config: WatcherDbConfig) -> Result<WatcherDbConfig> {
-    if config.url.is_empty() {
-        config.url = crate::secrets::environment(DATABASE_URL_ENV).unwrap_or_default();
+    if config.database_url.is_empty() {
+        config.database_url = crate::secrets::environment(DATABASE_URL_ENV).unwrap_or_default();
     }
-    if config.url.is_empty() {
+    if config.database_url.is_empty() {
         let failure = Failure::new("settings:missing", "no database is given".to_owned());
-        let next = "set DATABASE_URL, or database.url in the settings file";
+        let next = "set DATABASE_URL, or watcher_db.database_url in the settings file";
         return Err(failure.next(next).into());
     }
     Ok(config)

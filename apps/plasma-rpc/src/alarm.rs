@@ -1,5 +1,6 @@
 //! Alarms: what is wrong with a node right now, and whether it can still be trusted to answer (protocol 4.7).
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -84,7 +85,7 @@ impl Alarm {
 }
 
 /// Who raised an alarm.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RaisedBy {
     /// Host or node name.
     pub node: String,
@@ -97,6 +98,23 @@ impl Serialize for Alarm {
         let mut map = serializer.serialize_map(Some(1))?;
         map.serialize_entry(&self.name, &self.raised_by)?;
         map.end()
+    }
+}
+
+impl JsonSchema for Alarm {
+    fn schema_name() -> Cow<'static, str> {
+        "Alarm".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let raised_by = generator.subschema_for::<RaisedBy>();
+        json_schema!({
+            "description": "A raised alarm: what is wrong is the only key.",
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": raised_by,
+        })
     }
 }
 

@@ -4,6 +4,11 @@
 //! in [`child_chain`](crate::child_chain), [`watcher`](crate::watcher) and [`info`](crate::info).
 
 use crate::info::Page;
+use crate::params::{ParamError, RequestParams};
+use crate::refusals::Refusals;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use std::marker::PhantomData;
 
 /// Which of our servers.
@@ -38,7 +43,7 @@ pub enum Verb {
 }
 
 /// What a server has to know of a method before it reads a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct MethodSpec {
     /// The name: path of the HTTP-RPC call, `method` of the JSON-RPC call.
     pub name: &'static str,
@@ -54,6 +59,27 @@ pub struct MethodSpec {
     pub body_len_max: usize,
     /// How many calls of this method may run at once.
     pub in_flight_max: usize,
+    /// What it is for: the text above its constant, as [`endpoints!`] hands it on.
+    pub doc: &'static str,
+    /// Why it may refuse, besides what any method may answer.
+    pub refusals: &'static [Refusals],
+    /// Its types as JSON Schemas.
+    pub schemas: Schemas,
+}
+
+/// The types of a method, for documents.
+#[derive(Clone, Copy, Debug)]
+pub struct Schemas {
+    /// Name of the parameters' type.
+    pub params_name: fn() -> String,
+    /// Names of the parameters, in their order.
+    pub names: &'static [&'static str],
+    /// What the parser of the parameters takes.
+    pub params: fn() -> Result<Value, ParamError>,
+    /// The parameters as a type, which has the descriptions.
+    pub params_type: fn(&mut SchemaGenerator) -> Schema,
+    /// The answer.
+    pub answer: fn(&mut SchemaGenerator) -> Schema,
 }
 
 /// A method with parameters `P` that answers an `A`.
@@ -63,6 +89,17 @@ pub struct Endpoint<P, A> {
     pub spec: MethodSpec,
     types: PhantomData<fn(P) -> A>,
 }
+
+/// Defines endpoints whose documentation is also known to programs.
+macro_rules! endpoints {
+    ($($(#[doc = $doc:literal])* $visibility:vis const $name:ident: $type:ty = $endpoint:expr;)*) => {
+        $(
+            $(#[doc = $doc])*
+            $visibility const $name: $type = $endpoint.doc(concat!($($doc, "\n"),*));
+        )*
+    };
+}
+pub(crate) use endpoints;
 
 /// Longest body of a method that says nothing else: some keys and one transaction.
 pub const BODY_LEN_MAX: usize = 64 * 1024;
@@ -79,6 +116,13 @@ impl<P, T> Endpoint<P, Page<T>> {
 }
 
 impl<P, A> Endpoint<P, A> {
+    /// The same method, whose answer the caller takes as it is.
+    pub const fn untyped(&self) -> Endpoint<P, Box<RawValue>> {
+        Endpoint { spec: self.spec, types: PhantomData }
+    }
+}
+
+impl<P: RequestParams + JsonSchema, A: JsonSchema> Endpoint<P, A> {
     /// A method without parameters that is called with GET.
     pub const fn get(name: &'static str, action: &'static str) -> Self {
         Self::new(name, action, Verb::Get)
@@ -110,6 +154,20 @@ impl<P, A> Endpoint<P, A> {
         self
     }
 
+    /// Says what it is for; see [`endpoints!`].
+    #[must_use]
+    pub const fn doc(mut self, doc: &'static str) -> Self {
+        self.spec.doc = doc;
+        self
+    }
+
+    /// Says why it may refuse, besides what any method may answer.
+    #[must_use]
+    pub const fn refuses(mut self, refusals: &'static [Refusals]) -> Self {
+        self.spec.refusals = refusals;
+        self
+    }
+
     const fn new(name: &'static str, action: &'static str, verb: Verb) -> Self {
         Self {
             spec: MethodSpec {
@@ -120,6 +178,15 @@ impl<P, A> Endpoint<P, A> {
                 is_paged: false,
                 body_len_max: BODY_LEN_MAX,
                 in_flight_max: IN_FLIGHT_MAX,
+                doc: "",
+                refusals: &[],
+                schemas: Schemas {
+                    params_name: || P::schema_name().into_owned(),
+                    names: P::NAMES,
+                    params: P::schema,
+                    params_type: P::json_schema,
+                    answer: SchemaGenerator::subschema_for::<A>,
+                },
             },
             types: PhantomData,
         }

@@ -8,6 +8,7 @@ use crate::params::ParamError;
 use plasma_core::state::ExecError;
 use plasma_core::wire::signing::RecoverError;
 use plasma_core::wire::{DecodeTxError, RecoverTxError};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
@@ -36,6 +37,11 @@ impl RpcError {
     /// ([`Service::stable_error`]), everything else becomes `<action>:<reason>` without a description.
     pub fn reason(reason: impl Into<Cow<'static, str>>) -> Self {
         Cause::Reason(reason.into()).into()
+    }
+
+    /// A refusal for a reason that is a string in the original.
+    pub(crate) fn text(text: impl Into<Cow<'static, str>>) -> Self {
+        Cause::Text(text.into()).into()
     }
 
     /// A broken part or a bug. What went wrong belongs into the log, not into the answer.
@@ -114,6 +120,30 @@ pub struct ErrorBody {
     pub messages: Option<Box<RawValue>>,
 }
 
+impl JsonSchema for ErrorBody {
+    fn schema_name() -> Cow<'static, str> {
+        "ErrorObject".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "required": ["object", "code", "description"],
+            "properties": {
+                "object": {"const": "error"},
+                "code": {"description": "What to compare with.", "type": "string"},
+                "description": {
+                    "description": "What to show, if there is a text.",
+                    "type": ["string", "null"],
+                },
+                "messages": {
+                    "description": "Details, if there are any: such as the first parameter that fails, and the validator it fails.",
+                },
+            },
+        })
+    }
+}
+
 impl Serialize for ErrorBody {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -190,9 +220,7 @@ impl From<RecoverTxError> for RpcError {
     fn from(error: RecoverTxError) -> Self {
         match error {
             // The one reason that is a string in the original and leaks as such (protocol 1.4).
-            RecoverTxError::Witness(RecoverError::RecoveryIdNotU8) => {
-                Cause::Text(error.to_string().into()).into()
-            }
+            RecoverTxError::Witness(RecoverError::RecoveryIdNotU8) => Self::text(error.to_string()),
             _ => Self::reason(error.to_string()),
         }
     }

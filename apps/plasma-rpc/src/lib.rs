@@ -9,18 +9,23 @@
 //! - [`child_chain`], [`watcher`], [`info`], [`alarm`]: the methods and their JSON.
 //! - [`params`]: how requests are validated. [`json`]: how values look.
 //! - [`subscription`]: what happens, told as it happens.
-//! - [`codes`], [`error`]: how calls are refused.
+//! - [`codes`], [`error`], [`refusals`]: how calls are refused.
+//! - [`documents`]: all of this as OpenAPI and OpenRPC.
 //! - [`server`]: handlers in, sockets out. [`client`]: typed calls of all of this.
+//! - [`event_client`]: follows topics, and goes on where it was.
 
 pub mod alarm;
 pub mod child_chain;
 pub mod client;
 pub mod codes;
+pub mod documents;
 pub mod endpoint;
 pub mod error;
+pub mod event_client;
 pub mod info;
 pub mod json;
 pub mod params;
+pub mod refusals;
 pub mod server;
 pub mod subscription;
 pub mod watcher;

@@ -4,13 +4,16 @@
 //! a method knows are kept. Reading never panics; a bad value is a [`ParamError`] that names the field and the validator.
 
 mod field;
+mod probe;
 mod validator;
 
 pub use field::{Field, Map};
+pub use probe::Probe;
 pub use validator::{Check, Integer, ParamError, Validator};
 
 use crate::codes;
 use crate::error::RpcError;
+use schemars::JsonSchema;
 use serde::de::{Deserializer as _, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -26,10 +29,18 @@ pub trait RequestParams: Sized + Send + 'static {
     /// # Errors
     /// The first field that fails, and the first of its validators.
     fn parse(raw: &RawParams<'_>) -> Result<Self, ParamError>;
+
+    /// JSON Schema of what [`Self::parse`] takes, without descriptions. By default the parser itself is asked ([`Probe`]).
+    ///
+    /// # Errors
+    /// When the parser refuses values that pass every validator it asked for: it needs a schema of its own then. A test finds it.
+    fn schema() -> Result<serde_json::Value, ParamError> {
+        probe::schema_of::<Self>()
+    }
 }
 
 /// A method without parameters. Whatever is sent is ignored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoParams {}
 
 impl RequestParams for NoParams {
@@ -45,12 +56,19 @@ impl RequestParams for NoParams {
 pub struct RawParams<'a> {
     names: &'static [&'static str],
     values: Vec<Option<&'a RawValue>>,
+    /// Notes what is asked for, instead of a request.
+    probe: Option<&'a Probe>,
 }
 
 impl<'a> RawParams<'a> {
     /// Nothing was sent.
     pub fn none(names: &'static [&'static str]) -> Self {
-        Self { names, values: vec![None; names.len()] }
+        Self { names, values: vec![None; names.len()], probe: None }
+    }
+
+    /// In place of a request: everything is there, and what is asked of it is noted.
+    const fn probe(names: &'static [&'static str], probe: &'a Probe) -> Self {
+        Self { names, values: Vec::new(), probe: Some(probe) }
     }
 
     /// The body of an HTTP-RPC call: an object. Nothing, or JSON of another kind, counts as an empty one.
@@ -83,7 +101,7 @@ impl<'a> RawParams<'a> {
     pub fn field(&self, name: &'static str) -> Field<'a> {
         let position = self.names.iter().position(|known| *known == name);
         let value = position.and_then(|index| self.values.get(index).copied().flatten());
-        Field::new(name.into(), value)
+        Field::new(name.into(), value, self.probe)
     }
 
     fn read(

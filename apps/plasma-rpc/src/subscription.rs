@@ -12,45 +12,62 @@ pub use cursor::{BadCursor, EventCursor};
 pub use start::{BadStart, Start};
 pub use topic::{TOPIC_LEN_MAX, TopicName, UnknownTopic};
 
-use crate::endpoint::Endpoint;
+use crate::codes;
+use crate::endpoint::{Endpoint, endpoints};
 use crate::error::ErrorBody;
 use crate::params::{Check, ParamError, RawParams, RequestParams, Validator};
+use crate::refusals::Refusals;
 use chrono::{DateTime, SecondsFormat};
 use plasma_core::wire::Blknum;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 
-/// Begins a subscription. Only over a WebSocket; answers its id.
-pub const SUBSCRIBE: Endpoint<SubscribeParams, String> = Endpoint::post("subscribe", "subscribe");
-/// Ends a subscription of the same socket. Answers whether there was one.
-pub const UNSUBSCRIBE: Endpoint<UnsubscribeParams, bool> =
-    Endpoint::post("unsubscribe", "unsubscribe");
+endpoints! {
+    /// Begins a subscription. Only over a WebSocket; answers its id.
+    pub const SUBSCRIBE: Endpoint<SubscribeParams, String> = Endpoint::post("subscribe", "subscribe")
+            .refuses(&[
+                Refusals::Stable(codes::SUBSCRIPTION_NEEDS_WEBSOCKET),
+                Refusals::Stable(codes::SUBSCRIPTION_TOO_MANY),
+                Refusals::Stable(codes::SUBSCRIPTION_BEYOND_HEAD),
+                Refusals::Stable(codes::EVENTS_UNAVAILABLE),
+            ]);
+    /// Ends a subscription of the same socket. Answers whether there was one.
+    pub const UNSUBSCRIBE: Endpoint<UnsubscribeParams, bool> =
+        Endpoint::post("unsubscribe", "unsubscribe")
+            .refuses(&[Refusals::Stable(codes::SUBSCRIPTION_NEEDS_WEBSOCKET)]);
+}
+
 /// `method` of everything that a subscriber is told.
 pub const EVENT: &str = "event";
 /// Path of the server-sent events.
 pub const EVENTS_PATH: &str = "/events";
 
 /// Parameters of [`SUBSCRIBE`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SubscribeParams {
     /// What to follow.
+    #[schemars(with = "String")]
     pub topic: TopicName,
     /// Where to begin.
     #[serde(skip_serializing_if = "Start::is_news")]
+    #[schemars(with = "serde_json::Value")]
     pub from: Start,
 }
 
 /// Parameters of [`UNSUBSCRIBE`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnsubscribeParams {
     /// What [`SUBSCRIBE`] answered.
     pub subscription: String,
 }
 
 /// One event as subscribers get it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EventObject {
     /// What it belongs to.
+    #[schemars(with = "String")]
     pub topic: TopicName,
     /// Its number in the topic: one more than that of the event before.
     pub sequence: u64,
@@ -59,11 +76,12 @@ pub struct EventObject {
     /// When the node learned of it: ISO 8601 in UTC, to the second.
     pub at: String,
     /// What happened; its shape depends on the topic.
+    #[schemars(with = "serde_json::Value")]
     pub data: Box<RawValue>,
 }
 
 /// `params` of a notification.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Notification {
     /// What [`SUBSCRIBE`] answered.
     pub subscription: String,
@@ -73,7 +91,7 @@ pub struct Notification {
 }
 
 /// What a notification says.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Told {
     /// An event.
@@ -114,6 +132,36 @@ impl RequestParams for SubscribeParams {
         };
         Ok(Self { topic, from })
     }
+
+    fn schema() -> Result<serde_json::Value, ParamError> {
+        Ok(subscribe_schema())
+    }
+}
+
+/// What the parser does not say: the topics, and that a start is one of two.
+fn subscribe_schema() -> serde_json::Value {
+    let start = |name: &str, lowest: u64| {
+        json!({
+            "required": [name],
+            "properties": {name: {"type": "integer", "minimum": lowest, "maximum": u64::MAX}},
+            "maxProperties": 1,
+        })
+    };
+    json!({
+        "type": "object",
+        "required": ["topic"],
+        "properties": {
+            "topic": {
+                "type": "string",
+                "pattern": "^(byzantine|blocks|deposits|exits|status|transfer:0x[0-9a-fA-F]{40})$",
+            },
+            "from": {
+                "description": "Where to begin; without it, with what happens from now on.",
+                "type": ["object", "null"],
+                "oneOf": [{"type": "null"}, start("sequence", 1), start("blknum", 0)],
+            },
+        },
+    })
 }
 
 impl RequestParams for UnsubscribeParams {

@@ -33,54 +33,75 @@ use crate::child_chain::{
     BATCH_SUBMIT_BODY_LEN_MAX, BIG_CALLS_IN_FLIGHT_MAX, BLOCK_JSON_LEN_MAX, BLOCK_TRANSACTIONS_MAX,
     BatchItem, BatchSubmitParams, SubmitAnswer, SubmitParams,
 };
-use crate::endpoint::{Endpoint, MethodSpec};
+use crate::codes;
+use crate::endpoint::{Endpoint, MethodSpec, endpoints};
 use crate::json::{hex, uint};
 use crate::params::{NoParams, ParamError, RawParams, RequestParams};
+use crate::refusals::{CLAIMING, DECODING, FORWARDING, RECOVERING, RECOVERY_ID, Refusals};
 use plasma_core::wire::{
     Address, Blknum, BlockHash, Currency, ExitId, OutputIndex, TxIndex, U256, UtxoPos,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::child_chain::ALARM_GET;
 
-/// How far the watcher is, and what is wrong with the chain.
-pub const STATUS_GET: Endpoint<NoParams, Status> =
-    Endpoint::post("status.get", "get_status").health_checked();
-/// What a client has to know of this deployment.
-pub const CONFIGURATION_GET: Endpoint<NoParams, WatcherConfiguration> =
-    Endpoint::get("configuration.get", "get_configuration");
-/// What an owner could exit: unspent outputs that are in no active exit, and that no transaction of an in-flight exit spends.
-pub const ACCOUNT_GET_EXITABLE_UTXOS: Endpoint<AccountParams, Vec<ExitableUtxo>> =
-    Endpoint::post("account.get_exitable_utxos", "get_exitable_utxos")
-        .in_flight_max(BIG_CALLS_IN_FLIGHT_MAX);
-/// Whether a block is statelessly valid; never says why not.
-pub const BLOCK_VALIDATE: Endpoint<BlockValidateParams, BlockValidity> =
-    Endpoint::post("block.validate", "validate_block")
-        .body_len_max(BLOCK_JSON_LEN_MAX)
-        .in_flight_max(4);
-/// What the exit of an output has to prove.
-pub const UTXO_GET_EXIT_DATA: Endpoint<UtxoPosParams, ExitData> =
-    Endpoint::post("utxo.get_exit_data", "get_utxo_exit");
-/// What a challenge of an output's exit has to prove.
-pub const UTXO_GET_CHALLENGE_DATA: Endpoint<UtxoPosParams, ChallengeData> =
-    Endpoint::post("utxo.get_challenge_data", "get_utxo_challenge");
-/// How far an exit is, and what to do next.
-pub const EXIT_GET: Endpoint<ExitGetParams, Exit> = Endpoint::post("exit.get", "get_exit");
-/// Open exits, or all exits of an account, page by page.
-pub const EXIT_ALL: Endpoint<ExitAllParams, ExitPage> =
-    Endpoint::post("exit.all", "get_exits").in_flight_max(BIG_CALLS_IN_FLIGHT_MAX);
-/// Checks a transaction statelessly and forwards it to the child chain.
-pub const TRANSACTION_SUBMIT: Endpoint<SubmitParams, SubmitAnswer> =
-    Endpoint::post("transaction.submit", "submit");
-/// Forwards transactions to the child chain unchecked.
-pub const TRANSACTION_BATCH_SUBMIT: Endpoint<BatchSubmitParams, Vec<BatchItem>> =
-    Endpoint::post("transaction.batch_submit", "batch_submit")
-        .body_len_max(BATCH_SUBMIT_BODY_LEN_MAX)
-        .in_flight_max(BIG_CALLS_IN_FLIGHT_MAX);
+endpoints! {
+    /// How far the watcher is, and what is wrong with the chain.
+    pub const STATUS_GET: Endpoint<NoParams, Status> =
+        Endpoint::post("status.get", "get_status").health_checked();
+    /// What a client has to know of this deployment.
+    pub const CONFIGURATION_GET: Endpoint<NoParams, WatcherConfiguration> =
+        Endpoint::get("configuration.get", "get_configuration");
+    /// What an owner could exit: unspent outputs that are in no active exit, and that no transaction of an in-flight exit spends.
+    pub const ACCOUNT_GET_EXITABLE_UTXOS: Endpoint<AccountParams, Vec<ExitableUtxo>> =
+        Endpoint::post("account.get_exitable_utxos", "get_exitable_utxos")
+            .in_flight_max(BIG_CALLS_IN_FLIGHT_MAX);
+    /// Whether a block is statelessly valid; never says why not.
+    pub const BLOCK_VALIDATE: Endpoint<BlockValidateParams, BlockValidity> =
+        Endpoint::post("block.validate", "validate_block")
+            .body_len_max(BLOCK_JSON_LEN_MAX)
+            .in_flight_max(4);
+    /// What the exit of an output has to prove.
+    pub const UTXO_GET_EXIT_DATA: Endpoint<UtxoPosParams, ExitData> =
+        Endpoint::post("utxo.get_exit_data", "get_utxo_exit")
+            .refuses(&[Refusals::Stable(codes::EXIT_INVALID)]);
+    /// What a challenge of an output's exit has to prove.
+    pub const UTXO_GET_CHALLENGE_DATA: Endpoint<UtxoPosParams, ChallengeData> =
+        Endpoint::post("utxo.get_challenge_data", "get_utxo_challenge")
+            .refuses(&[
+                Refusals::Stable(codes::CHALLENGE_EXIT_NOT_FOUND),
+                Refusals::Stable(codes::CHALLENGE_UTXO_NOT_SPENT),
+            ]);
+    /// How far an exit is, and what to do next.
+    pub const EXIT_GET: Endpoint<ExitGetParams, Exit> = Endpoint::post("exit.get", "get_exit")
+            .refuses(&[Refusals::Stable(codes::EXIT_NOT_FOUND)]);
+    /// Open exits, or all exits of an account, page by page.
+    pub const EXIT_ALL: Endpoint<ExitAllParams, ExitPage> =
+        Endpoint::post("exit.all", "get_exits").in_flight_max(BIG_CALLS_IN_FLIGHT_MAX);
+    /// Checks a transaction statelessly and forwards it to the child chain.
+    pub const TRANSACTION_SUBMIT: Endpoint<SubmitParams, SubmitAnswer> =
+        Endpoint::post("transaction.submit", "submit")
+            .refuses(&[
+                DECODING,
+                RECOVERING,
+                RECOVERY_ID,
+                CLAIMING,
+                FORWARDING,
+                Refusals::Stable(codes::CHAIN_UNSAFE),
+            ]);
+    /// Forwards transactions to the child chain unchecked.
+    pub const TRANSACTION_BATCH_SUBMIT: Endpoint<BatchSubmitParams, Vec<BatchItem>> =
+        Endpoint::post("transaction.batch_submit", "batch_submit")
+            .body_len_max(BATCH_SUBMIT_BODY_LEN_MAX)
+            .in_flight_max(BIG_CALLS_IN_FLIGHT_MAX)
+            .refuses(&[FORWARDING, Refusals::Stable(codes::CHAIN_UNSAFE)]);
 
-/// What the Sentinel does and did, where one runs.
-pub const SENTINEL_GET: Endpoint<NoParams, SentinelAnswer> =
-    Endpoint::post("sentinel.get", "get_sentinel");
+    /// What the Sentinel does and did, where one runs.
+    pub const SENTINEL_GET: Endpoint<NoParams, SentinelAnswer> =
+        Endpoint::post("sentinel.get", "get_sentinel")
+            .refuses(&[Refusals::Stable(codes::SENTINEL_NOT_RUNNING)]);
+}
 
 /// All of them, for documentation and tests.
 pub const METHODS: &[MethodSpec] = &[
@@ -104,37 +125,42 @@ pub const METHODS: &[MethodSpec] = &[
 ];
 
 /// Parameters of methods about one account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AccountParams {
     /// Whose.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub address: Address,
 }
 
 /// Parameters of methods about one output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UtxoPosParams {
     /// Any integer above zero is well-formed; see [`Self::position`].
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub utxo_pos: U256,
 }
 
 /// Parameters of [`BLOCK_VALIDATE`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BlockValidateParams {
     /// The claimed Merkle root.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<BlockHash>")]
     pub hash: BlockHash,
     /// Signed bytes, in order. One more than a block can hold stands for any greater number: the block is invalid then.
     #[serde(with = "hex::list")]
+    #[schemars(with = "Vec<hex::Hex<Vec<u8>>>")]
     pub transactions: Vec<Vec<u8>>,
     /// The claimed number. Any integer above zero is well-formed.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub number: U256,
 }
 
 /// Answer of [`CONFIGURATION_GET`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WatcherConfiguration {
     /// Root chain blocks after which a deposit can be spent. Must be the same at operator and watchers.
     pub deposit_finality_margin: u64,
@@ -147,67 +173,81 @@ pub struct WatcherConfiguration {
 }
 
 /// An output that could be exited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExitableUtxo {
     /// Its block.
+    #[schemars(with = "u64")]
     pub blknum: Blknum,
     /// The creating transaction in the block.
+    #[schemars(with = "u32")]
     pub txindex: TxIndex,
     /// The output in the transaction.
+    #[schemars(with = "u16")]
     pub oindex: OutputIndex,
     /// Number of the output type.
     pub otype: u8,
     /// Who may exit it.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub owner: Address,
     /// What it is counted in.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
     /// How much, in the smallest unit.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub amount: U256,
     /// The three numbers above as one.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<UtxoPos>")]
     pub utxo_pos: UtxoPos,
 }
 
 /// Answer of [`BLOCK_VALIDATE`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BlockValidity {
     /// Whether every stateless rule holds.
     pub valid: bool,
 }
 
 /// Answer of [`UTXO_GET_EXIT_DATA`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExitData {
     /// The output.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<UtxoPos>")]
     pub utxo_pos: UtxoPos,
     /// Unsigned bytes of the transaction that made it.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Vec<u8>>")]
     pub txbytes: Vec<u8>,
     /// Merkle proof that the transaction is in its block.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Vec<u8>>")]
     pub proof: Vec<u8>,
 }
 
 /// Answer of [`UTXO_GET_CHALLENGE_DATA`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChallengeData {
     /// The contract's key of the exit.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<ExitId>")]
     pub exit_id: ExitId,
     /// Unsigned bytes of the transaction that made the exiting output.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Vec<u8>>")]
     pub exiting_tx: Vec<u8>,
     /// Unsigned bytes of the transaction that spends it.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Vec<u8>>")]
     pub txbytes: Vec<u8>,
     /// Which input of the spending transaction it is.
     pub input_index: u8,
     /// The owner's signature of the spending transaction.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Vec<u8>>")]
     pub sig: Vec<u8>,
 }
 

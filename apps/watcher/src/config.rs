@@ -60,7 +60,7 @@ pub struct WatcherConfig {
     /// The informational methods, where there is a database.
     pub info: InfoConfig,
     /// The database that the informational methods are answered from.
-    pub database: WatcherDbConfig,
+    pub watcher_db: WatcherDbConfig,
 }
 
 /// How the informational methods are served.
@@ -105,7 +105,7 @@ impl Default for WatcherConfig {
             eth_height_monitor: EthHeightMonitorConfig::default(),
             sentinel: SentinelConfig::default(),
             info: InfoConfig::default(),
-            database: WatcherDbConfig::default(),
+            watcher_db: WatcherDbConfig::default(),
         }
     }
 }

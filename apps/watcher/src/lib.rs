@@ -17,6 +17,7 @@ mod exit_facts;
 mod exits_api;
 mod guard;
 pub mod info_api;
+mod journal_news;
 mod node;
 mod sentinel;
 mod sinks;
@@ -25,4 +26,5 @@ pub mod tree;
 pub mod watcher_db;
 
 pub use config::{InfoConfig, WatcherConfig};
+pub use journal_news::JournalNews;
 pub use node::{Node, Setup, SetupError};

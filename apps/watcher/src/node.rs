@@ -3,6 +3,7 @@
 use crate::api::{Api, configuration, methods};
 use crate::config::WatcherConfig;
 use crate::info_api::{FeeWatch, InfoApi, InfoSources, info_methods, watch_fees};
+use crate::journal_news::JournalNews;
 use crate::status::StatusDocuments;
 use crate::tree::{Parts, Watcher, WatcherError};
 use plasma_core::wire::TypedDataDomain;
@@ -17,7 +18,7 @@ use plasma_rpc::child_chain::BLOCK_JSON_LEN_MAX;
 use plasma_rpc::client::{ClientConfig, ClientConfigError, HttpRpcClient};
 use plasma_rpc::server::{Events, Probes, Server, ServerConfig, StartError};
 use plasma_rpc::watcher::ContractAddresses;
-use plasma_store::Store;
+use plasma_store::{Store, StoreError};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,6 +52,15 @@ pub enum SetupError {
     /// Its port cannot be opened.
     #[error(transparent)]
     Server(#[from] StartError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store is from before there was a journal, and nothing of its past could be told.
+    #[error(
+        "the watcher's store is from a version that kept no journal of what happened, so it cannot tell its users: sync again in a fresh \
+         data folder"
+    )]
+    NoJournal,
     /// The operator's URL cannot be used.
     #[error("child_chain_url: {0}")]
     ChildChain(#[from] ClientConfigError),
@@ -89,6 +99,9 @@ impl Node {
         info: Option<InfoSources>,
     ) -> Result<Self, SetupError> {
         let Setup { config, deployment, root_chain, sentinel, store, version } = setup;
+        if store.lacks_journal()? {
+            return Err(SetupError::NoJournal);
+        }
         let (publisher, tree) = publisher();
         let (alarms, metrics) = (Alarms::default(), Metrics::new("watcher"));
         let child_chain = |call_ms_max, answer_len_max| {
@@ -128,8 +141,17 @@ impl Node {
         };
         let server_config = ServerConfig::new(config.listen, version);
         let server = Server::start(server_config, methods(Service::Watcher, api), probes).await?;
-        let parts =
-            Parts { config, deployment, root_chain, sentinel, blocks, store, alarms, metrics };
+        let parts = Parts {
+            config,
+            deployment,
+            root_chain,
+            sentinel,
+            blocks,
+            store,
+            journal_news: JournalNews::default(),
+            alarms,
+            metrics,
+        };
         Ok(Self { parts, server, info, publisher, tree })
     }
 

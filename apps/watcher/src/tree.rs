@@ -11,6 +11,7 @@ use crate::config::WatcherConfig;
 use crate::download::Downloader;
 use crate::eventer::{FindingsWatch, start_eventer};
 use crate::guard::{GuardHandle, start_guard};
+use crate::journal_news::JournalNews;
 use crate::sentinel::{SentinelParts, SentinelWatch, start_sentinel};
 use crate::sinks::{DepositSink, ExitSink, InFlightExitSink, PaidExitSink};
 use crate::status::{FactsWatch, start_status};
@@ -82,6 +83,8 @@ pub(crate) struct Parts {
     /// Calls the operator for blocks.
     pub(crate) blocks: HttpRpcClient,
     pub(crate) store: Store,
+    /// Outlives the trees.
+    pub(crate) journal_news: JournalNews,
     pub(crate) alarms: Alarms,
     pub(crate) metrics: Metrics,
 }
@@ -97,7 +100,8 @@ impl Parts {
         let state = restore_state(Role::Watcher, &self.store)?;
         let cores = (config.block_getter(), config.exit_processor());
         let deployed_at = self.deployment.eth_height;
-        let guard = start_guard(state, self.domain(), cores, deployed_at, &self.store, nursery)?;
+        let (store, news) = (&self.store, &self.journal_news);
+        let guard = start_guard(state, self.domain(), cores, deployed_at, store, news, nursery)?;
         let heights = start_eth_height_monitor(
             self.root_chain.clone(),
             config.eth_height_monitor,

@@ -296,7 +296,7 @@ impl Asker {
     /// Every method, one after the other.
     async fn ask_everything(&self, network: &Network) -> Result<Vec<(&'static str, Latency)>> {
         /// The answer is read and not taken apart: that is the client's work.
-        const STATUS: Endpoint<NoParams, Box<RawValue>> = Endpoint::post("status.get", "");
+        const STATUS: Endpoint<NoParams, Box<RawValue>> = STATUS_GET.untyped();
         let questions = &self.questions;
         let txbytes = |bytes: &Vec<u8>| TxBytesParams { txbytes: bytes.clone() };
         let input = |bytes: &Vec<u8>| InputChallengeParams {
@@ -360,7 +360,7 @@ impl Asker {
     }
 
     async fn status_len(&self) -> Result<usize> {
-        const STATUS: Endpoint<NoParams, Box<RawValue>> = Endpoint::post("status.get", "");
+        const STATUS: Endpoint<NoParams, Box<RawValue>> = STATUS_GET.untyped();
         Ok(self.client.call(&STATUS, &NoParams {}).await?.get().len())
     }
 }

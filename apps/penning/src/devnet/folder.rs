@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Marks a folder as ours, and is locked while a devnet uses it.
 const LOCK: &str = "devnet.lock";
 /// Everything a devnet makes.
-const ENTRIES: [&str; 9] = [
+const ENTRIES: [&str; 10] = [
     LOCK,
     "addresses.json",
     "anvil.log",
@@ -23,6 +23,7 @@ const ENTRIES: [&str; 9] = [
     "child-chain",
     "devnet.json",
     "fee_specs.json",
+    "postgres",
     "watcher",
 ];
 /// How long an orphaned anvil may take to write its state and end.

@@ -30,11 +30,14 @@ impl Serialize for Report<'_> {
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let DevnetFile { deployment, rpc_url, child_chain_url, watcher_url, .. } = self.file;
+        let DevnetFile { watcher_info_url, explorer_url, .. } = self.file;
         let addresses = &deployment.addresses;
         writeln!(f, "\nThe devnet is ready. Everybody knows these keys: no real money, ever.\n")?;
         writeln!(f, "  root chain    {rpc_url}  (chain id {})", deployment.chain_id)?;
         writeln!(f, "  child chain   {child_chain_url}")?;
         writeln!(f, "  watcher       {watcher_url}")?;
+        writeln!(f, "  informational {watcher_info_url}  (with everything from the database)")?;
+        writeln!(f, "  explorer      {explorer_url}")?;
         for (name, address) in [
             ("framework", addresses.plasma_framework),
             ("ETH vault", addresses.eth_vault),

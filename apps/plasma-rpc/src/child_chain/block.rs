@@ -3,8 +3,10 @@
 use super::{BLOCK_TRANSACTIONS_MAX, TX_JSON_LEN_MAX};
 use crate::json::{Rendered, hex};
 use plasma_core::wire::{Blknum, Block, BlockHash};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
 use std::fmt;
 
 /// The answer of `block.get`: `{"blknum":…,"hash":…,"transactions":[…]}`.
@@ -34,6 +36,31 @@ impl BlockAnswer {
         }
         json.extend_from_slice(b"]}");
         Rendered::from_bytes(json)
+    }
+}
+
+/// The JSON of [`BlockAnswer::render`].
+impl JsonSchema for BlockAnswer {
+    fn schema_name() -> Cow<'static, str> {
+        "Block".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A block.",
+            "type": "object",
+            "required": ["blknum", "hash", "transactions"],
+            "properties": {
+                "blknum": generator.subschema_for::<u64>(),
+                "hash": generator.subschema_for::<hex::Hex<BlockHash>>(),
+                "transactions": {
+                    "description": "Signed bytes, in order.",
+                    "type": "array",
+                    "maxItems": BLOCK_TRANSACTIONS_MAX,
+                    "items": generator.subschema_for::<hex::Hex<Vec<u8>>>(),
+                },
+            },
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use crate::params::{Check, ParamError, RawParams, RequestParams};
 use chrono::{DateTime, SecondsFormat, Utc};
 use plasma_core::fees::{FeeSpec, FeeSpecs};
 use plasma_core::wire::{Currency, TxType, U256};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,31 +16,35 @@ use std::collections::{BTreeMap, BTreeSet};
 const FILTER_LEN_MAX: usize = 1_000;
 
 /// Parameters of [`FEES_ALL`](super::FEES_ALL). An empty list filters nothing, like a missing one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FeesAllParams {
     /// Only these currencies.
     #[serde(with = "hex::list")]
+    #[schemars(with = "Vec<hex::Hex<Currency>>")]
     pub currencies: Vec<Currency>,
     /// Only these transaction types.
     pub tx_types: Vec<u64>,
 }
 
 /// Fees by transaction type, in the order of the types; each with its currencies in the order of their addresses.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct FeesAnswer(pub BTreeMap<u64, Vec<FeeAnswer>>);
 
 /// One fee.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FeeAnswer {
     /// What it is paid in.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
     /// How much, in the smallest unit.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub amount: U256,
     /// How many of the smallest unit make one.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub subunit_to_unit: U256,
     /// What the amount was derived from, if it was.
     pub pegged_currency: Option<String>,
@@ -47,6 +52,7 @@ pub struct FeeAnswer {
     pub pegged_amount: Option<Number>,
     /// How many of its smallest unit make one.
     #[serde(with = "uint::optional")]
+    #[schemars(with = "Option<uint::Number<U256>>")]
     pub pegged_subunit_to_unit: Option<U256>,
     /// When the operator set it: ISO 8601, UTC, to the second.
     pub updated_at: String,

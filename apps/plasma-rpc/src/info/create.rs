@@ -5,47 +5,56 @@ use super::typed_data::TypedData;
 use crate::json::{hex, uint};
 use crate::params::{Check, ParamError, RawParams, RequestParams, Validator};
 use plasma_core::wire::{Address, Currency, H256, MAX_INPUTS, MAX_OUTPUTS, U256, UtxoPos};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Parameters of [`TRANSACTION_CREATE`](super::TRANSACTION_CREATE).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CreateParams {
     /// Who pays, and gets the change.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub owner: Address,
     /// At most as many as a transaction has outputs.
+    #[schemars(length(max = MAX_OUTPUTS))]
     pub payments: Vec<CreatePayment>,
     /// What the fee is paid in.
     pub fee: CreateFee,
     /// 32 bytes of the sender's choice.
     #[serde(with = "hex::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<hex::Hex<H256>>")]
     pub metadata: Option<H256>,
 }
 
 /// One amount for one receiver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CreatePayment {
     /// How much, in the smallest unit; above zero.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub amount: U256,
     /// What it is counted in.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
     /// Who receives it.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub owner: Address,
 }
 
 /// What the fee is paid in; how much it is, the child chain says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CreateFee {
     /// The currency.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
 }
 
 /// Answer of [`TRANSACTION_CREATE`](super::TRANSACTION_CREATE).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Creation {
     /// Whether it makes the payments, or what has to come before.
     pub result: CreateResult,
@@ -54,7 +63,7 @@ pub struct Creation {
 }
 
 /// What a [`Creation`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CreateResult {
     /// The transaction makes the payments.
@@ -64,14 +73,14 @@ pub enum CreateResult {
 }
 
 /// Answer of [`TRANSACTION_MERGE`](super::TRANSACTION_MERGE).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Merges {
     /// One for every four outputs.
     pub transactions: Vec<Created>,
 }
 
 /// A transaction for its owner to sign.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Created {
     /// What it spends, in the order of its inputs.
     pub inputs: Vec<Utxo>,
@@ -81,50 +90,60 @@ pub struct Created {
     pub fee: CreatedFee,
     /// As it was asked for; `null` when it was not.
     #[serde(with = "hex::optional")]
+    #[schemars(with = "Option<hex::Hex<H256>>")]
     pub metadata: Option<H256>,
     /// Unsigned bytes.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Vec<u8>>")]
     pub txbytes: Vec<u8>,
     /// What every owner of an input signs: the EIP-712 digest.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<H256>")]
     pub sign_hash: H256,
     /// The same as a document for wallets.
     pub typed_data: TypedData,
 }
 
 /// An output of a [`Created`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreatedOutput {
     /// How much, in the smallest unit.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub amount: U256,
     /// What it is counted in.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
     /// Who will own it.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub owner: Address,
 }
 
 /// The fee of a [`Created`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreatedFee {
     /// How much, in the smallest unit; zero for a merge.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub amount: U256,
     /// What it is counted in.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
 }
 
 /// One of the `messages` of `transaction.create:insufficient_funds`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MissingFunds {
     /// Which currency.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub token: Currency,
     /// How much more of it is needed, in the smallest unit.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub missing: U256,
 }
 
@@ -183,6 +202,35 @@ impl RequestParams for CreateParams {
         let fee = CreateFee { currency: fee.field("currency").address()? };
         let metadata = raw.field("metadata").optional().map(|field| field.hash()).transpose()?;
         Ok(Self { owner, payments, fee, metadata })
+    }
+}
+
+/// What the parser does not say: which of the names belong together.
+impl JsonSchema for MergeParams {
+    fn schema_name() -> Cow<'static, str> {
+        "MergeParams".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Positions, or all of an account in one currency. Positions count when there are both.",
+            "type": "object",
+            "properties": {
+                "utxo_positions": {"description": "These outputs."},
+                "address": {"description": "Whose, of everything there is."},
+                "currency": {"description": "In which currency."},
+            },
+            "anyOf": [
+                {
+                    "required": ["utxo_positions"],
+                    "properties": {"utxo_positions": {"type": "array"}},
+                },
+                {
+                    "required": ["address", "currency"],
+                    "properties": {"address": {"type": "string"}, "currency": {"type": "string"}},
+                },
+            ],
+        })
     }
 }
 

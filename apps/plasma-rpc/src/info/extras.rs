@@ -8,6 +8,7 @@ use crate::subscription::{EventObject, TopicName};
 use plasma_core::wire::{
     Address, Blknum, BlockHash, Currency, EthHeight, TxHash, TxIndex, U256, UtxoPos,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most entries in a page of [`FEES_HISTORY`](super::FEES_HISTORY).
@@ -16,13 +17,19 @@ pub const FEE_HISTORY_LEN_MAX: u32 = 200;
 pub const WATCH_EVENTS_MAX: u32 = 200;
 
 /// Parameters of [`PROOF_GET`](super::PROOF_GET): a position or, without one, the hash of a transaction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(extend("anyOf" = [
+    {"required": ["utxo_pos"], "properties": {"utxo_pos": {"type": "integer"}}},
+    {"required": ["txhash"], "properties": {"txhash": {"type": "string"}}},
+]))]
 pub struct ProofParams {
     /// An output of the transaction.
     #[serde(with = "uint::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<uint::Number<U256>>")]
     pub utxo_pos: Option<U256>,
     /// The transaction.
     #[serde(with = "hex::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<hex::Hex<TxHash>>")]
     pub txhash: Option<TxHash>,
 }
 
@@ -36,28 +43,36 @@ pub enum ProofSubject {
 }
 
 /// Proof that a transaction is in a block. With the root that the root chain has for `blknum` it can be verified without us.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InclusionReference {
     /// The transaction.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<TxHash>")]
     pub txhash: TxHash,
     /// Its unsigned bytes: what is in the leaf of the Merkle tree.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Vec<u8>>")]
     pub txbytes: Vec<u8>,
     /// Its block.
+    #[schemars(with = "u64")]
     pub blknum: Blknum,
     /// Its place in the block: that of its leaf.
+    #[schemars(with = "u32")]
     pub txindex: TxIndex,
     /// The 16 hashes beside the way from the leaf to the root.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Vec<u8>>")]
     pub proof: Vec<u8>,
     /// The root: `blocks(blknum).root` of the framework contract.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<BlockHash>")]
     pub block_hash: BlockHash,
     /// The framework contract.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub plasma_framework: Address,
     /// The root chain block in which the root was submitted; `null` when the watcher does not know.
+    #[schemars(with = "Option<u64>")]
     pub eth_height: Option<EthHeight>,
     /// Root chain time of that, in seconds.
     pub timestamp: Option<u64>,
@@ -75,10 +90,11 @@ pub struct DbLag {
 }
 
 /// Parameters of [`FEES_HISTORY`](super::FEES_HISTORY).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FeeHistoryParams {
     /// Only of this currency.
     #[serde(with = "hex::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<hex::Hex<Currency>>")]
     pub currency: Option<Currency>,
     /// Which part.
     #[serde(flatten)]
@@ -86,7 +102,7 @@ pub struct FeeHistoryParams {
 }
 
 /// A fee that was different from then on, as far as this watcher saw it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FeeChange {
     /// Number of the change: one more than that of the one before.
     pub sequence: u64,
@@ -94,19 +110,22 @@ pub struct FeeChange {
     pub txtype: u64,
     /// What it is paid in.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
     /// How much, in the smallest unit; `null` when the currency is not taken any more.
     #[serde(with = "uint::optional")]
+    #[schemars(with = "Option<uint::Number<U256>>")]
     pub amount: Option<U256>,
     /// When this watcher saw it first.
     pub inserted_at: UtcTime,
 }
 
 /// Parameters of [`ADDRESS_WATCH`](super::ADDRESS_WATCH).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AddressWatchParams {
     /// Whose.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub address: Address,
     /// Events from this number on; without it, from the first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,7 +135,7 @@ pub struct AddressWatchParams {
 }
 
 /// Answer of [`ADDRESS_WATCH`](super::ADDRESS_WATCH).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AddressWatch {
     /// What to subscribe to: `transfer:0x…`.
     pub topic: TopicName,

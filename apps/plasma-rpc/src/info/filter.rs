@@ -5,16 +5,18 @@ use super::{BLOCKS_PAGE_LEN_MAX, TRANSACTIONS_PAGE_LEN_MAX};
 use crate::json::hex;
 use crate::params::{Check, ParamError, RawParams, RequestParams};
 use plasma_core::wire::{Address, Blknum, H256, TxHash};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Most transaction types that can be asked for at once.
 pub const TX_TYPES_MAX: usize = 16;
 
 /// Parameters of pages about one account: at most `LIMIT_MAX` rows, and cursors of `CURSOR_PARTS` numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AccountPageParams<const LIMIT_MAX: u32, const CURSOR_PARTS: usize> {
     /// Whose.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub address: Address,
     /// Which part.
     #[serde(flatten)]
@@ -22,16 +24,19 @@ pub struct AccountPageParams<const LIMIT_MAX: u32, const CURSOR_PARTS: usize> {
 }
 
 /// Parameters of [`TRANSACTION_ALL`](super::TRANSACTION_ALL). Filters add up; none of them lists everything.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TransactionsParams {
     /// Only those with an input or an output of this account.
     #[serde(with = "hex::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<hex::Hex<Address>>")]
     pub address: Option<Address>,
     /// Only those of this block.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<u64>")]
     pub blknum: Option<Blknum>,
     /// Only those with exactly these bytes.
     #[serde(with = "hex::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<hex::Hex<H256>>")]
     pub metadata: Option<H256>,
     /// Only these types; none is like all.
     pub txtypes: Vec<u64>,
@@ -44,15 +49,16 @@ pub struct TransactionsParams {
 }
 
 /// Parameters of [`TRANSACTION_GET`](super::TRANSACTION_GET).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TransactionByIdParams {
     /// Its hash.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<TxHash>")]
     pub id: TxHash,
 }
 
 /// Parameters of [`BLOCK_ALL`](super::BLOCK_ALL).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BlocksParams {
     /// Which part.
     #[serde(flatten)]
@@ -60,9 +66,10 @@ pub struct BlocksParams {
 }
 
 /// Parameters of [`BLOCK_GET`](super::BLOCK_GET).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BlockByNumberParams {
     /// Its number. One beyond 64 bits is as unknown as the last one that fits.
+    #[schemars(with = "u64")]
     pub blknum: Blknum,
 }
 

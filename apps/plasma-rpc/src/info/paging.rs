@@ -4,6 +4,7 @@
 //! the page somewhere else.
 
 use crate::params::{Check, Field, ParamError, RawParams, Validator};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +17,7 @@ pub const CURSOR_PARTS_MAX: usize = 4;
 pub const CURSOR_LEN_MAX: usize = CURSOR_PARTS_MAX * 20 + CURSOR_PARTS_MAX - 1;
 
 /// Which part of a list is asked for. `cursor` comes before `page`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Paging {
     /// Most rows, at most what the method gives.
     pub limit: u32,
@@ -24,6 +25,7 @@ pub struct Paging {
     pub page: u64,
     /// `next_cursor` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub cursor: Option<Cursor>,
 }
 
@@ -32,7 +34,7 @@ pub struct Paging {
 pub struct Cursor(Vec<u64>);
 
 /// What is told about a page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DataPaging {
     /// The page that was asked for.
     pub page: u64,
@@ -40,11 +42,12 @@ pub struct DataPaging {
     pub limit: u32,
     /// Where the next page begins; missing when this one is the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub next_cursor: Option<Cursor>,
 }
 
 /// A page. In the HTTP-RPC envelope the two members stand beside `success`; in JSON-RPC they are the result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Page<T> {
     /// The rows.
     pub data: Vec<T>,
@@ -117,7 +120,11 @@ impl Cursor {
     }
 
     fn parse(field: &Field<'_>, parts: usize) -> Result<Self, ParamError> {
-        field.text_as(Validator::Cursor, |text| {
+        let rest = parts.saturating_sub(1);
+        // Narrower than what is read: no number of 19 digits is beyond 64 bits.
+        let pattern = format!(r"^[0-9]{{1,19}}(\.[0-9]{{1,19}}){{{rest}}}$");
+        let example = format!("0{}", ".0".repeat(rest));
+        field.text_like(Validator::Cursor, Some((&pattern, &example)), |text| {
             text.parse::<Self>().ok().filter(|cursor| cursor.0.len() == parts)
         })
     }

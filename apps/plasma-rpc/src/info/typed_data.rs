@@ -13,11 +13,12 @@ use plasma_core::wire::{
     Address, Currency, H256, MAX_INPUTS, PaymentTx, Signature, TypedInput, TypedOutput, TypedTx,
     U256,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// A document to sign.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TypedData {
     /// `Transaction`.
     #[serde(rename = "primaryType")]
@@ -31,7 +32,7 @@ pub struct TypedData {
 }
 
 /// The declarations of EIP-712.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TypedDataTypes {
     /// The domain.
     #[serde(rename = "EIP712Domain")]
@@ -48,7 +49,7 @@ pub struct TypedDataTypes {
 }
 
 /// One declared member.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TypedDataField {
     /// Its name.
     pub name: Cow<'static, str>,
@@ -58,7 +59,7 @@ pub struct TypedDataField {
 }
 
 /// The domain of a deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TypedDataDomain {
     /// `OMG Network`.
     pub name: Cow<'static, str>,
@@ -66,14 +67,16 @@ pub struct TypedDataDomain {
     pub version: Cow<'static, str>,
     /// A constant of the protocol.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<H256>")]
     pub salt: H256,
     /// The framework contract.
     #[serde(rename = "verifyingContract", with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub verifying_contract: Address,
 }
 
 /// A transaction as its signers see it: what is missing is all zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TypedDataMessage {
     /// The first input.
     pub input0: TypedDataInput,
@@ -93,39 +96,46 @@ pub struct TypedDataMessage {
     pub output3: TypedDataOutput,
     /// 32 bytes of the sender's choice, zero when unused.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<H256>")]
     pub metadata: H256,
 }
 
 /// An input: the position of what it spends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TypedDataInput {
     /// Its block.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub blknum: U256,
     /// The transaction in the block.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub txindex: U256,
     /// The output in the transaction.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub oindex: U256,
 }
 
 /// An output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TypedDataOutput {
     /// Who will own it.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub owner: Address,
     /// What it is counted in.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
     /// How much, in the smallest unit.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub amount: U256,
 }
 
 /// Parameters of [`TRANSACTION_SUBMIT_TYPED`](super::TRANSACTION_SUBMIT_TYPED): a signed [`TypedData`]. Its types are not read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SubmitTypedParams {
     /// Has to be ours.
     pub domain: TypedDataDomain,
@@ -133,6 +143,7 @@ pub struct SubmitTypedParams {
     pub message: TypedDataMessage,
     /// One for each input, in their order; at most one more than a transaction has inputs is kept.
     #[serde(serialize_with = "signatures")]
+    #[schemars(with = "Vec<hex::Hex<Vec<u8>>>")]
     pub signatures: Vec<Signature>,
 }
 

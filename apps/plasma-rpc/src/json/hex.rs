@@ -1,8 +1,10 @@
 //! Bytes as hex. Reading is strict (`0x` required, even length, any case) and borrows from the input where it can.
 
 use plasma_core::wire::{Address, H256};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -31,6 +33,9 @@ pub fn encode_into(bytes: &[u8], text: &mut Vec<u8>) {
 
 /// What hex can be read into.
 pub trait FromHex: Sized {
+    /// How many bytes the type has, when that never differs.
+    const LEN: Option<usize> = None;
+
     /// The value, when the bytes have its length.
     fn from_bytes(bytes: Vec<u8>) -> Option<Self>;
 }
@@ -48,12 +53,16 @@ impl FromHex for Box<[u8]> {
 }
 
 impl FromHex for H256 {
+    const LEN: Option<usize> = Some(32);
+
     fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 }
 
 impl FromHex for Address {
+    const LEN: Option<usize> = Some(20);
+
     fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
@@ -151,6 +160,25 @@ pub mod list {
 #[derive(serde::Deserialize)]
 #[serde(transparent, bound = "T: FromHex")]
 pub(crate) struct Hex<T>(#[serde(deserialize_with = "deserialize")] pub(crate) T);
+
+/// As [`encode`] writes it.
+impl<T: FromHex> JsonSchema for Hex<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::LEN.map_or("Hex".into(), |len| format!("Hex{len}").into())
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let pattern = T::LEN.map_or_else(
+            || "^0x([0-9a-f]{2})*$".to_owned(),
+            |len| format!("^0x[0-9a-f]{{{}}}$", len.saturating_mul(2)),
+        );
+        json_schema!({"type": "string", "pattern": pattern})
+    }
+}
 
 #[cfg(test)]
 mod tests {

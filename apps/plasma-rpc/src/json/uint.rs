@@ -1,10 +1,12 @@
 //! Integers of up to 256 bits, digit for digit.
 
 use plasma_core::wire::{ExitId, U256, UtxoPos};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// Decimal digits of the largest 256-bit number. Longer texts are refused before anything is computed.
 const DIGITS_MAX: usize = 78;
@@ -83,7 +85,24 @@ pub fn deserialize<'de, T: Uint, D: Deserializer<'de>>(deserializer: D) -> Resul
 /// One item of a list, or the inside of an option.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent, bound = "T: Uint")]
-struct Number<T>(#[serde(serialize_with = "serialize", deserialize_with = "deserialize")] T);
+pub(crate) struct Number<T>(
+    #[serde(serialize_with = "serialize", deserialize_with = "deserialize")] T,
+);
+
+/// No `maximum`: few readers of JSON Schema can hold one of 256 bits.
+impl<T: Uint> JsonSchema for Number<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Uint256".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer", "minimum": 0, "format": "uint256"})
+    }
+}
 
 /// For `#[serde(with = "uint::optional")]`: `null` is `None`.
 pub mod optional {

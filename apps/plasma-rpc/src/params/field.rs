@@ -1,6 +1,7 @@
 //! One field of a request and the chain of validators it goes through.
 
 use super::RawParams;
+use super::probe::{Kind, Probe};
 use super::validator::{Check, Integer, ParamError, Validator};
 use crate::json::hex;
 use plasma_core::wire::{Address, H256, U256};
@@ -15,16 +16,25 @@ use std::sync::Arc;
 pub struct Field<'a> {
     name: Arc<str>,
     value: Option<&'a RawValue>,
+    /// Notes what is asked of the value, and gives one that is right.
+    probe: Option<&'a Probe>,
 }
 
 impl<'a> Field<'a> {
-    pub(super) fn new(name: Arc<str>, value: Option<&'a RawValue>) -> Self {
+    pub(super) fn new(
+        name: Arc<str>,
+        value: Option<&'a RawValue>,
+        probe: Option<&'a Probe>,
+    ) -> Self {
         let value = value.filter(|raw| raw.get() != "null");
-        Self { name, value }
+        Self { name, value, probe }
     }
 
     /// `None` when the value is missing or null.
     pub fn optional(self) -> Option<Self> {
+        if let Some(probe) = self.probe {
+            return probe.note_optional(&self.name).then_some(self);
+        }
         self.value.is_some().then_some(self)
     }
 
@@ -33,6 +43,10 @@ impl<'a> Field<'a> {
     /// # Errors
     /// [`Validator::Hex`], then the first failed check.
     pub fn hex(&self, checks: &[Check]) -> Result<Vec<u8>, ParamError> {
+        if let Some(probe) = self.probe {
+            probe.note(&self.name, Kind::Hex, checks);
+            return Ok(vec![0; right_len(checks)]);
+        }
         let bytes = self
             .value
             .and_then(text)
@@ -66,7 +80,7 @@ impl<'a> Field<'a> {
         self.fixed()
     }
 
-    /// One of some documented names.
+    /// One of some documented names. Which ones a [`Probe`] cannot know: parameters that use it have a schema of their own.
     ///
     /// # Errors
     /// [`Validator::Name`]
@@ -91,8 +105,42 @@ impl<'a> Field<'a> {
         validator: Validator,
         read: impl Fn(&str) -> Option<T>,
     ) -> Result<T, ParamError> {
+        self.text_like(validator, None, read)
+    }
+
+    /// A text of a certain form: a pattern for documents, and an example of it.
+    ///
+    /// # Errors
+    /// The given one.
+    pub fn text_like<T>(
+        &self,
+        validator: Validator,
+        form: Option<(&str, &str)>,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, ParamError> {
+        if let Some(probe) = self.probe {
+            let (pattern, example) = form.unzip();
+            probe.note(&self.name, Kind::Text(pattern.map(ToOwned::to_owned)), &[]);
+            return read(example.unwrap_or_default()).ok_or_else(|| self.fails(validator));
+        }
         let found = self.value.and_then(text).and_then(|text| read(&text));
         found.ok_or_else(|| self.fails(validator))
+    }
+
+    /// One of these, by name.
+    ///
+    /// # Errors
+    /// [`Validator::Name`]
+    pub fn one_of<T: Copy>(
+        &self,
+        all: &[T],
+        name_of: impl Fn(T) -> &'static str,
+    ) -> Result<T, ParamError> {
+        if let Some(probe) = self.probe {
+            probe.note(&self.name, Kind::Name(all.iter().copied().map(&name_of).collect()), &[]);
+            return all.first().copied().ok_or_else(|| self.fails(Validator::Name));
+        }
+        self.name(|name| all.iter().copied().find(|named| name_of(*named) == name))
     }
 
     /// An integer, checked in the given order.
@@ -100,6 +148,10 @@ impl<'a> Field<'a> {
     /// # Errors
     /// [`Validator::Integer`], then the first failed check.
     pub fn integer(&self, checks: &[Check]) -> Result<Integer, ParamError> {
+        if let Some(probe) = self.probe {
+            probe.note(&self.name, Kind::Integer, checks);
+            return Ok(Integer::lowest(checks));
+        }
         let number = self
             .value
             .and_then(|raw| Integer::parse(raw.get()))
@@ -137,12 +189,7 @@ impl<'a> Field<'a> {
     /// # Errors
     /// [`Validator::Integer`], also beyond 64 bits, then the check.
     pub fn u64(&self, lowest: Check) -> Result<u64, ParamError> {
-        u64::try_from(self.unsigned(lowest)?).map_err(|_| self.error(Validator::Integer))
-    }
-
-    /// The error of a value that fails this validator.
-    pub fn fails(&self, validator: Validator) -> ParamError {
-        self.error(validator)
+        u64::try_from(self.unsigned(lowest)?).map_err(|_| self.fails(Validator::Integer))
     }
 
     /// A list whose items are called `item`. All items are checked, and then the list; at most `kept_max` are kept, so that a
@@ -155,8 +202,13 @@ impl<'a> Field<'a> {
         item: &str,
         kept_max: usize,
         checks: &[Check],
-        each: impl FnMut(Field<'a>) -> Result<T, ParamError>,
+        mut each: impl FnMut(Field<'a>) -> Result<T, ParamError>,
     ) -> Result<Vec<T>, ParamError> {
+        if let Some(probe) = self.probe {
+            let item: Arc<str> = format!("{}.{item}", self.name).into();
+            probe.note(&self.name, Kind::List(item.to_string()), checks);
+            return Ok(vec![each(Field::new(item, None, Some(probe)))?]);
+        }
         let (items, len) = self.items(item, kept_max, each)?;
         self.check(checks, |check| check.accepts_len(len))?;
         Ok(items)
@@ -173,6 +225,14 @@ impl<'a> Field<'a> {
         kept_max: usize,
         each: impl Fn(&Map<'a>) -> Result<T, ParamError>,
     ) -> Result<(Vec<T>, usize), ParamError> {
+        if let Some(probe) = self.probe {
+            let item = format!("{}.{item}", self.name);
+            probe.note(&self.name, Kind::List(item.clone()), &[]);
+            probe.note(&item, Kind::Map { names, prefix: self.name.to_string() }, &[]);
+            let params = RawParams::probe(names, probe);
+            let item = each(&Map { name: Arc::clone(&self.name), params })?;
+            return Ok((vec![item], 1));
+        }
         self.items(item, kept_max, |field| {
             let map = field.map(names)?;
             each(&Map { name: Arc::clone(&self.name), ..map })
@@ -198,6 +258,13 @@ impl<'a> Field<'a> {
     /// # Errors
     /// [`Validator::Map`].
     pub fn map(&self, names: &'static [&'static str]) -> Result<Map<'a>, ParamError> {
+        if let Some(probe) = self.probe {
+            probe.note(&self.name, Kind::Map { names, prefix: self.name.to_string() }, &[]);
+            return Ok(Map {
+                name: Arc::clone(&self.name),
+                params: RawParams::probe(names, probe),
+            });
+        }
         let raw = self.value.filter(|raw| raw.get().starts_with('{'));
         let error = || self.fails(Validator::Map);
         let params = RawParams::read(names, raw.ok_or_else(error)?.get(), false);
@@ -236,7 +303,7 @@ impl<'a> Map<'a> {
     /// One of its fields, named `map.field`.
     pub fn field(&self, name: &'static str) -> Field<'a> {
         let inner = self.params.field(name);
-        Field { name: format!("{}.{name}", self.name).into(), value: inner.value }
+        Field { name: format!("{}.{name}", self.name).into(), ..inner }
     }
 }
 
@@ -262,7 +329,7 @@ impl<'de, T, F: FnMut(Field<'de>) -> Result<T, ParamError>> Visitor<'de> for Ite
             if error.is_some() {
                 continue;
             }
-            match (self.each)(Field::new(Arc::clone(&self.name), Some(raw))) {
+            match (self.each)(Field::new(Arc::clone(&self.name), Some(raw), None)) {
                 Ok(item) if items.len() < self.kept_max => items.push(item),
                 Ok(_) => {}
                 Err(failed) => error = Some(failed),
@@ -270,6 +337,15 @@ impl<'de, T, F: FnMut(Field<'de>) -> Result<T, ParamError>> Visitor<'de> for Ite
         }
         Ok(error.map_or(Ok((items, len)), Err))
     }
+}
+
+/// A length that passes.
+fn right_len(checks: &[Check]) -> usize {
+    let lengths = checks.iter().map(|check| match check {
+        Check::Length(len) | Check::MinLength(len) => *len,
+        Check::MaxLength(_) | Check::Greater(_) | Check::Lesser(_) => 0,
+    });
+    lengths.max().unwrap_or_default()
 }
 
 /// The text of a JSON string, without a copy when nothing in it is escaped.

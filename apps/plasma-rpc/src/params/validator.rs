@@ -112,6 +112,16 @@ impl Integer {
         Some(Self { negative: negative && !magnitude.is_zero(), magnitude })
     }
 
+    /// The lowest number, from 0 on, that is above all lower bounds.
+    pub(super) fn lowest(checks: &[Check]) -> Self {
+        let bounds = checks.iter().map(|check| match check {
+            Check::Greater(bound) => bound.saturating_add(1),
+            _ => 0,
+        });
+        let lowest = u64::try_from(bounds.max().unwrap_or_default()).unwrap_or_default();
+        Self { negative: false, magnitude: lowest.into() }
+    }
+
     /// The number, unless it is negative.
     pub fn to_u256(self) -> Option<U256> {
         (!self.negative).then_some(self.magnitude)

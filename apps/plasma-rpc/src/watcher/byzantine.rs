@@ -3,10 +3,13 @@
 use crate::json::{hex, uint};
 use plasma_core::byzantine::{AvailablePiggybacks, ExitFault, InFlightFault, PiggybackFault};
 use plasma_core::wire::{Address, Blknum, BlockHash, Currency, EthHeight, H256, U256, UtxoPos};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// A rule of the chain or of an exit is broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,67 +37,80 @@ pub enum ByzantineEvent {
 }
 
 /// Details of [`ByzantineEvent::InvalidBlock`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InvalidBlock {
     /// The submitted root.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<BlockHash>")]
     pub hash: BlockHash,
     /// Its number.
+    #[schemars(with = "u64")]
     pub blknum: Blknum,
     /// Which rule broke, such as `incorrect_hash` or `tx_execution`.
     pub error_type: String,
 }
 
 /// Details of [`ByzantineEvent::BlockWithholding`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BlockWithholding {
     /// Its number.
+    #[schemars(with = "u64")]
     pub blknum: Blknum,
     /// The submitted root.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<BlockHash>")]
     pub hash: BlockHash,
 }
 
 /// Details of the events about one standard exit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExitEvent {
     /// How much would leave, in the smallest unit.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub amount: U256,
     /// What would leave.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
     /// Who exits.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub owner: Address,
     /// Where the exit was started.
+    #[schemars(with = "u64")]
     pub eth_height: EthHeight,
     /// The exiting output.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<UtxoPos>")]
     pub utxo_pos: UtxoPos,
     /// The root chain transaction that started the exit.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<H256>")]
     pub root_chain_txhash: H256,
     /// When it can be processed, in seconds of L1 time.
     pub scheduled_finalization_time: u64,
     /// The transaction that spent the output, if one is known.
     #[serde(with = "hex::optional", default)]
+    #[schemars(with = "Option<hex::Hex<H256>>")]
     pub spending_txhash: Option<H256>,
 }
 
 /// Details of the events about an in-flight exit as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InFlightExitEvent {
     /// Unsigned bytes of the in-flight transaction.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Vec<u8>>")]
     pub txbytes: Vec<u8>,
 }
 
 /// Details of the events about piggybacks that must not be paid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PiggybackEvent {
     /// Unsigned bytes of the in-flight transaction.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Vec<u8>>")]
     pub txbytes: Vec<u8>,
     /// Which inputs, ascending.
     pub inputs: Vec<u16>,
@@ -103,10 +119,11 @@ pub struct PiggybackEvent {
 }
 
 /// Details of [`ByzantineEvent::PiggybackAvailable`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PiggybackAvailable {
     /// Unsigned bytes of the in-flight transaction.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Vec<u8>>")]
     pub txbytes: Vec<u8>,
     /// Inputs that nobody joined with yet.
     pub available_inputs: Vec<AvailablePiggyback>,
@@ -115,12 +132,13 @@ pub struct PiggybackAvailable {
 }
 
 /// An input or output, and who may join with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AvailablePiggyback {
     /// Which one.
     pub index: u16,
     /// Its owner.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub address: Address,
 }
 
@@ -252,6 +270,51 @@ impl Serialize for ByzantineEvent {
         }
         event.end()
     }
+}
+
+impl JsonSchema for ByzantineEvent {
+    fn schema_name() -> Cow<'static, str> {
+        "ByzantineEvent".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let of_exit = ExitEvent::json_schema(generator);
+        let of_in_flight_exit = InFlightExitEvent::json_schema(generator);
+        let of_piggybacks = PiggybackEvent::json_schema(generator);
+        let variants = [
+            named("invalid_block", &InvalidBlock::json_schema(generator)),
+            named("block_withholding", &BlockWithholding::json_schema(generator)),
+            named("invalid_exit", &of_exit),
+            named("unchallenged_exit", &of_exit),
+            named("non_canonical_ife", &of_in_flight_exit),
+            named("unchallenged_non_canonical_ife", &of_in_flight_exit),
+            named("invalid_ife_challenge", &of_in_flight_exit),
+            named("invalid_piggyback", &of_piggybacks),
+            named("unchallenged_piggyback", &of_piggybacks),
+            named("piggyback_available", &PiggybackAvailable::json_schema(generator)),
+        ];
+        json_schema!({
+            "description": "A rule of the chain or of an exit is broken.",
+            "oneOf": variants,
+        })
+    }
+}
+
+/// The schema of [`Named`] details, in their event.
+fn named(name: &str, details: &Schema) -> Schema {
+    let mut details = details.clone().to_value();
+    let name = json!({"const": name});
+    if let Some(properties) = details.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("name".to_owned(), name.clone());
+    }
+    if let Some(required) = details.get_mut("required").and_then(Value::as_array_mut) {
+        required.push("name".into());
+    }
+    json_schema!({
+        "type": "object",
+        "required": ["event", "details"],
+        "properties": {"event": name, "details": details},
+    })
 }
 
 impl<'de> Deserialize<'de> for ByzantineEvent {

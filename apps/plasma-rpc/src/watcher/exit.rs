@@ -9,60 +9,74 @@ use plasma_core::root_chain::PiggybackSide;
 use plasma_core::wire::{
     Address, Blknum, Currency, EthHeight, ExitId, H256, TxHash, TxIndex, U256, UtxoPos,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most exits in one answer of [`EXIT_ALL`](super::EXIT_ALL), and how many there are if nothing is said.
 pub const EXIT_PAGE_LEN_MAX: usize = 100;
 
 /// Parameters of [`EXIT_GET`](super::EXIT_GET): an exit id or, without one, an output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(extend("anyOf" = [
+    {"required": ["exit_id"], "properties": {"exit_id": {"type": "integer"}}},
+    {"required": ["utxo_pos"], "properties": {"utxo_pos": {"type": "integer"}}},
+]))]
 pub struct ExitGetParams {
     /// The contract's key.
     #[serde(with = "uint::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<uint::Number<U256>>")]
     pub exit_id: Option<U256>,
     /// The output that leaves alone.
     #[serde(with = "uint::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<uint::Number<U256>>")]
     pub utxo_pos: Option<U256>,
     /// Who asks: the next step is for this account.
     #[serde(with = "hex::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<hex::Hex<Address>>")]
     pub address: Option<Address>,
 }
 
 /// Parameters of [`EXIT_ALL`](super::EXIT_ALL).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ExitAllParams {
     /// Only exits that concern this account, closed ones too. Without it: all open exits.
     #[serde(with = "hex::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<hex::Hex<Address>>")]
     pub address: Option<Address>,
     /// Only of this kind.
     #[serde(serialize_with = "kind_name", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub kind: Option<ExitKind>,
     /// Only in this phase.
     #[serde(serialize_with = "phase_name", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub phase: Option<ExitPhase>,
     /// Most exits in the answer, up to [`EXIT_PAGE_LEN_MAX`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// The `cursor` of the page before.
     #[serde(with = "uint::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<uint::Number<U256>>")]
     pub cursor: Option<U256>,
 }
 
 /// Answer of [`EXIT_ALL`](super::EXIT_ALL).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExitPage {
     /// In the order of their ids.
     pub exits: Vec<Exit>,
     /// Where the next page begins, `null` when there is none. A page may be short or empty all the same: filters leave room.
     #[serde(with = "uint::optional")]
+    #[schemars(with = "Option<uint::Number<ExitId>>")]
     pub cursor: Option<ExitId>,
 }
 
 /// An exit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exit {
     /// The contract's key.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<ExitId>")]
     pub exit_id: ExitId,
     /// `standard` or `in_flight`.
     pub kind: String,
@@ -72,26 +86,34 @@ pub struct Exit {
     pub is_over: bool,
     /// Who started it.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub exitor: Address,
     /// Where it was started.
+    #[schemars(with = "u64")]
     pub eth_height: EthHeight,
     /// The root chain transaction that started it.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<H256>")]
     pub root_chain_txhash: H256,
     /// The output, of a standard exit.
     #[serde(with = "uint::optional")]
+    #[schemars(with = "Option<uint::Number<UtxoPos>>")]
     pub utxo_pos: Option<UtxoPos>,
     /// What a standard exit is counted in.
     #[serde(with = "hex::optional")]
+    #[schemars(with = "Option<hex::Hex<Currency>>")]
     pub currency: Option<Currency>,
     /// How much leaves with a standard exit, in the smallest unit.
     #[serde(with = "uint::optional")]
+    #[schemars(with = "Option<uint::Number<U256>>")]
     pub amount: Option<U256>,
     /// The transaction that spent the output of a standard exit, if it is invalid and there is one.
     #[serde(with = "hex::optional")]
+    #[schemars(with = "Option<hex::Hex<TxHash>>")]
     pub spending_txhash: Option<TxHash>,
     /// The transaction, of an in-flight exit.
     #[serde(with = "hex::optional")]
+    #[schemars(with = "Option<hex::Hex<TxHash>>")]
     pub txhash: Option<TxHash>,
     /// When an in-flight exit was started.
     pub started_at_s: Option<u64>,
@@ -106,6 +128,7 @@ pub struct Exit {
     /// Seconds until then, while something waits.
     pub eta_s: Option<u64>,
     /// The root chain block it will probably be in.
+    #[schemars(with = "Option<u64>")]
     pub eta_eth_height: Option<EthHeight>,
     /// Its places in the queues of its currencies.
     pub queue: Vec<ExitQueuePlace>,
@@ -113,6 +136,7 @@ pub struct Exit {
     pub windows: Vec<ExitWindow>,
     /// What the bond is, in wei. A watcher does not know: `null`. A wallet asks the root chain.
     #[serde(with = "uint::optional")]
+    #[schemars(with = "Option<uint::Number<U256>>")]
     pub bond: Option<U256>,
     /// The one thing to do next.
     pub next: String,
@@ -121,16 +145,18 @@ pub struct Exit {
 }
 
 /// Where a transaction is included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IncludedAt {
     /// The block.
+    #[schemars(with = "u64")]
     pub blknum: Blknum,
     /// The place in it.
+    #[schemars(with = "u32")]
     pub txindex: TxIndex,
 }
 
 /// An input or output of an in-flight exit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExitSlot {
     /// `input` or `output`.
     pub side: String,
@@ -138,12 +164,15 @@ pub struct ExitSlot {
     pub index: u16,
     /// Whose.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub owner: Address,
     /// What it is counted in.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
     /// How much, in the smallest unit.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub amount: U256,
     /// How it stands.
     pub phase: String,
@@ -152,10 +181,11 @@ pub struct ExitSlot {
 }
 
 /// A place in an exit queue, among the exits that are known to wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExitQueuePlace {
     /// The queue.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
     /// It leaves strictly after this.
     pub exitable_at_s: u64,
@@ -166,7 +196,7 @@ pub struct ExitQueuePlace {
 }
 
 /// Something that can be done for a time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExitWindow {
     /// What.
     pub step: String,
@@ -175,6 +205,7 @@ pub struct ExitWindow {
     /// Before this it can be done for sure.
     pub until_s: u64,
     /// The last root chain block for it, probably.
+    #[schemars(with = "u64")]
     pub until_eth_height: EthHeight,
     /// Whether the contract refuses it after that. Otherwise it is taken until somebody processes the exit.
     pub is_hard: bool,
@@ -225,8 +256,8 @@ impl RequestParams for ExitAllParams {
         let phase = raw.field("phase").optional();
         Ok(Self {
             address: address(raw)?,
-            kind: kind.map(|field| field.name(ExitKind::from_name)).transpose()?,
-            phase: phase.map(|field| field.name(ExitPhase::from_name)).transpose()?,
+            kind: kind.map(|field| field.one_of(ExitKind::ALL, ExitKind::name)).transpose()?,
+            phase: phase.map(|field| field.one_of(ExitPhase::ALL, ExitPhase::name)).transpose()?,
             limit: raw.field("limit").optional().map(limit).transpose()?,
             cursor: raw
                 .field("cursor")

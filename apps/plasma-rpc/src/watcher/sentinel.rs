@@ -5,16 +5,18 @@ use plasma_core::sentinel::{
     DutyId, DutyPhase, DutyRecord, DutyStatus, SentinelStatus, Task, Urgency,
 };
 use plasma_core::wire::{Address, ExitId, H256, U256};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most duties of either list in one answer.
 pub const SENTINEL_DUTIES_MAX: usize = 100;
 
 /// The Sentinel at a glance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SentinelAnswer {
     /// The account of its key.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub account: Address,
     /// Whether nothing is sent.
     pub dry_run: bool,
@@ -22,12 +24,15 @@ pub struct SentinelAnswer {
     pub halt: Option<String>,
     /// What the account holds, in wei; null before the root chain was read.
     #[serde(with = "uint::optional", default)]
+    #[schemars(with = "Option<uint::Number<U256>>")]
     pub balance_wei: Option<U256>,
     /// What was spent today (a day of root chain time), in wei.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub spent_today_wei: U256,
     /// Most that the transactions in flight can cost, in wei.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub promised_wei: U256,
     /// Transactions that wait to be mined.
     pub in_flight: usize,
@@ -38,7 +43,7 @@ pub struct SentinelAnswer {
 }
 
 /// Which duty.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SentinelDutyId {
     /// What is to be done, such as `challenge_standard_exit`.
     pub task: String,
@@ -46,14 +51,16 @@ pub struct SentinelDutyId {
     pub index: Option<u16>,
     /// The contract's key of the exit.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<ExitId>")]
     pub exit_id: ExitId,
     /// The root chain transaction that made the duty necessary.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<H256>")]
     pub cause: H256,
 }
 
 /// A duty that goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SentinelDuty {
     /// Which one.
     pub duty: SentinelDutyId,
@@ -65,9 +72,11 @@ pub struct SentinelDuty {
     pub urgency: String,
     /// Most that it may cost, in wei.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub cost_wei_max: U256,
     /// What it cost so far, in wei.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub cost_wei: U256,
     /// `not_open`, `waiting`, `would_revert`, `too_expensive`, `in_flight`, `mined` or `ended`.
     pub phase: String,
@@ -75,16 +84,18 @@ pub struct SentinelDuty {
     pub detail: Option<String>,
     /// The transaction that did it, once it is mined.
     #[serde(with = "hex::optional", default)]
+    #[schemars(with = "Option<hex::Hex<H256>>")]
     pub txhash: Option<H256>,
 }
 
 /// A duty that ended: who did what, when, at what cost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SentinelRecord {
     /// Which one.
     pub duty: SentinelDutyId,
     /// The account that took it up.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub account: Address,
     /// When it was first heard of, in seconds of root chain time.
     pub found: u64,
@@ -94,16 +105,19 @@ pub struct SentinelRecord {
     pub ended: u64,
     /// The bond that whoever does it gets, in wei.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub reward_wei: U256,
     /// Gas of all its transactions.
     pub gas_used: u64,
     /// Cost of all its transactions, in wei.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub cost_wei: U256,
     /// Its transactions that were mined and failed.
     pub reverts: usize,
     /// The transaction that did it, or the last one that was mined.
     #[serde(with = "hex::optional", default)]
+    #[schemars(with = "Option<hex::Hex<H256>>")]
     pub txhash: Option<H256>,
     /// `done`, `lost_race`, `reverted`, `expired`, `withdrawn`, `too_expensive` or `dry_run`.
     pub outcome: String,

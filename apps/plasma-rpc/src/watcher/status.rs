@@ -3,6 +3,7 @@
 use super::ByzantineEvent;
 use crate::json::{Rendered, hex};
 use plasma_core::wire::{Address, Blknum, EthHeight, TxHash};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The answer of `status.get`.
@@ -13,17 +14,21 @@ pub type RenderedStatus =
     StatusWith<Rendered<Vec<ByzantineEvent>>, Rendered<Vec<InFlightExitStatus>>>;
 
 /// How far a watcher is, and what is wrong with the chain. Timestamps are seconds of L1 time, 0 when there is no block yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Status")]
 pub struct StatusWith<Events, InFlightExits> {
     /// The newest block that was executed and found valid.
+    #[schemars(with = "u64")]
     pub last_validated_child_block_number: Blknum,
     /// When it was submitted.
     pub last_validated_child_block_timestamp: u64,
     /// The newest block that is on the root chain.
+    #[schemars(with = "u64")]
     pub last_mined_child_block_number: Blknum,
     /// When it was submitted.
     pub last_mined_child_block_timestamp: u64,
     /// The newest root chain block.
+    #[schemars(with = "u64")]
     pub last_seen_eth_block_number: EthHeight,
     /// Its time.
     pub last_seen_eth_block_timestamp: u64,
@@ -40,15 +45,18 @@ pub struct StatusWith<Events, InFlightExits> {
 }
 
 /// An active in-flight exit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InFlightExitStatus {
     /// The transaction that exits.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<TxHash>")]
     pub txhash: TxHash,
     /// Its unsigned bytes.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Vec<u8>>")]
     pub txbytes: Vec<u8>,
     /// Where the exit was started.
+    #[schemars(with = "u64")]
     pub eth_height: EthHeight,
     /// Inputs whose owners joined.
     pub piggybacked_inputs: Vec<u8>,
@@ -57,27 +65,32 @@ pub struct InFlightExitStatus {
 }
 
 /// Addresses of the contracts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContractAddresses {
     /// Blocks, exit queues and registries.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub plasma_framework: Address,
     /// Holds Ether.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub eth_vault: Address,
     /// Holds tokens.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub erc20_vault: Address,
     /// Exits of payments.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub payment_exit_game: Address,
 }
 
 /// How far a service has read the root chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceHeight {
     /// `root_chain_height`, or the name of a service.
     pub service: String,
     /// Its height.
+    #[schemars(with = "u64")]
     pub height: EthHeight,
 }

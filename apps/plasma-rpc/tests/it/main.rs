@@ -7,5 +7,7 @@ mod golden;
 mod hostile;
 mod limits;
 mod nodes;
+mod pages;
 mod raw;
+mod subscriptions;
 mod websocket;

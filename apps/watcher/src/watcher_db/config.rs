@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct WatcherDbConfig {
     /// Where PostgreSQL answers: `postgres://user:password@host:port/database`, with `?sslmode=verify-full` for TLS. Empty for none.
-    pub url: String,
+    pub database_url: String,
     /// Where queries go instead, such as a replica that only reads. Empty for the same place.
-    pub read_url: String,
+    pub database_read_url: String,
     /// Connections for queries; one more writes.
     pub connections_max: u32,
     /// Longest wait for one of them, and for a new one to open.
@@ -35,8 +35,8 @@ pub struct WatcherDbConfig {
 impl Default for WatcherDbConfig {
     fn default() -> Self {
         Self {
-            url: String::new(),
-            read_url: String::new(),
+            database_url: String::new(),
+            database_read_url: String::new(),
             connections_max: 10,
             connect_ms_max: 5_000,
             query_ms_max: 10_000,

@@ -92,7 +92,7 @@ pub enum WriteError {
 impl WatcherDbConfig {
     pub(super) fn options(
         &self,
-        url: &str,
+        database_url: &str,
         statement_ms_max: u64,
     ) -> Result<PgConnectOptions, sqlx::Error> {
         let options: PgConnectOptions = url.parse()?;
@@ -104,7 +104,7 @@ impl WatcherDbConfig {
 
     /// Connections for queries, opened when they are needed.
     pub(super) fn read_pool(&self) -> Result<PgPool, sqlx::Error> {
-        let url = if self.read_url.is_empty() { &self.url } else { &self.read_url };
+        let url = if self.database_read_url.is_empty() { &self.database_url } else { &self.database_read_url };
         // A plan for all values would not know that one account is big and another is not.
         let options = self
             .options(url, self.query_ms_max)?
@@ -118,7 +118,7 @@ impl WatcherDbConfig {
     /// A connection to write through. Spends are looked up one by one by key, whatever the planner thinks of the size of the table; and
     /// a commit need not be on disk, because the cursor goes back with what is lost.
     pub(super) async fn connect_writer(&self) -> Result<PgConnection, WriteError> {
-        let options = self.options(&self.url, self.write_ms_max)?.options([
+        let options = self.options(&self.database_url, self.write_ms_max)?.options([
             ("synchronous_commit", "off"),
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),

@@ -23,7 +23,7 @@ pub(super) struct ObservedFee {
 impl WatcherDbConfig {
     /// A connection to where rows can be written.
     pub(super) fn write_pool(&self) -> Result<PgPool, Error> {
-        let options = self.options(&self.url, self.query_ms_max)?;
+        let options = self.options(&self.database_url, self.query_ms_max)?;
         Ok(PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_millis(self.connect_ms_max))

@@ -80,7 +80,7 @@ impl Database {
     }
 
     pub async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.config.url).await.unwrap()
+        PgConnection::connect(&self.config.database_url).await.unwrap()
     }
 
     pub async fn run(&self, sql: &str) {

@@ -30,9 +30,9 @@ async fn reason(follower: &Follower) -> String {
 async fn an_absent_database_is_told_and_used_when_it_comes() {
     let chain = some_chain();
     let mut database = Database::new().await;
-    let url = database.config.url.clone();
+    let url = database.config.database_url.clone();
     let (server, name) = url.rsplit_once('/').unwrap();
-    database.config.url = format!("{server}/{name}_later");
+    database.config.database_url = format!("{server}/{name}_later");
     let follower = database.follow(&chain);
     let told = reason(&follower).await;
     assert!(told.contains("does not exist"), "{told}");
@@ -62,7 +62,7 @@ async fn a_database_that_takes_no_more_writes_is_told_and_catches_up() {
     let database = Database::new().await;
     let follower = database.follow(&chain);
     follower.caught_up(&chain).await;
-    let name = database.config.url.rsplit_once('/').unwrap().1.to_owned();
+    let name = database.config.database_url.rsplit_once('/').unwrap().1.to_owned();
     // What a full disk looks like to a client: writes fail, everything else works.
     database.run("CREATE FUNCTION full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$; CREATE TRIGGER full BEFORE INSERT OR UPDATE ON ethevents FOR EACH ROW EXECUTE FUNCTION full()").await;
     chain.deposit(account(1), ETH, U256::from(17));

@@ -1,0 +1,40 @@
+//! Tells followers of the journal that there is more of it, and what time it is.
+//!
+//! It must never be waited for by what secures funds, and never tell what is not on disk. A follower that misses a word of it reads on
+//! from its own number all the same.
+
+use plasma_core::journal::JournalSeq;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+
+/// The newest number of the journal, for as long as the process lives: trees come and go.
+#[derive(Clone, Debug)]
+pub struct JournalNews(watch::Sender<u64>);
+
+impl Default for JournalNews {
+    fn default() -> Self {
+        Self(watch::channel(0).0)
+    }
+}
+
+impl JournalNews {
+    /// The newest number of the journal, now and as it grows; 0 until a tree was built.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
+    }
+
+    /// Everything up to this number is on disk.
+    pub(crate) fn raise(&self, head: JournalSeq) {
+        self.0.send_if_modified(|known| {
+            let is_new = head.0 > *known;
+            *known = head.0.max(*known);
+            is_new
+        });
+    }
+}
+
+/// The system's time, in milliseconds since 1970. Told, never compared.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,176 @@
+// News as they come, and what happens when they do not.
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { close, launch, open, ready } from './browser.mjs';
+import { BYZANTINE, hash, status } from './fixtures.mjs';
+import { Watcher } from './server.mjs';
+
+const watcher = new Watcher();
+let browser;
+let page;
+
+before(async () => {
+  await watcher.start();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser.close();
+  await watcher.stop();
+});
+
+beforeEach(() => watcher.reset());
+
+afterEach(() => close(page));
+
+async function start(options) {
+  page = await open(browser, watcher.url, options);
+  await ready(page);
+}
+
+const mode = (name) => page.locator(`.mode[data-mode="${name}"]`).waitFor();
+const newest = (blknum) => page.waitForFunction((wanted) => document.querySelector('.blocks tbody tr a')?.textContent === wanted, String(blknum));
+const paid = (tx) => page.locator(`.payments a[href="#/tx/${tx.txhash}"]`).waitFor();
+
+test('blocks and payments appear as they come, and nothing moves', async () => {
+  await start();
+  await mode('live');
+  assert.equal(watcher.topics, 'blocks,deposits,exits,byzantine,status');
+  const shape = () => page.evaluate(() => [...document.querySelectorAll('main h1, main h2, main table, main tr, footer')].map((element) => {
+    const { top, height } = element.getBoundingClientRect();
+    return `${element.tagName} ${Math.round(top)} ${Math.round(height)}`;
+  }));
+  const before = await shape();
+  for (const count of [1, 2, 3]) {
+    const { block, tx } = watcher.grow();
+    await newest(block.blknum);
+    await paid(tx);
+    assert.equal(await page.locator('.blocks tbody tr').count(), 10, `block ${count}`);
+  }
+  assert.deepEqual(await shape(), before);
+  await page.waitForFunction(() => document.getElementById('announcer').textContent.startsWith('New block'));
+});
+
+test('the page opens without moving what is there', async () => {
+  page = await open(browser, 'about:blank');
+  await page.addInitScript(() => {
+    window.shifts = 0;
+    new PerformanceObserver((list) => {
+      for (const { value } of list.getEntries()) window.shifts += value;
+    }).observe({ type: 'layout-shift', buffered: true });
+  });
+  page.removeAllListeners('request');
+  for (const viewport of [{ width: 1280, height: 900 }, { width: 360, height: 740 }]) {
+    await page.setViewportSize(viewport);
+    await page.goto(watcher.url);
+    await mode('live');
+    await ready(page);
+    const shifts = await page.evaluate(() => window.shifts);
+    assert.ok(shifts < 0.1, `layout shift of ${shifts} at ${viewport.width}`);
+  }
+});
+
+test('a pause holds everything, and going on shows what came', async () => {
+  await start();
+  await mode('live');
+  await page.getByRole('button', { name: 'Pause' }).click();
+  const { block } = watcher.grow();
+  await page.getByRole('button', { name: 'Resume (1 new)' }).waitFor();
+  assert.equal(await page.locator('.blocks tbody tr a').first().innerText(), '130000');
+  await page.getByRole('button', { name: 'Resume (1 new)' }).click();
+  await newest(block.blknum);
+});
+
+test('after a cut the page goes on where it was', async () => {
+  await start();
+  await mode('live');
+  await newest(watcher.grow().block.blknum);
+  const { length } = watcher.events;
+  watcher.cut();
+  const { block, tx } = watcher.grow();
+  await newest(block.blknum);
+  await paid(tx);
+  await mode('live');
+  assert.equal(watcher.lastEventIds.at(-1), `all:${length}`);
+});
+
+test('a page that was too slow for the server goes on where it was', async () => {
+  await start();
+  await mode('live');
+  await newest(watcher.grow().block.blknum);
+  watcher.end();
+  await newest(watcher.grow().block.blknum);
+  assert.match(watcher.lastEventIds.at(-1), /^all:\d+$/);
+});
+
+test('where there are no events the page asks', async () => {
+  watcher.hasEvents = false;
+  await start();
+  await mode('polling');
+  const { block, tx } = watcher.grow({ isTold: false });
+  await newest(block.blknum);
+  await paid(tx);
+});
+
+test('a chain that becomes unsafe is told at once', async () => {
+  await start();
+  await mode('live');
+  await page.locator('#health[data-state="safe"]').waitFor();
+  watcher.status = status({ byzantine_events: [BYZANTINE.block_withholding] });
+  watcher.tell('byzantine', { change: 'appeared', event: BYZANTINE.block_withholding });
+  await page.locator('#health[data-state="unsafe"] h2', { hasText: 'Unsafe' }).waitFor();
+  await page.waitForFunction(() => document.getElementById('announcer').textContent.startsWith('Unsafe'));
+  watcher.status = status();
+  watcher.tell('byzantine', { change: 'resolved', event: BYZANTINE.block_withholding });
+  await page.locator('#health[data-state="safe"]').waitFor();
+});
+
+test('the exit board follows, and keeps open what was open', async () => {
+  page = await open(browser, `${watcher.url}#/exits`);
+  await ready(page);
+  await page.locator('article summary').first().click();
+  watcher.exits.pop();
+  watcher.tell('exits', { event: 'in_flight_exit_deleted', root_chain_txhash: hash('deleted'), log_index: 0, eth_height: 1301, exit_id: 42n });
+  await page.waitForFunction(() => document.querySelectorAll('article').length === 3);
+  assert.equal(await page.locator('article').first().locator('details[open]').count(), 1);
+});
+
+test('without a connection the page says that it cannot tell, and recovers by itself', async () => {
+  await start();
+  await page.locator('#health[data-state="safe"]').waitFor();
+  await watcher.stop();
+  try {
+    await page.locator('#health[data-state="unknown"] h2', { hasText: 'no connection' }).waitFor({ timeout: 40000 });
+    await page.goto(`${watcher.url}#/blocks`);
+    await page.getByText('The watcher does not answer').waitFor();
+  } finally {
+    await watcher.start();
+  }
+  await page.locator('#health[data-state="safe"]').waitFor({ timeout: 40000 });
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('main tbody tr').first().waitFor();
+});
+
+test('a browser that is offline says so', async () => {
+  await start();
+  await page.locator('#health[data-state="safe"]').waitFor();
+  await page.context().setOffline(true);
+  watcher.cut();
+  await page.locator('#health[data-state="unknown"] h2', { hasText: 'no connection' }).waitFor({ timeout: 40000 });
+  await page.context().setOffline(false);
+  await page.locator('#health[data-state="safe"]').waitFor({ timeout: 40000 });
+});
+
+test('a database that is late is asked again for the payments of a block', async () => {
+  await start();
+  await mode('live');
+  const { block } = watcher.grow();
+  const late = watcher.transactions.pop();
+  await newest(block.blknum);
+  await page.waitForFunction(() => true);
+  const asked = watcher.calls.filter((method) => method === 'transaction.all').length;
+  while (watcher.calls.filter((method) => method === 'transaction.all').length === asked) await page.waitForTimeout(100);
+  watcher.transactions.push(late);
+  await paid(late);
+});
