@@ -2,6 +2,7 @@
 
 use crate::api::{Api, configuration, methods};
 use crate::config::WatcherConfig;
+use crate::event_log::StoredEvents;
 use crate::journal_news::JournalNews;
 use crate::status::StatusDocuments;
 use crate::tree::{Parts, Watcher, WatcherError};
@@ -14,7 +15,7 @@ use plasma_node::supervisor::{
 use plasma_node::telemetry::Metrics;
 use plasma_rpc::child_chain::BLOCK_JSON_LEN_MAX;
 use plasma_rpc::client::{ClientConfig, ClientConfigError, HttpRpcClient};
-use plasma_rpc::server::{Probes, Server, ServerConfig, StartError};
+use plasma_rpc::server::{Events, Probes, Server, ServerConfig, StartError};
 use plasma_rpc::watcher::ContractAddresses;
 use plasma_store::{Store, StoreError};
 use std::future::Future;
@@ -112,7 +113,10 @@ impl Node {
             eth_block_time_ms: config.eth_block_time_ms,
         };
         let probes = probes(alarms.clone(), metrics.clone(), tree.clone());
-        let server_config = ServerConfig::new(config.listen, version);
+        let journal_news = JournalNews::default();
+        let events = StoredEvents::new(store.clone(), journal_news.clone());
+        let mut server_config = ServerConfig::new(config.listen, version);
+        server_config.events = Events::of(Arc::new(events));
         let server = Server::start(server_config, methods(Arc::new(api)), probes).await?;
         let parts = Parts {
             config,
@@ -121,7 +125,7 @@ impl Node {
             sentinel,
             blocks,
             store,
-            journal_news: JournalNews::default(),
+            journal_news,
             alarms,
             metrics,
         };
