@@ -84,6 +84,10 @@ columns! {
     JournalOpen = "journal_open", Shape::Small;
     /// Where the blocks in the journal were submitted, by number.
     Submissions = "submissions", Shape::Small;
+    /// Payments and deposits that concern an account, by account and number.
+    Transfers = "transfers", Shape::Random;
+    /// The newest number of each account with transfers.
+    TransferHeads = "transfer_heads", Shape::Random;
 }
 
 const MIB: usize = 1 << 20;

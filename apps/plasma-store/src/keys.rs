@@ -21,6 +21,8 @@ pub(crate) const NONCE_KEY_LEN: usize = 20 + 8;
 pub(crate) const ACCOUNT_EXIT_LEN: usize = 20 + 20;
 /// Bytes of a topic and a number in it.
 pub(crate) const TOPIC_KEY_LEN: usize = 1 + 8;
+/// Bytes of an account and a number of its transfers.
+pub(crate) const TRANSFER_KEY_LEN: usize = 20 + 8;
 /// Bytes of an exit id, a cause and the two parts of a task.
 pub(crate) const DUTY_KEY_LEN: usize = 20 + 32 + 1 + 2;
 
@@ -98,6 +100,14 @@ pub(crate) const fn topic_byte(topic: Topic) -> Option<u8> {
         Topic::Status => Some(4),
         Topic::Transfer(_) => None,
     }
+}
+
+/// All transfers of an account lie together, in the order of their numbers.
+pub(crate) fn transfer(account: Address, number: u64) -> [u8; TRANSFER_KEY_LEN] {
+    let mut key = [0; TRANSFER_KEY_LEN];
+    key[..20].copy_from_slice(account.as_bytes());
+    key[20..].copy_from_slice(&number.to_be_bytes());
+    key
 }
 
 /// All of a topic lie together, in the order of their numbers.
@@ -178,6 +188,11 @@ pub(crate) fn read_blknum(key: &[u8]) -> Result<Blknum, Malformed> {
 
 pub(crate) fn read_number(key: &[u8]) -> Result<u64, Malformed> {
     key.try_into().map(u64::from_be_bytes).map_err(|_| "malformed number")
+}
+
+/// The number of a transfer of an account.
+pub(crate) fn read_transfer_number(key: &[u8]) -> Result<u64, Malformed> {
+    read_number(key.get(20..).ok_or("malformed key of a transfer")?)
 }
 
 /// The number in a topic.

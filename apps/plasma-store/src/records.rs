@@ -8,8 +8,9 @@ pub(crate) use in_flight::{
     decode_in_flight_exit, decode_in_flight_record, encode_in_flight_exit, encode_in_flight_record,
 };
 pub(crate) use journal::{
-    decode_journal_entry, decode_numbers, decode_submitted_at, encode_journal_entry,
-    encode_numbers, encode_submitted_at,
+    decode_journal_entry, decode_numbers, decode_submitted_at, decode_transfer,
+    decode_transfers_cursor, encode_journal_entry, encode_numbers, encode_submitted_at,
+    encode_transfer, encode_transfers_cursor,
 };
 pub(crate) use sentinel::{
     decode_duty, decode_nonce, decode_spent, encode_duty, encode_nonce, encode_spent,

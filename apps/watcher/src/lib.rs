@@ -5,13 +5,15 @@
 //!
 //! - [`Node`]: port, actors, shutdown. [`WatcherConfig`]: what can be set.
 //! - [`tree`]: the actors. `guard`: the cores and their commits. `block_getter`, `download`: following the operator. `sinks`: following
-//!   the root chain. `eventer`: what is wrong. `sentinel`: what is done about it. `api`, `status`, `exit_facts`: the methods.
-//! - [`info_api`]: what is answered from a database, for convenience.
+//!   the root chain. `eventer`: what is wrong. `sentinel`: what is done about it. `api`, `status`, `exit_facts`: the methods. `event_log`, `transfers`:
+//!   what subscribers are told. `journal_news`: that there is more of it.
+//! - [`info_api`]: what is answered from a database, for convenience. [`watcher_db`]: the database.
 
 mod api;
 mod block_getter;
 mod config;
 mod download;
+mod event_log;
 mod eventer;
 mod exit_facts;
 mod exits_api;
@@ -22,9 +24,11 @@ mod node;
 mod sentinel;
 mod sinks;
 mod status;
+mod transfers;
 pub mod tree;
 pub mod watcher_db;
 
 pub use config::{InfoConfig, WatcherConfig};
+pub use event_log::StoredEvents;
 pub use journal_news::JournalNews;
 pub use node::{Node, Setup, SetupError};

@@ -2,10 +2,12 @@
 
 use crate::api::{Api, configuration, methods};
 use crate::config::WatcherConfig;
+use crate::event_log::StoredEvents;
 use crate::info_api::{FeeWatch, InfoApi, InfoSources, info_methods, watch_fees};
 use crate::journal_news::JournalNews;
 use crate::status::StatusDocuments;
 use crate::tree::{Parts, Watcher, WatcherError};
+use crate::watcher_db::{DatabaseUrlError, Identity, WatcherDbTask};
 use plasma_core::wire::TypedDataDomain;
 use plasma_eth::{Deployment, RootChain, SentinelChain};
 use plasma_node::alarms::{Alarm, Alarms};
@@ -64,6 +66,9 @@ pub enum SetupError {
     /// The operator's URL cannot be used.
     #[error("child_chain_url: {0}")]
     ChildChain(#[from] ClientConfigError),
+    /// The database's URL cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseUrlError),
 }
 
 /// A node whose port is open. Its actors start with [`Node::run`]; until then it answers that it is not ready.
@@ -71,6 +76,7 @@ pub struct Node {
     parts: Parts,
     server: Server,
     info: Option<InfoNode>,
+    watcher_db: Option<WatcherDbTask>,
     publisher: Publisher<Watcher>,
     tree: Published<Watcher>,
 }
@@ -82,7 +88,7 @@ struct InfoNode {
 }
 
 impl Node {
-    /// Opens the port.
+    /// Opens the port, and that of the informational methods where a database is configured.
     ///
     /// # Errors
     /// [`SetupError`], as when the port is in use.
@@ -90,7 +96,7 @@ impl Node {
         Self::start_with_info(setup, None).await
     }
 
-    /// The same, and a second port with the informational methods, if there is something to answer them from.
+    /// The same, but the informational methods are answered from something else, if there is.
     ///
     /// # Errors
     /// [`SetupError`], as when a port is in use.
@@ -133,13 +139,25 @@ impl Node {
         };
         let probes = probes(alarms.clone(), metrics.clone(), tree.clone());
         let api = Arc::new(api);
+        let journal_news = JournalNews::default();
+        let events = Arc::new(StoredEvents::new(store.clone(), journal_news.clone()));
+        let identity =
+            Identity { chain_id: deployment.chain_id, plasma_framework: addresses.plasma_framework };
+        let news = journal_news.subscribe();
+        let (database, watcher_db) =
+            WatcherDbTask::start(&config.watcher_db, identity, &store, news)?.unzip();
+        let info = info.or_else(|| {
+            let reads = Arc::new(database?);
+            Some(InfoSources { reads, events: Some(events.clone()) })
+        });
         let info = match info {
             Some(sources) => {
                 Some(start_info(&config, api.clone(), sources, &version, probes.clone()).await?)
             }
             None => None,
         };
-        let server_config = ServerConfig::new(config.listen, version);
+        let mut server_config = ServerConfig::new(config.listen, version);
+        server_config.events = Events::of(events);
         let server = Server::start(server_config, methods(Service::Watcher, api), probes).await?;
         let parts = Parts {
             config,
@@ -148,11 +166,11 @@ impl Node {
             sentinel,
             blocks,
             store,
-            journal_news: JournalNews::default(),
+            journal_news,
             alarms,
             metrics,
         };
-        Ok(Self { parts, server, info, publisher, tree })
+        Ok(Self { parts, server, info, watcher_db, publisher, tree })
     }
 
     /// Where the server listens.
@@ -187,6 +205,9 @@ impl Node {
         }
         if let Some(info) = self.info {
             info.server.stop().await;
+        }
+        if let Some(watcher_db) = self.watcher_db {
+            watcher_db.stop().await;
         }
         self.server.stop().await;
         ended

@@ -4,6 +4,7 @@
 //! eth_height_monitor ─► root_chain_coordinator ─► depositor, exit_processor, exit_challenger, exit_finalizer ─┐
 //!                                            └─► block_getter ─► downloads ─────────────────────────► guard ─► eventer ─► API
 //!                                                                                                            └─► sentinel ─► L1
+//! guard ─► journal (on disk) ─► transfers, events: followers that nobody waits for
 //! ```
 
 use crate::block_getter::{Following, start_block_getter};
@@ -15,6 +16,7 @@ use crate::journal_news::JournalNews;
 use crate::sentinel::{SentinelParts, SentinelWatch, start_sentinel};
 use crate::sinks::{DepositSink, ExitSink, InFlightExitSink, PaidExitSink};
 use crate::status::{FactsWatch, start_status};
+use crate::transfers::start_transfers;
 use plasma_core::db_update::Service;
 use plasma_core::exit_processor::SlaMarginTooBig;
 use plasma_core::root_chain_coordinator::{ServiceTableError, watcher_services};
@@ -109,6 +111,7 @@ impl Parts {
             self.metrics.clone(),
             nursery,
         );
+        start_transfers(self.store.clone(), self.journal_news.clone(), nursery);
         start_memory_monitor(self.alarms.clone(), nursery);
         let table = watcher_services(
             config.deposit_finality_margin_eth_blocks,

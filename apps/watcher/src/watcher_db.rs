@@ -23,6 +23,7 @@ mod rebuild;
 mod rows;
 mod source;
 mod status;
+mod task;
 mod writer;
 
 pub use config::WatcherDbConfig;
@@ -32,6 +33,7 @@ pub use rebuild::{Rebuilt, rebuild};
 pub use rows::RowsError;
 pub use source::{JournalSource, SourceError};
 pub use status::WatcherDbStatus;
+pub(crate) use task::WatcherDbTask;
 
 use plasma_core::wire::Blknum;
 use sqlx::PgPool;

@@ -51,11 +51,14 @@ impl Store {
         })
     }
 
-    /// The newest number in a topic, 0 before the first.
+    /// The newest number in a topic, 0 before the first. Of transfers, as far as they are indexed.
     ///
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
     pub fn topic_head(&self, topic: Topic) -> Result<u64, StoreError> {
+        if let Topic::Transfer(account) = topic {
+            return self.transfers_head(account);
+        }
         let Some(topic) = keys::topic_byte(topic) else {
             return Ok(0);
         };
@@ -63,7 +66,8 @@ impl Store {
         Ok(newest.unwrap_or_default())
     }
 
-    /// Entries of a topic with numbers in the topic behind `after`, oldest first, at most `entries_max`.
+    /// Entries of a topic with numbers in the topic behind `after`, oldest first, at most `entries_max`. Transfers are not entries of the
+    /// journal: for these there is [`Store::transfers_after`].
     ///
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
@@ -104,11 +108,14 @@ impl Store {
 
     /// The number before the first of a topic at or after this child block; the newest number when there is none. Blocks and deposits
     /// count by their own number, which is a look-up; of the other topics what was written behind the first such block counts, which
-    /// takes a binary search over the topic.
+    /// takes a binary search over the topic. Transfers count by the entry of their block or deposit.
     ///
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
     pub fn topic_before_block(&self, topic: Topic, blknum: Blknum) -> Result<u64, StoreError> {
+        if let Topic::Transfer(account) = topic {
+            return self.transfers_before_block(account, blknum);
+        }
         let own = matches!(topic, Topic::Blocks | Topic::Deposits);
         let first = self.first_from(if own { topic } else { Topic::Blocks }, blknum)?;
         match first {

@@ -7,9 +7,11 @@ mod root_chain;
 
 use super::VERSION;
 use crate::codec::{Malformed, Reader};
+use crate::keys;
 use plasma_core::eventer::Change;
 use plasma_core::journal::{JournalBlock, JournalEntry, JournalFact, JournalSeq};
 use plasma_core::root_chain::SubmittedAt;
+use plasma_core::transfers::{Transfer, TransfersCursor};
 use plasma_core::wire::{Blknum, EthHeight};
 
 pub(crate) fn encode_journal_entry(entry: &JournalEntry, value: &mut Vec<u8>) {
@@ -106,6 +108,33 @@ pub(crate) fn decode_submitted_at(value: &[u8]) -> Result<SubmittedAt, Malformed
     let (eth_height, timestamp_s) = (EthHeight::new(reader.u64()?), reader.u64()?);
     reader.end()?;
     Ok(SubmittedAt { eth_height, timestamp_s })
+}
+
+pub(crate) fn encode_transfer(transfer: Transfer, value: &mut Vec<u8>) {
+    value.push(VERSION);
+    value.extend(transfer.journal.0.to_be_bytes());
+    value.extend(keys::tx_pos(transfer.at));
+}
+
+pub(crate) fn decode_transfer(value: &[u8]) -> Result<Transfer, Malformed> {
+    let mut reader = Reader::new(value, VERSION)?;
+    let journal = JournalSeq(reader.u64()?);
+    let at = keys::read_tx_pos(reader.array()?);
+    reader.end()?;
+    Ok(Transfer { journal, at })
+}
+
+pub(crate) fn encode_transfers_cursor(cursor: TransfersCursor, value: &mut Vec<u8>) {
+    value.push(VERSION);
+    value.extend(cursor.done.0.to_be_bytes());
+    value.extend(cursor.txs.to_be_bytes());
+}
+
+pub(crate) fn decode_transfers_cursor(value: &[u8]) -> Result<TransfersCursor, Malformed> {
+    let mut reader = Reader::new(value, VERSION)?;
+    let (done, txs) = (JournalSeq(reader.u64()?), reader.u32()?);
+    reader.end()?;
+    Ok(TransfersCursor { done, txs })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The death of any actor, at any time: the tree comes back from disk and ends where an undisturbed watcher is.
 
+use crate::journal::Told;
 use crate::kit::{Watched, World};
 use crate::users::{Who, deposit_tx, output, pay, unsigned};
 use Who::{Alice, Bob, Carol};
@@ -69,13 +70,19 @@ async fn killing_each_actor_in_turn_changes_nothing_in_the_end() {
     assert_eq!(watched.metric("tree_starts_total").await, actors.len() as u64 + 1);
     assert_eq!(watched.exitable_positions(Carol).await, kept);
     assert_eq!(watched.exitable_positions(Bob).await, []);
-    let _in_use = world.another_folder();
+    let folder = world.another_folder();
     let other = world.start().await;
     other.validated(newest).await;
     assert_eq!(disturbed, Seen::of(&other).await);
     assert_eq!(disturbed.events, []);
     watched.stop().await;
     other.stop().await;
+    // And everybody who was told anything was told the same.
+    let disturbed = Told::of(&world.open_store_in(folder.path()).await);
+    let undisturbed = Told::of(&world.open_store().await);
+    assert_eq!(disturbed.blocks.len(), actors.len());
+    assert_eq!(disturbed.exits.len(), actors.len() * 4);
+    assert_eq!(disturbed.happened(), undisturbed.happened());
 }
 
 #[actix::test]

@@ -22,6 +22,7 @@ use plasma_store::{NodeKind, Store, StoreConfig, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -153,9 +154,14 @@ impl World {
     // -- processes
 
     /// The store; the one of a process that just ended is released soon.
-    async fn open_store(&self) -> Store {
+    pub(crate) async fn open_store(&self) -> Store {
+        self.open_store_in(self.folder.path()).await
+    }
+
+    /// The store of a process that had another folder.
+    pub(crate) async fn open_store_in(&self, folder: &Path) -> Store {
         let identity = store_identity(NodeKind::Watcher, &self.deployment);
-        let path = self.folder.path().join("store");
+        let path = folder.join("store");
         eventually("the store is released", async || {
             match Store::open(&path, &identity, &StoreConfig::default()) {
                 Ok(store) => Some(store),
@@ -166,17 +172,20 @@ impl World {
         .await
     }
 
-    /// Starts a process, and does not wait for it.
-    pub(crate) async fn launch(&self) -> Watched {
-        let setup = Setup {
+    pub(crate) async fn setup(&self) -> Setup {
+        Setup {
             config: self.config.clone(),
             deployment: self.deployment.clone(),
             root_chain: Arc::new(self.chain.clone()),
             sentinel: self.sentinel.clone().map(|chain| Arc::new(chain) as _),
             store: self.open_store().await,
             version: "0.1.0+0000000".to_owned(),
-        };
-        let node = Node::start(setup).await.unwrap();
+        }
+    }
+
+    /// Starts a process, and does not wait for it.
+    pub(crate) async fn launch(&self) -> Watched {
+        let node = Node::start(self.setup().await).await.unwrap();
         let (addr, tree) = (node.local_addr(), node.tree());
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::task::spawn_local(node.run(async {

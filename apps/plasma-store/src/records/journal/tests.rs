@@ -183,6 +183,20 @@ pub(in crate::records) fn kinds() -> Vec<Kind> {
             written(|v| encode_submitted_at(submitted, v)),
         ),
     ];
+    let at = TxPos { blknum: blknum(), txindex: TxIndex::new(7) };
+    let transfer = Transfer { journal: JournalSeq(9), at };
+    kinds.push((
+        |value| decode_transfer(value).map(|found| written(|v| encode_transfer(found, v))),
+        written(|v| encode_transfer(transfer, v)),
+    ));
+    let cursor = TransfersCursor { done: JournalSeq(9), txs: 65_535 };
+    kinds.push((
+        |value| {
+            let cursor = decode_transfers_cursor(value)?;
+            Ok(written(|v| encode_transfers_cursor(cursor, v)))
+        },
+        written(|v| encode_transfers_cursor(cursor, v)),
+    ));
     for fact in facts() {
         kinds.push((
             |value| {
