@@ -4,11 +4,18 @@
 //! here is a text form: of a topic, of a place in several topics, of an event.
 
 mod cursor;
+mod data;
+mod exit_data;
 mod start;
 mod topic;
 
 pub(crate) use cursor::STREAM_TOPICS_MAX;
 pub use cursor::{BadCursor, EventCursor};
+pub use data::{
+    BlockEvent, ConditionChange, ConditionEvent, DepositEvent, StatusEvent, TransferEvent,
+    TransferOutput, TransferType,
+};
+pub use exit_data::{ExitDetails, ExitEventData};
 pub use start::{BadStart, Start};
 pub use topic::{TOPIC_LEN_MAX, TopicName, UnknownTopic};
 

@@ -2,7 +2,9 @@
 
 use crate::api::{Api, configuration, methods};
 use crate::config::WatcherConfig;
-use crate::info_api::{FeeWatch, InfoApi, InfoSources, info_methods, watch_fees};
+use crate::event_log::StoredEvents;
+use crate::info_api::{FeeWatch, InfoApi, InfoReads, info_methods, watch_fees};
+use crate::journal_news::JournalNews;
 use crate::status::StatusDocuments;
 use crate::tree::{Parts, Watcher, WatcherError};
 use plasma_core::wire::TypedDataDomain;
@@ -15,9 +17,9 @@ use plasma_node::telemetry::Metrics;
 use plasma_rpc::Service;
 use plasma_rpc::child_chain::BLOCK_JSON_LEN_MAX;
 use plasma_rpc::client::{ClientConfig, ClientConfigError, HttpRpcClient};
-use plasma_rpc::server::{Events, Probes, Server, ServerConfig, StartError};
+use plasma_rpc::server::{EventLog, Events, Probes, Server, ServerConfig, StartError};
 use plasma_rpc::watcher::ContractAddresses;
-use plasma_store::Store;
+use plasma_store::{Store, StoreError};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,6 +53,15 @@ pub enum SetupError {
     /// Its port cannot be opened.
     #[error(transparent)]
     Server(#[from] StartError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store is from before there was a journal, and nothing of its past could be told.
+    #[error(
+        "the watcher's store is from a version that kept no journal of what happened, so it cannot tell its users: sync again in a fresh \
+         data folder"
+    )]
+    NoJournal,
     /// The operator's URL cannot be used.
     #[error("child_chain_url: {0}")]
     ChildChain(#[from] ClientConfigError),
@@ -86,9 +97,12 @@ impl Node {
     /// [`SetupError`], as when a port is in use.
     pub async fn start_with_info(
         setup: Setup,
-        info: Option<InfoSources>,
+        info: Option<Arc<dyn InfoReads>>,
     ) -> Result<Self, SetupError> {
         let Setup { config, deployment, root_chain, sentinel, store, version } = setup;
+        if store.lacks_journal()? {
+            return Err(SetupError::NoJournal);
+        }
         let (publisher, tree) = publisher();
         let (alarms, metrics) = (Alarms::default(), Metrics::new("watcher"));
         let child_chain = |call_ms_max, answer_len_max| {
@@ -120,16 +134,30 @@ impl Node {
         };
         let probes = probes(alarms.clone(), metrics.clone(), tree.clone());
         let api = Arc::new(api);
+        let journal_news = JournalNews::default();
+        let events: Arc<dyn EventLog> =
+            Arc::new(StoredEvents::new(store.clone(), journal_news.clone()));
         let info = match info {
-            Some(sources) => {
-                Some(start_info(&config, api.clone(), sources, &version, probes.clone()).await?)
+            Some(reads) => {
+                let api = InfoApi { watcher: api.clone(), reads, events: events.clone() };
+                Some(start_info(&config, api, &version, probes.clone()).await?)
             }
             None => None,
         };
-        let server_config = ServerConfig::new(config.listen, version);
+        let mut server_config = ServerConfig::new(config.listen, version);
+        server_config.events = Events::of(events);
         let server = Server::start(server_config, methods(Service::Watcher, api), probes).await?;
-        let parts =
-            Parts { config, deployment, root_chain, sentinel, blocks, store, alarms, metrics };
+        let parts = Parts {
+            config,
+            deployment,
+            root_chain,
+            sentinel,
+            blocks,
+            store,
+            journal_news,
+            alarms,
+            metrics,
+        };
         Ok(Self { parts, server, info, publisher, tree })
     }
 
@@ -173,18 +201,14 @@ impl Node {
 
 async fn start_info(
     config: &WatcherConfig,
-    watcher: Arc<Api>,
-    sources: InfoSources,
+    api: InfoApi,
     version: &str,
     probes: Probes,
 ) -> Result<InfoNode, StartError> {
     let mut server = ServerConfig::new(config.info.listen, version);
-    if let Some(log) = &sources.events {
-        server.events = Events::of(log.clone());
-    }
-    let (child_chain, reads) = (watcher.child_chain.clone(), sources.reads.clone());
-    let methods = info_methods(Arc::new(InfoApi { watcher, sources }));
-    let server = Server::start(server, methods, probes).await?;
+    server.events = Events::of(api.events.clone());
+    let (child_chain, reads) = (api.watcher.child_chain.clone(), api.reads.clone());
+    let server = Server::start(server, info_methods(Arc::new(api)), probes).await?;
     let fee_watch = watch_fees(child_chain, reads, config.info.fees_poll_ms);
     Ok(InfoNode { server, _fee_watch: fee_watch })
 }

@@ -8,5 +8,7 @@ mod hostile;
 mod info;
 mod limits;
 mod nodes;
+mod pages;
 mod raw;
+mod subscriptions;
 mod websocket;

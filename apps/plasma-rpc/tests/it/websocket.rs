@@ -5,6 +5,7 @@ use crate::raw;
 use futures::io::{BufReader, BufWriter};
 use plasma_rpc::server::Limits;
 use soketto::handshake::{Client, ServerResponse};
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -13,14 +14,18 @@ use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 type Io = BufReader<BufWriter<Compat<TcpStream>>>;
 
-struct Socket {
+pub(crate) struct Socket {
     sender: soketto::Sender<Io>,
     receiver: soketto::Receiver<Io>,
 }
 
 impl Socket {
     async fn open(node: &Node) -> Self {
-        let stream = TcpStream::connect(node.addr).await.unwrap().compat();
+        Self::open_at(node.addr).await
+    }
+
+    pub(crate) async fn open_at(addr: SocketAddr) -> Self {
+        let stream = TcpStream::connect(addr).await.unwrap().compat();
         let mut client = Client::new(BufReader::new(BufWriter::new(stream)), "test", "/");
         let response = client.handshake().await.unwrap();
         assert!(matches!(response, ServerResponse::Accepted { .. }), "{response:?}");
@@ -28,18 +33,18 @@ impl Socket {
         Self { sender, receiver }
     }
 
-    async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.sender.send_text(text).await.unwrap();
         self.sender.flush().await.unwrap();
     }
 
-    async fn receive(&mut self) -> Option<String> {
+    pub(crate) async fn receive(&mut self) -> Option<String> {
         let mut text = Vec::new();
         raw::soon(self.receiver.receive_data(&mut text)).await.ok()?;
         Some(String::from_utf8(text).unwrap())
     }
 
-    async fn check(&mut self, request: &str, answer: &str) {
+    pub(crate) async fn check(&mut self, request: &str, answer: &str) {
         self.send(request).await;
         assert_eq!(self.receive().await.as_deref(), Some(answer), "{request}");
     }
@@ -176,6 +181,20 @@ async fn a_websocket_too_many_is_refused() {
     assert_eq!(answer.status, 200);
     assert!(answer.body.contains("operation:overloaded"), "{answer:?}");
     socket.check(&call(1, "alarm.get"), &result(1, "[]")).await;
+}
+
+#[tokio::test]
+async fn sockets_beyond_the_first_take_short_messages_only() {
+    let limits = Limits { websockets_of_long_messages_max: 1, ..Limits::default() };
+    let node = nodes::child_chain_with(limits).await;
+    let mut first = Socket::open(&node).await;
+    let mut second = Socket::open(&node).await;
+    let padded = |len: usize| format!("{}{}", call(1, "alarm.get"), " ".repeat(len));
+    first.check(&padded(1_000_000), &result(1, "[]")).await;
+    second.check(&padded(60_000), &result(1, "[]")).await;
+    second.send(&padded(70_000)).await;
+    let answer = second.receive().await.unwrap();
+    assert!(answer.contains("operation:request_too_large"), "{answer}");
 }
 
 #[tokio::test]
