@@ -16,22 +16,15 @@ pub(crate) use fee_watch::{FeeWatch, watch_fees};
 use crate::api::{Api, methods};
 use plasma_rpc::server::{EventLog, MethodTable};
 use plasma_rpc::{RpcError, Service, codes};
-use std::fmt;
 use std::sync::Arc;
-
-/// What the informational methods are answered from.
-#[derive(Clone)]
-pub struct InfoSources {
-    /// The database.
-    pub reads: Arc<dyn InfoReads>,
-    /// What happened, in order.
-    pub events: Option<Arc<dyn EventLog>>,
-}
 
 /// What the methods need.
 pub(crate) struct InfoApi {
     pub(crate) watcher: Arc<Api>,
-    pub(crate) sources: InfoSources,
+    /// The database.
+    pub(crate) reads: Arc<dyn InfoReads>,
+    /// What happened, in order.
+    pub(crate) events: Arc<dyn EventLog>,
 }
 
 /// The methods of the watcher, and the informational ones.
@@ -42,15 +35,7 @@ pub(crate) fn info_methods(api: Arc<InfoApi>) -> MethodTable<InfoApi> {
 
 impl InfoApi {
     fn reads(&self) -> &dyn InfoReads {
-        &*self.sources.reads
-    }
-}
-
-impl fmt::Debug for InfoSources {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InfoSources")
-            .field("events", &self.events.is_some())
-            .finish_non_exhaustive()
+        &*self.reads
     }
 }
 

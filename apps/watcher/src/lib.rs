@@ -17,6 +17,7 @@ mod event_log;
 mod eventer;
 mod exit_facts;
 mod exits_api;
+mod explorer;
 mod guard;
 pub mod info_api;
 mod journal_news;
@@ -30,5 +31,6 @@ pub mod watcher_db;
 
 pub use config::{InfoConfig, WatcherConfig};
 pub use event_log::StoredEvents;
+pub use explorer::EXPLORER_PATH;
 pub use journal_news::JournalNews;
 pub use node::{Node, Setup, SetupError};

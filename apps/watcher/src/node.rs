@@ -3,7 +3,8 @@
 use crate::api::{Api, configuration, methods};
 use crate::config::WatcherConfig;
 use crate::event_log::StoredEvents;
-use crate::info_api::{FeeWatch, InfoApi, InfoSources, info_methods, watch_fees};
+use crate::explorer::explorer;
+use crate::info_api::{FeeWatch, InfoApi, InfoReads, info_methods, watch_fees};
 use crate::journal_news::JournalNews;
 use crate::status::StatusDocuments;
 use crate::tree::{Parts, Watcher, WatcherError};
@@ -18,7 +19,7 @@ use plasma_node::telemetry::Metrics;
 use plasma_rpc::Service;
 use plasma_rpc::child_chain::BLOCK_JSON_LEN_MAX;
 use plasma_rpc::client::{ClientConfig, ClientConfigError, HttpRpcClient};
-use plasma_rpc::server::{Events, Probes, Server, ServerConfig, StartError};
+use plasma_rpc::server::{EventLog, Events, Probes, Server, ServerConfig, StartError};
 use plasma_rpc::watcher::ContractAddresses;
 use plasma_store::{Store, StoreError};
 use std::future::Future;
@@ -102,7 +103,7 @@ impl Node {
     /// [`SetupError`], as when a port is in use.
     pub async fn start_with_info(
         setup: Setup,
-        info: Option<InfoSources>,
+        info: Option<Arc<dyn InfoReads>>,
     ) -> Result<Self, SetupError> {
         let Setup { config, deployment, root_chain, sentinel, store, version } = setup;
         if store.lacks_journal()? {
@@ -140,19 +141,18 @@ impl Node {
         let probes = probes(alarms.clone(), metrics.clone(), tree.clone());
         let api = Arc::new(api);
         let journal_news = JournalNews::default();
-        let events = Arc::new(StoredEvents::new(store.clone(), journal_news.clone()));
+        let events: Arc<dyn EventLog> =
+            Arc::new(StoredEvents::new(store.clone(), journal_news.clone()));
         let identity =
             Identity { chain_id: deployment.chain_id, plasma_framework: addresses.plasma_framework };
         let news = journal_news.subscribe();
         let (database, watcher_db) =
             WatcherDbTask::start(&config.watcher_db, identity, &store, news)?.unzip();
-        let info = info.or_else(|| {
-            let reads = Arc::new(database?);
-            Some(InfoSources { reads, events: Some(events.clone()) })
-        });
+        let info = info.or_else(|| database.map(|database| Arc::new(database) as _));
         let info = match info {
-            Some(sources) => {
-                Some(start_info(&config, api.clone(), sources, &version, probes.clone()).await?)
+            Some(reads) => {
+                let api = InfoApi { watcher: api.clone(), reads, events: events.clone() };
+                Some(start_info(&config, api, &version, probes.clone()).await?)
             }
             None => None,
         };
@@ -216,18 +216,15 @@ impl Node {
 
 async fn start_info(
     config: &WatcherConfig,
-    watcher: Arc<Api>,
-    sources: InfoSources,
+    api: InfoApi,
     version: &str,
     probes: Probes,
 ) -> Result<InfoNode, StartError> {
     let mut server = ServerConfig::new(config.info.listen, version);
-    if let Some(log) = &sources.events {
-        server.events = Events::of(log.clone());
-    }
-    let (child_chain, reads) = (watcher.child_chain.clone(), sources.reads.clone());
-    let methods = info_methods(Arc::new(InfoApi { watcher, sources }));
-    let server = Server::start(server, methods, probes).await?;
+    server.events = Events::of(api.events.clone());
+    server.pages = explorer();
+    let (child_chain, reads) = (api.watcher.child_chain.clone(), api.reads.clone());
+    let server = Server::start(server, info_methods(Arc::new(api)), probes).await?;
     let fee_watch = watch_fees(child_chain, reads, config.info.fees_poll_ms);
     Ok(InfoNode { server, _fee_watch: fee_watch })
 }

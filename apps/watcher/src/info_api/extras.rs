@@ -63,7 +63,7 @@ impl InfoApi {
     }
 
     async fn watch(&self, params: AddressWatchParams) -> Result<AddressWatch, RpcError> {
-        let log = self.sources.events.clone().ok_or(codes::SERVICE_UNAVAILABLE)?;
+        let log = self.events.clone();
         let reading = tokio::task::spawn_blocking(move || watch(&log, params));
         reading.await.map_err(|_| codes::SERVICE_UNAVAILABLE)?
     }

@@ -6,6 +6,7 @@ mod concierge;
 mod crashes;
 mod exits;
 mod in_flight;
+mod info;
 mod journal;
 mod kit;
 mod lies;
