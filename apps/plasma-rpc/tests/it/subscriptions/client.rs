@@ -37,18 +37,22 @@ async fn flaky_way_to(teller: &Teller, len_max: u64) -> SocketAddr {
     let (addr, target) = (listener.local_addr().unwrap(), teller.addr);
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            let mut server = TcpStream::connect(target).await.unwrap();
-            let (mut ask, mut hear) = client.into_split();
-            let (answers, mut asked) = server.split();
-            let mut answers = answers.take(len_max);
-            tokio::select! {
-                _ = tokio::io::copy(&mut answers, &mut hear) => {}
-                _ = tokio::io::copy(&mut ask, &mut asked) => {}
-            }
-            let _ = hear.shutdown().await;
+            tokio::spawn(pass_on(client, target, len_max));
         }
     });
     addr
+}
+
+async fn pass_on(mut client: TcpStream, target: SocketAddr, len_max: u64) {
+    let mut server = TcpStream::connect(target).await.unwrap();
+    let (mut ask, mut hear) = client.split();
+    let (answers, mut asked) = server.split();
+    let mut answers = answers.take(len_max);
+    tokio::select! {
+        _ = tokio::io::copy(&mut answers, &mut hear) => {}
+        _ = tokio::io::copy(&mut ask, &mut asked) => {}
+    }
+    let _ = hear.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
