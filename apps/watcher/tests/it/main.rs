@@ -8,6 +8,7 @@ mod exits;
 mod in_flight;
 mod kit;
 mod lies;
+mod openapi;
 mod operator;
 mod outages;
 mod sentinel;
