@@ -179,6 +179,18 @@ mod tests {
     }
 
     #[test]
+    fn every_page_is_listed() {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/api");
+        let entries = std::fs::read_dir(folder).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut pages: Vec<String> = names.filter(|name| name != "README.md").collect();
+        pages.sort();
+        let listed: Vec<String> =
+            examples::PAGES.iter().map(|(page, _)| format!("{page}.md")).collect();
+        assert_eq!(listed, pages);
+    }
+
+    #[test]
     fn everything_that_is_sent_and_answered_has_a_text() {
         for server in SERVERS {
             for method in server.methods() {

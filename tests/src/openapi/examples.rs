@@ -18,8 +18,8 @@ pub struct Shown {
     pub examples: usize,
 }
 
-/// Executes all examples that ask the server with this port in the documentation, at the address where it listens here. Values
-/// under the names in `volatile` differ from run to run; of everything else every digit is compared.
+/// Executes all examples that ask the server with this port in the documentation, at the address where it listens here. In requests,
+/// `{name}` stands for what is told here. Values under the names in `volatile` differ from run to run; of everything else every digit is compared.
 ///
 /// # Panics
 /// When an answer is not the one on the page, or not one of the document's.
@@ -27,6 +27,7 @@ pub async fn check_examples(
     document: &str,
     port: u16,
     addr: SocketAddr,
+    stands_for: &[(&str, String)],
     volatile: &[&str],
 ) -> Shown {
     let mut documents = Documents::read(document);
@@ -40,7 +41,7 @@ pub async fn check_examples(
         let examples = parse(&text).unwrap_or_else(|reason| panic!("{}: {reason}", page.display()));
         for example in examples.iter().filter(|example| example.port == port) {
             shown.examples += 1;
-            let answer = ask(addr, example).await;
+            let answer = ask(addr, example, stands_for).await;
             let name = format!("{}: {}", page.display(), example.name);
             let verb = example.verb.to_lowercase();
             if let Err(fault) = documents.judge(&format!("/{}", example.method), &verb, &answer) {
@@ -63,12 +64,16 @@ pub async fn check_examples(
     shown
 }
 
-async fn ask(addr: SocketAddr, example: &Example) -> Answer {
+async fn ask(addr: SocketAddr, example: &Example, stands_for: &[(&str, String)]) -> Answer {
+    let mut body = example.body.clone();
+    for (name, bytes) in stands_for {
+        body = body.replace(&format!("{{{name}}}"), bytes);
+    }
     let url = format!("http://{addr}/{}", example.method);
     let http = reqwest::Client::new();
     let request = match example.verb.as_str() {
         "GET" => http.get(url),
-        _ => http.post(url).header("content-type", "application/json").body(example.body.clone()),
+        _ => http.post(url).header("content-type", "application/json").body(body),
     };
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();

@@ -8,6 +8,7 @@ mod exits;
 mod fees;
 mod in_flight_exits;
 mod kit;
+mod openapi;
 mod overload;
 mod root_chain;
 mod submissions;

@@ -58,7 +58,7 @@ pub(crate) const MARK: Endpoint<NoParams, u8> = Endpoint::post("test.mark", "mar
 pub(crate) const LONG: Endpoint<LenParams, String> = Endpoint::post("test.long", "long");
 
 /// Asks for an answer of so many bytes.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, schemars::JsonSchema)]
 pub(crate) struct LenParams {
     pub(crate) len: u64,
 }

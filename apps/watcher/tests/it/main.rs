@@ -10,6 +10,7 @@ mod info;
 mod journal;
 mod kit;
 mod lies;
+mod openapi;
 mod operator;
 mod outages;
 mod sentinel;
