@@ -98,8 +98,12 @@ async fn subscribers(
     addr: SocketAddr,
     ready: oneshot::Sender<()>,
 ) -> Result<Heard> {
+    // Whoever waits for it has gone when nobody hears this.
+    let say_ready = || {
+        let _ = ready.send(());
+    };
     if !sizes.is_apart {
-        return listen(addr, sizes.subscribers, sizes.blocks, || drop(ready.send(()))).await;
+        return listen(addr, sizes.subscribers, sizes.blocks, say_ready).await;
     }
     let program = std::env::current_exe().context("this program cannot be started again")?;
     let mut child = Command::new(program)
@@ -112,8 +116,7 @@ async fn subscribers(
     let output = child.stdout.take().context("the subscribers say nothing")?;
     let mut lines = BufReader::new(output).lines();
     lines.next_line().await?.context("not everybody got a connection")?;
-    // Whoever waits for it has gone when nobody hears this.
-    let _ = ready.send(());
+    say_ready();
     let heard = lines.next_line().await?.context("the subscribers gave up")?;
     child.wait().await.context("the subscribers do not end")?;
     serde_json::from_str(&heard).context("the subscribers say something strange")
