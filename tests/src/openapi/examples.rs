@@ -38,6 +38,7 @@ pub async fn check_examples(
     let mut shown = Shown::default();
     for page in pages {
         let mut text = std::fs::read_to_string(&page).unwrap();
+        let mut updates = Vec::new();
         let examples = parse(&text).unwrap_or_else(|reason| panic!("{}: {reason}", page.display()));
         for example in examples.iter().filter(|example| example.port == port) {
             shown.examples += 1;
@@ -49,7 +50,7 @@ pub async fn check_examples(
             }
             let value: Value = serde_json::from_str(&answer.body).unwrap();
             if std::env::var_os("UPDATE_DOCS").is_some() {
-                text = text.replacen(&example.answer, &on_page(&answer.body), 1);
+                updates.push((example.answer_at, example.answer.len(), on_page(&answer.body)));
                 continue;
             }
             let expected: Value = serde_json::from_str(&example.answer).unwrap();
@@ -57,8 +58,9 @@ pub async fn check_examples(
                 panic!("{name}: {fault}\n{}", answer.body);
             }
         }
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&page, text).unwrap();
+        for (at, len, answer) in updates.into_iter().rev() {
+            text.replace_range(at..at + len, &answer);
+            std::fs::write(&page, &text).unwrap();
         }
     }
     shown
