@@ -160,8 +160,18 @@ fn small(text: &str, close: char) -> Option<&str> {
     (whole.len() <= 80 && !whole[1..].contains(['{', '['])).then_some(whole)
 }
 
+/// The same on one line, with room after commas and colons outside of texts.
 fn spaced(text: &str) -> String {
-    text.replace("\":", "\": ").replace(",\"", ", \"")
+    let mut in_text = false;
+    let mut spaced = String::new();
+    for character in text.chars() {
+        in_text ^= character == '"';
+        spaced.push(character);
+        if !in_text && matches!(character, ',' | ':') {
+            spaced.push(' ');
+        }
+    }
+    spaced
 }
 
 fn shortened(quoted: &str) -> String {
@@ -179,12 +189,12 @@ mod tests {
     fn pages_show_every_digit_and_shorten_long_texts() {
         let long = format!("0x{}", "ab".repeat(60));
         let json = format!(
-            r#"{{"amount":115792089237316195423570985008687907853269984665640564039457584007913129639935,"txbytes":"{long}","list":[{{"a":1,"b":"x"}}],"none":[]}}"#
+            r#"{{"amount":115792089237316195423570985008687907853269984665640564039457584007913129639935,"txbytes":"{long}","list":[{{"a":1,"b":":x,y"}}],"none":[]}}"#
         );
         let shown = on_page(&json);
         assert!(shown.contains("129639935,\n  \"txbytes\": \"0xababababababababab…"), "{shown}");
         assert!(
-            shown.contains("\"list\": [\n    {\"a\": 1, \"b\": \"x\"}\n  ],\n  \"none\": []"),
+            shown.contains("\"list\": [\n    {\"a\": 1, \"b\": \":x,y\"}\n  ],\n  \"none\": []"),
             "{shown}"
         );
         let (page, answer): (Value, Value) =
