@@ -31,7 +31,7 @@ pub use verified::{BlockFault, BlockId, RefusedBlock, VerifiedBlock, check_block
 
 use crate::byzantine::ByzantineEvent;
 use crate::db_update::{BlockGetterUpdate, ChainFault, DbUpdate, FaultKind, Service};
-use crate::root_chain::EthEvent;
+use crate::root_chain::{EthEvent, SubmittedAt};
 use crate::wire::{Blknum, BlockHash, CHILD_BLOCK_INTERVAL, EthHeight, RecoveredTx};
 use attempts::Attempts;
 use quarantine::Quarantine;
@@ -188,6 +188,12 @@ impl BlockGetter {
         let limit = self.limit();
         let changed = self.submissions.scan(range, events, facts, self.last_applied, limit)?;
         self.raise(changed, BlockFault::SubmittedRootChanged.into(), updates) // W8
+    }
+
+    /// Blocks of the ledger that [`Self::on_submissions`] found somewhere else than the journal has them, and where: the root chain was
+    /// reorganised. Each is named once, so what comes of it belongs into the same batch.
+    pub fn take_moved(&mut self) -> Vec<(Blknum, SubmittedAt)> {
+        self.submissions.take_moved()
     }
 
     /// Takes the contract's `nextChildBlock`. Needed in quarantine only, where blocks may be older than the events that are read.
@@ -367,6 +373,11 @@ impl BlockGetter {
             self.synced_height = done; // W7
             updates.push(DbUpdate::ServiceHeight(Service::BlockGetter, done));
         }
+    }
+
+    /// Where a block was submitted that waits for the ledger, or went into it not long ago.
+    pub fn submitted_at(&self, blknum: Blknum) -> Option<SubmittedAt> {
+        self.submissions.at(blknum)
     }
 
     /// The height to check in with.

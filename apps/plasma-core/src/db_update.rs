@@ -10,6 +10,7 @@ use crate::wire::{
 use std::collections::BTreeMap;
 
 pub use crate::exit_processor::ExitProcessorUpdate;
+pub use crate::journal::JournalUpdate;
 pub use crate::sentinel::SentinelUpdate;
 pub use crate::state::InFlightRecord;
 
@@ -26,6 +27,8 @@ pub enum DbUpdate {
     BlockQueue(BlockQueueUpdate),
     /// Owned by the [`Sentinel`](crate::sentinel::Sentinel) of a watcher.
     Sentinel(SentinelUpdate),
+    /// Owned by the [`Journal`](crate::journal::Journal) of a watcher.
+    Journal(JournalUpdate),
     /// Owned by the service it names.
     ServiceHeight(Service, EthHeight),
 }
@@ -219,5 +222,11 @@ impl From<BlockQueueUpdate> for DbUpdate {
 impl From<SentinelUpdate> for DbUpdate {
     fn from(update: SentinelUpdate) -> Self {
         Self::Sentinel(update)
+    }
+}
+
+impl From<JournalUpdate> for DbUpdate {
+    fn from(update: JournalUpdate) -> Self {
+        Self::Journal(update)
     }
 }

@@ -10,6 +10,10 @@
 //!                                                          └─► WatcherDB
 //! ```
 
+mod writer;
+
+pub use writer::{Journal, JournalRecord, JournalUpdate, NumberedEntry, ToldStatus};
+
 use crate::byzantine::ByzantineEvent;
 use crate::eventer::Change;
 use crate::root_chain::{EthEvent, RootChainEvent};
@@ -18,6 +22,13 @@ use crate::wire::{Address, Blknum, BlockHash, EthHeight};
 /// Number of an entry: one more than that of the entry before, 1 for the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JournalSeq(pub u64);
+
+impl JournalSeq {
+    /// The number after it.
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,8 +15,8 @@
 //! - [`exit_processor`]: which exits are valid. [`eventer`]: what appeared and what was resolved. [`exit_concierge`]: how far each exit
 //!   is, and what to do next.
 //! - [`sentinel`]: what a watcher does about it on L1 by itself.
-//! - [`journal`]: what is told to the outside, in order.
-//! - [`payment_builder`]: what a wallet sends.
+//! - [`journal`]: what is told to the outside, in order. [`transfers`]: what of it concerns one account.
+//! - [`payment_builder`]: what a wallet sends. [`inclusion`]: what it can keep as a proof.
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -50,6 +50,7 @@ pub mod exit_concierge;
 pub mod exit_processor;
 pub mod fees;
 pub mod fresh_blocks;
+pub mod inclusion;
 pub mod journal;
 pub mod payment_builder;
 pub mod root_chain;
@@ -57,4 +58,5 @@ pub mod root_chain_coordinator;
 pub mod sentinel;
 pub mod state;
 pub mod submission;
+pub mod transfers;
 pub mod wire;

@@ -171,6 +171,12 @@ pub fn build_merges(
     merges_of(owner, currency, &coins, currency).collect()
 }
 
+/// What the payments and the fee take out of an account, by currency; the largest number there is where it is more than that.
+pub fn funds_needed(order: &PaymentOrder) -> BTreeMap<Currency, U256> {
+    let needed = needed(order).into_iter();
+    needed.map(|(currency, sum)| (currency, U256::try_from(sum).unwrap_or(U256::MAX))).collect()
+}
+
 fn check_order(order: &PaymentOrder) -> Result<(), PaymentError> {
     let payments = &order.payments;
     if payments.is_empty() {

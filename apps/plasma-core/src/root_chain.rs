@@ -3,7 +3,9 @@
 //! Events of our contracts carry everything a node needs to know about them; nothing is ever read from call data.
 
 use crate::db_update::TxPos;
-use crate::wire::{Address, Blknum, Currency, EthHeight, ExitId, H256, TxHash, U256, UtxoPos};
+use crate::wire::{
+    Address, Blknum, BlockHash, Currency, EthHeight, ExitId, H256, TxHash, U256, UtxoPos,
+};
 use std::fmt;
 
 /// One event of the framework, a vault or the exit game, and where it stands on the root chain.
@@ -279,6 +281,24 @@ impl RootChainEvent {
             Self::InFlightExitOmitted { .. } => EventKind::InFlightExitOmitted,
         }
     }
+}
+
+/// A child chain block as the framework knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChildBlock {
+    /// Merkle root of its transactions.
+    pub root: BlockHash,
+    /// When it was submitted, in seconds since 1970.
+    pub timestamp_s: u64,
+}
+
+/// Where on the root chain a child chain block was submitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SubmittedAt {
+    /// The root chain block with the submission.
+    pub eth_height: EthHeight,
+    /// Its time, in seconds since 1970.
+    pub timestamp_s: u64,
 }
 
 /// Where submission stands.

@@ -7,6 +7,7 @@
 
 use crate::{ContractAddresses, RootChainError};
 use async_trait::async_trait;
+pub use plasma_core::root_chain::ChildBlock;
 use plasma_core::root_chain::{
     EthEvent, EventKind, FeeQuote, GasFees, SubmissionState, SubmitOutcome,
 };
@@ -72,15 +73,6 @@ pub struct EthBlock {
     /// Its hash: another one at the same height means another history.
     pub hash: H256,
     /// Its time, in seconds since 1970.
-    pub timestamp_s: u64,
-}
-
-/// A child chain block as the framework knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChildBlock {
-    /// Merkle root of its transactions.
-    pub root: BlockHash,
-    /// When it was submitted, in seconds since 1970.
     pub timestamp_s: u64,
 }
 

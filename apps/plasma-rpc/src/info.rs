@@ -16,7 +16,7 @@ pub use create::{
     Creation, MergeParams, Merges, MissingFunds,
 };
 pub use extras::{
-    AddressWatch, AddressWatchParams, FEE_HISTORY_LEN_MAX, FeeChange, FeeHistoryParams,
+    AddressWatch, AddressWatchParams, DbLag, FEE_HISTORY_LEN_MAX, FeeChange, FeeHistoryParams,
     InclusionReference, ProofParams, ProofSubject, WATCH_EVENTS_MAX,
 };
 pub use filter::{

@@ -74,6 +74,20 @@ columns! {
     SentinelNonces = "sentinel_nonces", Shape::Small;
     /// The Sentinel's log of duties, by duty.
     SentinelDuties = "sentinel_duties", Shape::Small;
+    /// What a watcher went through, by number.
+    Journal = "journal", Shape::Small;
+    /// Numbers in the journal, by topic and number in the topic.
+    JournalTopics = "journal_topics", Shape::Small;
+    /// Numbers of blocks and deposits in their topic and in the journal, by topic and block number.
+    JournalBlknums = "journal_blknums", Shape::Small;
+    /// Conditions that were told and not resolved, by the number under which they appeared.
+    JournalOpen = "journal_open", Shape::Small;
+    /// Where the blocks in the journal were submitted, by number.
+    Submissions = "submissions", Shape::Small;
+    /// Payments and deposits that concern an account, by account and number.
+    Transfers = "transfers", Shape::Random;
+    /// The newest number of each account with transfers.
+    TransferHeads = "transfer_heads", Shape::Random;
 }
 
 const MIB: usize = 1 << 20;

@@ -9,12 +9,14 @@ use crate::read::{
 use crate::store::{Store, durable};
 use crate::{keys, records};
 use plasma_core::db_update::{
-    BlockGetterUpdate, BlockQueueUpdate, DbUpdate, SentinelUpdate, Spender, StateUpdate, TxPos,
-    Utxo, UtxoKey,
+    BlockGetterUpdate, BlockQueueUpdate, DbUpdate, JournalUpdate, SentinelUpdate, Spender,
+    StateUpdate, TxPos, Utxo, UtxoKey,
 };
 use plasma_core::exit_concierge::ExitCase;
 use plasma_core::exit_processor::{ExitProcessorUpdate, InFlightExit, StandardExit};
-use plasma_core::wire::UtxoPos;
+use plasma_core::journal::{JournalFact, NumberedEntry};
+use plasma_core::root_chain::{RootChainEvent, SubmittedAt};
+use plasma_core::wire::{Blknum, UtxoPos};
 use rocksdb::{ColumnFamily, WriteBatch};
 
 /// Bytes an update takes in a batch, roughly: saves the batch from growing step by step.
@@ -41,6 +43,7 @@ impl Store {
                     });
                 }
                 DbUpdate::Sentinel(update) => batch.sentinel(update),
+                DbUpdate::Journal(update) => batch.journal_update(update),
                 DbUpdate::ServiceHeight(service, height) => {
                     batch.meta(height_key(*service).as_bytes(), |value| {
                         records::encode_u64(height.get(), value)
@@ -100,6 +103,11 @@ struct Batch<'a> {
     quarantined_spends: &'a ColumnFamily,
     sentinel_nonces: &'a ColumnFamily,
     sentinel_duties: &'a ColumnFamily,
+    journal: &'a ColumnFamily,
+    journal_topics: &'a ColumnFamily,
+    journal_blknums: &'a ColumnFamily,
+    journal_open: &'a ColumnFamily,
+    submissions: &'a ColumnFamily,
 }
 
 impl<'a> Batch<'a> {
@@ -126,6 +134,11 @@ impl<'a> Batch<'a> {
             quarantined_spends: store.column(Column::QuarantinedSpends)?,
             sentinel_nonces: store.column(Column::SentinelNonces)?,
             sentinel_duties: store.column(Column::SentinelDuties)?,
+            journal: store.column(Column::Journal)?,
+            journal_topics: store.column(Column::JournalTopics)?,
+            journal_blknums: store.column(Column::JournalBlknums)?,
+            journal_open: store.column(Column::JournalOpen)?,
+            submissions: store.column(Column::Submissions)?,
         })
     }
 
@@ -270,6 +283,65 @@ impl<'a> Batch<'a> {
                 self.meta(SPENT_KEY, |value| records::encode_spent(*day, *wei, value));
             }
         }
+    }
+
+    fn journal_update(&mut self, update: &JournalUpdate) {
+        match update {
+            JournalUpdate::Append(numbered) => self.append(numbered),
+            JournalUpdate::PutOpen(number) => {
+                self.batch.put_cf(self.journal_open, number.to_be_bytes(), []);
+            }
+            JournalUpdate::DeleteOpen(number) => {
+                self.batch.delete_cf(self.journal_open, number.to_be_bytes());
+            }
+        }
+    }
+
+    fn append(&mut self, numbered: &NumberedEntry) {
+        let NumberedEntry { seq, topic, entry } = numbered;
+        self.put(self.journal, &keys::journal(*seq), |value| {
+            records::encode_journal_entry(entry, value);
+        });
+        if let Some((submitted, blknum)) = submission(&entry.fact) {
+            self.put(self.submissions, &keys::blknum(blknum), |value| {
+                records::encode_submitted_at(submitted, value);
+            });
+        }
+        let Some((topic, number)) =
+            topic.and_then(|(topic, number)| keys::topic_byte(topic).map(|topic| (topic, number)))
+        else {
+            return;
+        };
+        self.batch.put_cf(self.journal_topics, keys::topic(topic, number), keys::journal(*seq));
+        if let Some(blknum) = blknum_of(&entry.fact) {
+            self.put(self.journal_blknums, &keys::topic(topic, blknum.get()), |value| {
+                records::encode_numbers(number, *seq, value);
+            });
+        }
+    }
+}
+
+/// Where a block is submitted according to this entry.
+const fn submission(fact: &JournalFact) -> Option<(SubmittedAt, Blknum)> {
+    let (blknum, eth_height, timestamp_s) = match fact {
+        JournalFact::Block(block) => (block.blknum, block.eth_height, block.timestamp_s),
+        JournalFact::BlockMoved { blknum, eth_height, timestamp_s } => {
+            (*blknum, *eth_height, *timestamp_s)
+        }
+        _ => return None,
+    };
+    Some((SubmittedAt { eth_height, timestamp_s }, blknum))
+}
+
+/// The block or deposit that is first told in this entry.
+const fn blknum_of(fact: &JournalFact) -> Option<Blknum> {
+    match fact {
+        JournalFact::Block(block) => Some(block.blknum),
+        JournalFact::RootChain(event) => match event.event {
+            RootChainEvent::DepositCreated { blknum, .. } => Some(blknum),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::codec::Malformed;
 use plasma_core::db_update::{TxPos, UtxoKey};
 use plasma_core::exit_processor::SpendSource;
+use plasma_core::journal::{JournalSeq, Topic};
 use plasma_core::sentinel::{DutyId, Task};
 use plasma_core::wire::{
     Address, Blknum, BlockHash, ExitId, H256, OutputIndex, TxHash, TxIndex, UtxoPos,
@@ -18,6 +19,10 @@ pub(crate) const UTXO_KEY_LEN: usize = 20 + POSITION_LEN;
 pub(crate) const NONCE_KEY_LEN: usize = 20 + 8;
 /// Bytes of an account and an exit id.
 pub(crate) const ACCOUNT_EXIT_LEN: usize = 20 + 20;
+/// Bytes of a topic and a number in it.
+pub(crate) const TOPIC_KEY_LEN: usize = 1 + 8;
+/// Bytes of an account and a number of its transfers.
+pub(crate) const TRANSFER_KEY_LEN: usize = 20 + 8;
 /// Bytes of an exit id, a cause and the two parts of a task.
 pub(crate) const DUTY_KEY_LEN: usize = 20 + 32 + 1 + 2;
 
@@ -78,6 +83,38 @@ pub(crate) fn duty(id: DutyId) -> [u8; DUTY_KEY_LEN] {
     key[20..52].copy_from_slice(id.cause.as_bytes());
     key[52] = kind;
     key[53..].copy_from_slice(&index.to_be_bytes());
+    key
+}
+
+pub(crate) fn journal(seq: JournalSeq) -> [u8; 8] {
+    seq.0.to_be_bytes()
+}
+
+/// The byte that stands for a topic of the journal, for ever. `None` for transfers: these are not numbered by it.
+pub(crate) const fn topic_byte(topic: Topic) -> Option<u8> {
+    match topic {
+        Topic::Byzantine => Some(0),
+        Topic::Blocks => Some(1),
+        Topic::Deposits => Some(2),
+        Topic::Exits => Some(3),
+        Topic::Status => Some(4),
+        Topic::Transfer(_) => None,
+    }
+}
+
+/// All transfers of an account lie together, in the order of their numbers.
+pub(crate) fn transfer(account: Address, number: u64) -> [u8; TRANSFER_KEY_LEN] {
+    let mut key = [0; TRANSFER_KEY_LEN];
+    key[..20].copy_from_slice(account.as_bytes());
+    key[20..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// All of a topic lie together, in the order of their numbers.
+pub(crate) fn topic(topic: u8, number: u64) -> [u8; TOPIC_KEY_LEN] {
+    let mut key = [0; TOPIC_KEY_LEN];
+    key[0] = topic;
+    key[1..].copy_from_slice(&number.to_be_bytes());
     key
 }
 
@@ -147,6 +184,22 @@ pub(crate) fn read_utxo_position(key: &[u8]) -> Result<UtxoPos, Malformed> {
 pub(crate) fn read_blknum(key: &[u8]) -> Result<Blknum, Malformed> {
     let key: [u8; 8] = key.try_into().map_err(|_| "malformed block number")?;
     Ok(Blknum::new(u64::from_be_bytes(key)))
+}
+
+pub(crate) fn read_number(key: &[u8]) -> Result<u64, Malformed> {
+    key.try_into().map(u64::from_be_bytes).map_err(|_| "malformed number")
+}
+
+/// The number of a transfer of an account.
+pub(crate) fn read_transfer_number(key: &[u8]) -> Result<u64, Malformed> {
+    read_number(key.get(20..).ok_or("malformed key of a transfer")?)
+}
+
+/// The number in a topic.
+pub(crate) fn read_topic_number(key: &[u8]) -> Result<u64, Malformed> {
+    let number: &[u8; TOPIC_KEY_LEN] = key.try_into().map_err(|_| "malformed key of a topic")?;
+    let [_, number @ ..] = number;
+    Ok(u64::from_be_bytes(*number))
 }
 
 pub(crate) fn read_nonce(key: &[u8]) -> Result<(Address, u64), Malformed> {

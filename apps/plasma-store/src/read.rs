@@ -3,8 +3,10 @@
 mod blocks;
 mod exits;
 mod in_flight;
+mod journal;
 mod outputs;
 mod sentinel;
+mod transfers;
 
 use crate::columns::Column;
 use crate::error::StoreError;
@@ -21,6 +23,7 @@ pub(crate) const QUARANTINED_UP_TO_KEY: &[u8] = b"quarantined_txs_up_to";
 /// There when all exits of the store are indexed by account.
 pub(crate) const EXITS_INDEXED_KEY: &[u8] = b"exits_indexed";
 pub(crate) const NONCE_OFFSET_KEY: &[u8] = b"nonce_offset";
+pub(crate) const TRANSFERS_CURSOR_KEY: &[u8] = b"transfers_cursor";
 pub(crate) const SPENT_KEY: &[u8] = b"sentinel_spent";
 
 pub(crate) fn height_key(service: Service) -> String {

@@ -1,10 +1,16 @@
 //! Values: each begins with its version; docs/store.md describes them byte by byte.
 
 mod in_flight;
+mod journal;
 mod sentinel;
 
 pub(crate) use in_flight::{
     decode_in_flight_exit, decode_in_flight_record, encode_in_flight_exit, encode_in_flight_record,
+};
+pub(crate) use journal::{
+    decode_journal_entry, decode_numbers, decode_submitted_at, decode_transfer,
+    decode_transfers_cursor, encode_journal_entry, encode_numbers, encode_submitted_at,
+    encode_transfer, encode_transfers_cursor,
 };
 pub(crate) use sentinel::{
     decode_duty, decode_nonce, decode_spent, encode_duty, encode_nonce, encode_spent,
@@ -282,7 +288,8 @@ mod tests {
     }
 
     fn all_kinds() -> Vec<Kind> {
-        [kinds(), in_flight::tests::kinds(), sentinel::tests::kinds()].concat()
+        [kinds(), in_flight::tests::kinds(), journal::tests::kinds(), sentinel::tests::kinds()]
+            .concat()
     }
 
     #[test]

@@ -50,8 +50,8 @@ pub(crate) struct Api {
 }
 
 /// The table of methods.
-pub(crate) fn methods(api: Arc<Api>) -> MethodTable<Api> {
-    in_flight::methods(MethodTable::new(Service::Watcher, api))
+pub(crate) fn methods(service: Service, api: Arc<Api>) -> MethodTable<Api> {
+    in_flight::methods(MethodTable::new(service, api))
         .on(&STATUS_GET, |api, _| async move { api.status().await })
         .on(&CONFIGURATION_GET, |api, _| async move { Ok(api.configuration.clone()) })
         .on(&ACCOUNT_GET_EXITABLE_UTXOS, |api, params| async move {
@@ -110,7 +110,7 @@ impl Api {
     }
 
     /// Reads from the store, off the threads that serve requests.
-    async fn read<R: Send + 'static>(
+    pub(crate) async fn read<R: Send + 'static>(
         self: &Arc<Self>,
         read: impl FnOnce(&Self) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, RpcError> {
@@ -235,7 +235,7 @@ impl Api {
         Ok(BlockValidity { valid: validate_block(&block, recovered).is_ok() })
     }
 
-    fn check_safe(&self) -> Result<(), RpcError> {
+    pub(crate) fn check_safe(&self) -> Result<(), RpcError> {
         let findings = self.tree()?.findings.borrow().clone();
         match findings {
             Some(findings) if findings.is_unsafe => Err(codes::CHAIN_UNSAFE.into()),
@@ -244,7 +244,7 @@ impl Api {
         }
     }
 
-    async fn submit(&self, params: SubmitParams) -> Result<SubmitAnswer, RpcError> {
+    pub(crate) async fn submit(&self, params: SubmitParams) -> Result<SubmitAnswer, RpcError> {
         let mut recovered =
             recover_all(vec![params.transaction.clone()], self.domain.clone()).await;
         let tx = recovered.pop().ok_or_else(RpcError::internal)??;

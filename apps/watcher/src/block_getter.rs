@@ -8,8 +8,8 @@ use crate::guard::{Applied, Guard, GuardHandle};
 use plasma_core::block_getter::{DownloadOutcome, SubmissionFacts};
 use plasma_core::db_update::{ChainFault, Service};
 use plasma_core::eth_event_listener::{EventsError, in_order};
-use plasma_core::root_chain::{EthEvent, EventKind};
-use plasma_core::wire::{Blknum, BlockHash, EthHeight};
+use plasma_core::root_chain::{ChildBlock, EthEvent, EventKind};
+use plasma_core::wire::{Blknum, EthHeight};
 use plasma_eth::{RootChain, RootChainError};
 use plasma_node::core_actor::Unanswered;
 use plasma_node::root_chain_coordinator::CoordinatorHandle;
@@ -192,7 +192,7 @@ impl Following {
     async fn roots(
         &self,
         needed: &[Blknum],
-    ) -> Result<BTreeMap<Blknum, BlockHash>, RootChainError> {
+    ) -> Result<BTreeMap<Blknum, ChildBlock>, RootChainError> {
         use futures::{StreamExt, TryStreamExt};
         let ask = |blknum: &Blknum| {
             let (root_chain, blknum) = (self.root_chain.clone(), *blknum);
@@ -201,9 +201,7 @@ impl Following {
         let asked: Vec<_> = needed.iter().map(ask).collect();
         futures::stream::iter(asked)
             .buffer_unordered(ROOTS_IN_FLIGHT_MAX)
-            .try_filter_map(
-                |(blknum, block)| async move { Ok(block.map(|block| (blknum, block.root))) },
-            )
+            .try_filter_map(|(blknum, block)| async move { Ok(block.map(|block| (blknum, block))) })
             .try_collect()
             .await
     }
@@ -219,8 +217,11 @@ impl Following {
             for blknum in needed {
                 let header = store.block_header(blknum)?;
                 facts.ledger.extend(header.map(|header| (blknum, header.hash)));
+                facts.journal.extend(store.submitted_at(blknum)?.map(|at| (blknum, at)));
             }
-            Ok(guard.getter.on_submissions(&range, &events, &facts, updates))
+            let fault = guard.getter.on_submissions(&range, &events, &facts, updates);
+            guard.note_moved(updates);
+            Ok(fault)
         };
         self.guard.decide(decide).await
     }

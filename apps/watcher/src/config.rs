@@ -56,6 +56,24 @@ pub struct WatcherConfig {
     pub eth_height_monitor: EthHeightMonitorConfig,
     /// What the Sentinel may spend, where one runs.
     pub sentinel: SentinelConfig,
+    /// The informational methods, where there is a database.
+    pub info: InfoConfig,
+}
+
+/// How the informational methods are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InfoConfig {
+    /// Where clients of the informational methods connect. All methods of the watcher are answered there as well.
+    pub listen: SocketAddr,
+    /// Pause between two looks at the operator's fees, whose changes are noted.
+    pub fees_poll_ms: u64,
+}
+
+impl Default for InfoConfig {
+    fn default() -> Self {
+        Self { listen: (Ipv4Addr::LOCALHOST, 7_534).into(), fees_poll_ms: 10_000 }
+    }
 }
 
 impl Default for WatcherConfig {
@@ -83,6 +101,7 @@ impl Default for WatcherConfig {
             listener: EthEventListenerConfig::default(),
             eth_height_monitor: EthHeightMonitorConfig::default(),
             sentinel: SentinelConfig::default(),
+            info: InfoConfig::default(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Watches what is wrong come and go: has exits judged whenever something was learned, logs every change, and publishes the result.
 //!
-//! It contains no rule: [`Eventer`] says what appeared and what was resolved.
+//! It contains no rule: the [`Journal`](plasma_core::journal::Journal) says what appeared and what was resolved, and has it written before
+//! anybody hears of it.
 
 use crate::guard::{Findings, GuardHandle};
-use plasma_core::byzantine::Remedy;
+use plasma_core::byzantine::{ByzantineEvent, Remedy};
 use plasma_core::db_update::Service;
-use plasma_core::eventer::{Change, Eventer, Notification};
+use plasma_core::eventer::{Change, Notification};
 use plasma_core::exit_processor::ExitHeights;
 use plasma_node::core_actor::Unanswered;
 use plasma_node::root_chain_coordinator::CoordinatorHandle;
@@ -41,8 +42,8 @@ async fn run(
     metrics: Metrics,
     sender: watch::Sender<Option<Arc<Findings>>>,
 ) -> Result<Infallible, Unanswered> {
-    let mut eventer = Eventer::new();
     let mut told = None;
+    let mut is_open_logged = false;
     loop {
         let progress = coordinator.progress();
         let challenges = progress.synced.get(&Service::ExitChallenger).copied();
@@ -52,8 +53,11 @@ async fn run(
             challenges: challenges.unwrap_or_default(),
             in_flight_exits: in_flight_exits.unwrap_or_default(),
         };
-        let findings = match guard.settle(heights).await {
-            Ok(findings) => findings,
+        let are_known = progress.root_chain_height.is_some()
+            && challenges.is_some()
+            && in_flight_exits.is_some();
+        let (findings, notifications) = match guard.settle(heights, are_known).await {
+            Ok(told) => told,
             Err(Unanswered::Overloaded) => {
                 tokio::time::sleep(Duration::from_millis(BUSY_PAUSE_MS)).await;
                 continue;
@@ -64,9 +68,19 @@ async fn run(
         if !told.as_ref().is_some_and(|told| Arc::ptr_eq(told, shown)) {
             let count = i64::try_from(shown.events.len()).unwrap_or(i64::MAX);
             metrics.byzantine_events.set(count);
-            eventer.update(shown.events.iter().cloned()).iter().for_each(log);
             told = Some(shown.clone());
         }
+        if are_known && !is_open_logged {
+            is_open_logged = true;
+            let is_news =
+                |event: &ByzantineEvent| notifications.iter().any(|news| news.event == *event);
+            let open = shown.events.iter().filter(|event| !is_news(event));
+            for event in open {
+                let (name, what_to_do) = (event.name(), what_to_do(event));
+                tracing::error!(name, ?event, what_to_do, "byzantine event, still true");
+            }
+        }
+        notifications.iter().for_each(log);
         sender.send_if_modified(|known| {
             let is_new = known.as_deref() != Some(&findings);
             if is_new {
@@ -82,9 +96,16 @@ async fn run(
 }
 
 fn log(notification: &Notification) {
-    let Notification { sequence, change, event } = notification;
-    let name = event.name();
-    let what_to_do = match event.remedy() {
+    let Notification { sequence, change, event, .. } = notification;
+    let (name, what_to_do) = (event.name(), what_to_do(event));
+    match change {
+        Change::Appeared => tracing::error!(sequence, name, ?event, what_to_do, "byzantine event"),
+        Change::Resolved => tracing::info!(sequence, name, ?event, "byzantine event resolved"),
+    }
+}
+
+const fn what_to_do(event: &ByzantineEvent) -> &'static str {
+    match event.remedy() {
         Remedy::ChallengeExit => "challenge the exit: `penning wallet challenge POSITION`",
         Remedy::ChallengePiggyback => {
             "challenge the piggybacks: in_flight_exit.get_input_challenge_data, get_output_challenge_data"
@@ -93,9 +114,5 @@ fn log(notification: &Notification) {
         Remedy::ProveCanonical => "show where it is included: in_flight_exit.prove_canonical",
         Remedy::Piggyback => "owners of its inputs and outputs may join the exit",
         Remedy::MassExit => "leave the chain: `penning wallet exit start POSITION` for each output",
-    };
-    match change {
-        Change::Appeared => tracing::error!(sequence, name, ?event, what_to_do, "byzantine event"),
-        Change::Resolved => tracing::info!(sequence, name, ?event, "byzantine event resolved"),
     }
 }

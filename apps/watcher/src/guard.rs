@@ -5,15 +5,19 @@
 //! [`GuardHandle::settle`] to judge exits again, when all of it is on disk.
 
 use crate::exit_facts::{exit_facts, stored_exits, stored_in_flight_exits};
+use crate::journal_news::{JournalNews, now_ms};
 use crate::status::in_flight_exits;
 use plasma_core::block_getter::{
     ApplyError, BlockGetter, BlockGetterConfig, BlockGetterRecord, apply_block,
 };
 use plasma_core::byzantine::ByzantineEvent;
-use plasma_core::db_update::{ChainFault, DbUpdate, Service, StateUpdate, UtxoKey};
+use plasma_core::db_update::{BlockHeader, ChainFault, DbUpdate, Service, StateUpdate, UtxoKey};
 use plasma_core::eth_event_listener::EventBatch;
+use plasma_core::eventer::Notification;
 use plasma_core::exit_concierge::ExitBoard;
 use plasma_core::exit_processor::{ExitHeights, ExitProcessor, ExitProcessorConfig};
+use plasma_core::journal::{Journal, JournalBlock, JournalFact};
+use plasma_core::root_chain::{EthEvent, RootChainEvent, SubmittedAt};
 use plasma_core::state::{Deposit, Exiting, State};
 use plasma_core::wire::{Blknum, EthHeight, TypedDataDomain, UtxoPos};
 use plasma_node::core_actor::{Core, CoreActor, CoreHandle, Fatal, Order, Unanswered};
@@ -31,6 +35,9 @@ pub(crate) struct Guard {
     touched: Vec<UtxoPos>,
     quarantined: Vec<UtxoKey>,
     board: Arc<ExitBoard>,
+    journal: Journal,
+    /// What the journal was asked to tell last.
+    told: Option<(Arc<Shown>, bool)>,
     /// What was told last, and what it came of.
     shown: Option<(Basis, Arc<Shown>)>,
 }
@@ -87,6 +94,7 @@ pub(crate) enum Applied {
 pub(crate) struct GuardHandle {
     core: CoreHandle<Guard>,
     news: Arc<Notify>,
+    journal: JournalNews,
 }
 
 /// Starts the guard around a ledger, with everything else from the store. Nothing of interest happened before `deployed_at`.
@@ -99,6 +107,7 @@ pub(crate) fn start_guard(
     (getter, exits): (BlockGetterConfig, ExitProcessorConfig),
     deployed_at: EthHeight,
     store: &Store,
+    journal_news: &JournalNews,
     nursery: &mut Nursery,
 ) -> Result<GuardHandle, StoreError> {
     let fault = store.fault()?;
@@ -125,10 +134,14 @@ pub(crate) fn start_guard(
         touched: Vec::new(),
         quarantined: Vec::new(),
         board: Arc::default(),
+        journal: Journal::restore(store.journal_record()?),
+        told: None,
         shown: None,
     };
+    // What was committed just before a restart may not have been told.
+    journal_news.raise(guard.journal.head());
     let core = CoreActor::start("guard", guard, store.clone(), nursery);
-    Ok(GuardHandle { core, news: Arc::new(Notify::new()) })
+    Ok(GuardHandle { core, news: Arc::new(Notify::new()), journal: journal_news.clone() })
 }
 
 impl GuardHandle {
@@ -151,11 +164,13 @@ impl GuardHandle {
             if let Some(fault) = guard.getter.fault() {
                 guard.exits.on_fault(fault.blknum);
             }
-            Ok((result, updates))
+            Ok(((result, guard.journal.head()), updates))
         };
         let decided = self.core.decide(Order::AfterAll, decide).await;
         self.news.notify_one();
-        decided
+        let (result, journal_head) = decided?;
+        self.journal.raise(journal_head);
+        Ok(result)
     }
 
     /// Waits until something was decided since the last call.
@@ -163,8 +178,13 @@ impl GuardHandle {
         self.news.notified().await;
     }
 
-    /// Judges exits by everything that was learned, and tells what is wrong.
-    pub(crate) async fn settle(&self, heights: ExitHeights) -> Result<Findings, Unanswered> {
+    /// Judges exits by everything that was learned, and tells what is wrong. What appeared and what was resolved is in the journal when
+    /// this returns; not so as long as the heights are not known, for what is still true would be resolved then.
+    pub(crate) async fn settle(
+        &self,
+        heights: ExitHeights,
+        are_known: bool,
+    ) -> Result<(Findings, Vec<Notification>), Unanswered> {
         let settle = move |guard: &mut Guard, store: &Store| {
             guard.judge(store)?;
             let fault = guard.getter.byzantine_event();
@@ -174,19 +194,20 @@ impl GuardHandle {
             let last_applied = guard.getter.last_applied();
             ExitBoard::update(&mut guard.board, &mut guard.exits);
             let board = guard.board.clone();
+            let mut updates = Vec::new();
+            let told = if are_known { guard.tell(&shown, is_unsafe, &mut updates) } else { vec![] };
             let findings = Findings { shown, revision, heights, is_unsafe, last_applied, board };
-            Ok((findings, Vec::new()))
+            Ok((((findings, told), guard.journal.head()), updates))
         };
-        self.core.decide(Order::AfterAll, settle).await
+        let (told, journal_head) = self.core.decide(Order::AfterAll, settle).await?;
+        self.journal.raise(journal_head);
+        Ok(told)
     }
 
     /// Credits deposits.
-    pub(crate) async fn deposit(
-        &self,
-        deposits: Vec<Deposit>,
-        height: DbUpdate,
-    ) -> Result<(), Unanswered> {
+    pub(crate) async fn on_deposits(&self, batch: EventBatch) -> Result<(), Unanswered> {
         self.decide(move |guard, store, updates| {
+            let deposits: Vec<Deposit> = batch.events.iter().filter_map(deposit).collect();
             let positions: Vec<UtxoPos> =
                 deposits.iter().map(|deposit| UtxoPos::deposit(deposit.blknum)).collect();
             let unknown: Vec<UtxoPos> = guard.state.unknown(positions.iter().copied()).collect();
@@ -194,7 +215,8 @@ impl GuardHandle {
             let mut written = Vec::new();
             guard.state.deposit(&deposits, &facts, &mut written);
             updates.extend(written.into_iter().map(DbUpdate::from));
-            updates.push(height);
+            updates.push(batch.height_update());
+            guard.note_events(batch.events, updates);
             guard.touched.extend(positions);
             Ok(())
         })
@@ -207,6 +229,7 @@ impl GuardHandle {
             let stored = stored_exits(store, &guard.exits.records_needed(&batch.events))?;
             guard.exits.on_events(&batch.events, &stored, updates);
             updates.push(batch.height_update());
+            guard.note_events(batch.events, updates);
             Ok(())
         })
         .await
@@ -230,6 +253,7 @@ impl GuardHandle {
             guard.exits.on_finalized(&outcome, &stored, updates);
             guard.exits.on_events(&batch.events, &stored, updates);
             updates.push(batch.height_update());
+            guard.note_events(batch.events, updates);
             guard.touched.extend(positions);
             Ok(())
         })
@@ -243,6 +267,7 @@ impl GuardHandle {
             let stored = stored_in_flight_exits(store, needed)?;
             guard.exits.on_in_flight_events(&batch.events, &stored, updates);
             updates.push(batch.height_update());
+            guard.note_events(batch.events, updates);
             Ok(())
         })
         .await?;
@@ -289,9 +314,10 @@ impl GuardHandle {
                 Ok(applied) => {
                     // There is nothing before it, and it is big: this takes it over in place.
                     *updates = applied.updates.into_iter().map(DbUpdate::from).collect();
+                    let header = applied.header;
+                    guard.note_block(header, updates)?;
                     guard.getter.on_applied(sync_height, updates);
                     guard.touched.extend(applied.spent);
-                    let header = applied.header;
                     Ok(Applied::Block { blknum: header.number, tx_count: header.tx_count })
                 }
                 Err(ApplyError::Invalid { fault, .. }) => {
@@ -318,6 +344,53 @@ impl GuardHandle {
 }
 
 impl Guard {
+    /// Has the journal tell of a block that is about to be committed.
+    fn note_block(
+        &mut self,
+        header: BlockHeader,
+        updates: &mut Vec<DbUpdate>,
+    ) -> Result<(), Fatal> {
+        let BlockHeader { number: blknum, hash, tx_count } = header;
+        let unknown = || Fatal::new(format_args!("block {blknum} was applied but not submitted"));
+        let at = self.getter.submitted_at(blknum).ok_or_else(unknown)?;
+        let SubmittedAt { eth_height, timestamp_s } = at;
+        let block = JournalBlock { blknum, hash, tx_count, eth_height, timestamp_s };
+        self.journal.append(now_ms(), JournalFact::Block(block), updates);
+        Ok(())
+    }
+
+    /// Has the journal tell of blocks that a reorganisation of the root chain moved.
+    pub(crate) fn note_moved(&mut self, updates: &mut Vec<DbUpdate>) {
+        for (blknum, SubmittedAt { eth_height, timestamp_s }) in self.getter.take_moved() {
+            let fact = JournalFact::BlockMoved { blknum, eth_height, timestamp_s };
+            self.journal.append(now_ms(), fact, updates);
+        }
+    }
+
+    /// Has the journal tell of events whose effects are about to be committed.
+    fn note_events(&mut self, events: Vec<EthEvent>, updates: &mut Vec<DbUpdate>) {
+        let now_ms = now_ms();
+        for event in events {
+            self.journal.append(now_ms, JournalFact::RootChain(Box::new(event)), updates);
+        }
+    }
+
+    /// Has the journal tell what appeared, what was resolved and whether the chain can be used, if any of it may have changed.
+    fn tell(
+        &mut self,
+        shown: &Arc<Shown>,
+        is_unsafe: bool,
+        updates: &mut Vec<DbUpdate>,
+    ) -> Vec<Notification> {
+        let told = self.told.as_ref();
+        if told.is_some_and(|(told, was)| Arc::ptr_eq(told, shown) && *was == is_unsafe) {
+            return Vec::new();
+        }
+        self.told = Some((shown.clone(), is_unsafe));
+        let status = (is_unsafe, self.getter.last_applied());
+        self.journal.on_findings(now_ms(), shown.events.iter().cloned(), status, updates)
+    }
+
     /// What is listed now: looked for only if something may have changed it, and the very same lists if nothing did.
     fn shown(&mut self, basis: Basis) -> Arc<Shown> {
         let known = match self.shown.take() {
@@ -349,5 +422,14 @@ impl Guard {
             let facts = exit_facts(store, &request.keys)?;
             self.exits.decide(&request, &facts);
         }
+    }
+}
+
+fn deposit(event: &EthEvent) -> Option<Deposit> {
+    match event.event {
+        RootChainEvent::DepositCreated { depositor, blknum, currency, amount } => {
+            Some(Deposit { blknum, owner: depositor, currency, amount })
+        }
+        _ => None,
     }
 }

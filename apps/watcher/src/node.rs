@@ -2,6 +2,9 @@
 
 use crate::api::{Api, configuration, methods};
 use crate::config::WatcherConfig;
+use crate::event_log::StoredEvents;
+use crate::info_api::{FeeWatch, InfoApi, InfoReads, info_methods, watch_fees};
+use crate::journal_news::JournalNews;
 use crate::status::StatusDocuments;
 use crate::tree::{Parts, Watcher, WatcherError};
 use plasma_core::wire::TypedDataDomain;
@@ -11,11 +14,12 @@ use plasma_node::supervisor::{
     Published, Publisher, RestartBudget, SupervisorError, publisher, supervise,
 };
 use plasma_node::telemetry::Metrics;
+use plasma_rpc::Service;
 use plasma_rpc::child_chain::BLOCK_JSON_LEN_MAX;
 use plasma_rpc::client::{ClientConfig, ClientConfigError, HttpRpcClient};
-use plasma_rpc::server::{Probes, Server, ServerConfig, StartError};
+use plasma_rpc::server::{EventLog, Events, Probes, Server, ServerConfig, StartError};
 use plasma_rpc::watcher::ContractAddresses;
-use plasma_store::Store;
+use plasma_store::{Store, StoreError};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,6 +53,15 @@ pub enum SetupError {
     /// Its port cannot be opened.
     #[error(transparent)]
     Server(#[from] StartError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store is from before there was a journal, and nothing of its past could be told.
+    #[error(
+        "the watcher's store is from a version that kept no journal of what happened, so it cannot tell its users: sync again in a fresh \
+         data folder"
+    )]
+    NoJournal,
     /// The operator's URL cannot be used.
     #[error("child_chain_url: {0}")]
     ChildChain(#[from] ClientConfigError),
@@ -58,8 +71,15 @@ pub enum SetupError {
 pub struct Node {
     parts: Parts,
     server: Server,
+    info: Option<InfoNode>,
     publisher: Publisher<Watcher>,
     tree: Published<Watcher>,
+}
+
+/// The informational part of a node.
+struct InfoNode {
+    server: Server,
+    _fee_watch: FeeWatch,
 }
 
 impl Node {
@@ -68,7 +88,21 @@ impl Node {
     /// # Errors
     /// [`SetupError`], as when the port is in use.
     pub async fn start(setup: Setup) -> Result<Self, SetupError> {
+        Self::start_with_info(setup, None).await
+    }
+
+    /// The same, and a second port with the informational methods, if there is something to answer them from.
+    ///
+    /// # Errors
+    /// [`SetupError`], as when a port is in use.
+    pub async fn start_with_info(
+        setup: Setup,
+        info: Option<Arc<dyn InfoReads>>,
+    ) -> Result<Self, SetupError> {
         let Setup { config, deployment, root_chain, sentinel, store, version } = setup;
+        if store.lacks_journal()? {
+            return Err(SetupError::NoJournal);
+        }
         let (publisher, tree) = publisher();
         let (alarms, metrics) = (Alarms::default(), Metrics::new("watcher"));
         let child_chain = |call_ms_max, answer_len_max| {
@@ -99,16 +133,42 @@ impl Node {
             eth_block_time_ms: config.eth_block_time_ms,
         };
         let probes = probes(alarms.clone(), metrics.clone(), tree.clone());
-        let server_config = ServerConfig::new(config.listen, version);
-        let server = Server::start(server_config, methods(Arc::new(api)), probes).await?;
-        let parts =
-            Parts { config, deployment, root_chain, sentinel, blocks, store, alarms, metrics };
-        Ok(Self { parts, server, publisher, tree })
+        let api = Arc::new(api);
+        let journal_news = JournalNews::default();
+        let events: Arc<dyn EventLog> =
+            Arc::new(StoredEvents::new(store.clone(), journal_news.clone()));
+        let info = match info {
+            Some(reads) => {
+                let api = InfoApi { watcher: api.clone(), reads, events: events.clone() };
+                Some(start_info(&config, api, &version, probes.clone()).await?)
+            }
+            None => None,
+        };
+        let mut server_config = ServerConfig::new(config.listen, version);
+        server_config.events = Events::of(events);
+        let server = Server::start(server_config, methods(Service::Watcher, api), probes).await?;
+        let parts = Parts {
+            config,
+            deployment,
+            root_chain,
+            sentinel,
+            blocks,
+            store,
+            journal_news,
+            alarms,
+            metrics,
+        };
+        Ok(Self { parts, server, info, publisher, tree })
     }
 
     /// Where the server listens.
     pub const fn local_addr(&self) -> SocketAddr {
         self.server.local_addr()
+    }
+
+    /// Where the server with the informational methods listens, if there is one.
+    pub fn info_addr(&self) -> Option<SocketAddr> {
+        self.info.as_ref().map(|info| info.server.local_addr())
     }
 
     /// The actors, as they come and go.
@@ -131,9 +191,26 @@ impl Node {
         if ended.is_err() {
             self.parts.alarms.raise(Alarm::MainSupervisorHalted);
         }
+        if let Some(info) = self.info {
+            info.server.stop().await;
+        }
         self.server.stop().await;
         ended
     }
+}
+
+async fn start_info(
+    config: &WatcherConfig,
+    api: InfoApi,
+    version: &str,
+    probes: Probes,
+) -> Result<InfoNode, StartError> {
+    let mut server = ServerConfig::new(config.info.listen, version);
+    server.events = Events::of(api.events.clone());
+    let (child_chain, reads) = (api.watcher.child_chain.clone(), api.reads.clone());
+    let server = Server::start(server, info_methods(Arc::new(api)), probes).await?;
+    let fee_watch = watch_fees(child_chain, reads, config.info.fees_poll_ms);
+    Ok(InfoNode { server, _fee_watch: fee_watch })
 }
 
 fn probes(alarms: Alarms, metrics: Metrics, tree: Published<Watcher>) -> Probes {

@@ -3,8 +3,6 @@
 use crate::guard::GuardHandle;
 use async_trait::async_trait;
 use plasma_core::eth_event_listener::EventBatch;
-use plasma_core::root_chain::RootChainEvent;
-use plasma_core::state::Deposit;
 use plasma_node::core_actor::Unanswered;
 use plasma_node::eth_event_listener::EventSink;
 
@@ -20,14 +18,7 @@ pub(crate) struct PaidExitSink(pub(crate) GuardHandle);
 #[async_trait]
 impl EventSink for DepositSink {
     async fn commit(&self, batch: EventBatch) -> Result<(), Unanswered> {
-        let height = batch.height_update();
-        let deposits = batch.events.into_iter().filter_map(|event| match event.event {
-            RootChainEvent::DepositCreated { depositor, blknum, currency, amount } => {
-                Some(Deposit { blknum, owner: depositor, currency, amount })
-            }
-            _ => None,
-        });
-        self.0.deposit(deposits.collect(), height).await
+        self.0.on_deposits(batch).await
     }
 }
 

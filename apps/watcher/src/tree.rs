@@ -4,6 +4,7 @@
 //! eth_height_monitor ─► root_chain_coordinator ─► depositor, exit_processor, exit_challenger, exit_finalizer ─┐
 //!                                            └─► block_getter ─► downloads ─────────────────────────► guard ─► eventer ─► API
 //!                                                                                                            └─► sentinel ─► L1
+//! guard ─► journal (on disk) ─► transfers, events: followers that nobody waits for
 //! ```
 
 use crate::block_getter::{Following, start_block_getter};
@@ -11,9 +12,11 @@ use crate::config::WatcherConfig;
 use crate::download::Downloader;
 use crate::eventer::{FindingsWatch, start_eventer};
 use crate::guard::{GuardHandle, start_guard};
+use crate::journal_news::JournalNews;
 use crate::sentinel::{SentinelParts, SentinelWatch, start_sentinel};
 use crate::sinks::{DepositSink, ExitSink, InFlightExitSink, PaidExitSink};
 use crate::status::{FactsWatch, start_status};
+use crate::transfers::start_transfers;
 use plasma_core::db_update::Service;
 use plasma_core::exit_processor::SlaMarginTooBig;
 use plasma_core::root_chain_coordinator::{ServiceTableError, watcher_services};
@@ -82,6 +85,8 @@ pub(crate) struct Parts {
     /// Calls the operator for blocks.
     pub(crate) blocks: HttpRpcClient,
     pub(crate) store: Store,
+    /// Outlives the trees.
+    pub(crate) journal_news: JournalNews,
     pub(crate) alarms: Alarms,
     pub(crate) metrics: Metrics,
 }
@@ -97,7 +102,8 @@ impl Parts {
         let state = restore_state(Role::Watcher, &self.store)?;
         let cores = (config.block_getter(), config.exit_processor());
         let deployed_at = self.deployment.eth_height;
-        let guard = start_guard(state, self.domain(), cores, deployed_at, &self.store, nursery)?;
+        let (store, news) = (&self.store, &self.journal_news);
+        let guard = start_guard(state, self.domain(), cores, deployed_at, store, news, nursery)?;
         let heights = start_eth_height_monitor(
             self.root_chain.clone(),
             config.eth_height_monitor,
@@ -105,6 +111,7 @@ impl Parts {
             self.metrics.clone(),
             nursery,
         );
+        start_transfers(self.store.clone(), self.journal_news.clone(), nursery);
         start_memory_monitor(self.alarms.clone(), nursery);
         let table = watcher_services(
             config.deposit_finality_margin_eth_blocks,

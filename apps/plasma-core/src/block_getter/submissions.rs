@@ -5,7 +5,7 @@
 //! the ledger whose root changed that way.
 
 use super::verified::BlockId;
-use crate::root_chain::{EthEvent, RootChainEvent};
+use crate::root_chain::{ChildBlock, EthEvent, RootChainEvent, SubmittedAt};
 use crate::wire::position::BLKNUM_MAX;
 use crate::wire::{Blknum, BlockHash, EthHeight, H256};
 use std::collections::BTreeMap;
@@ -22,10 +22,12 @@ pub const APPLIED_MAX: usize = 10_000;
 /// Facts about the submissions that [`BlockGetter::facts_needed`](super::BlockGetter::facts_needed) named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SubmissionFacts {
-    /// The roots that the contract holds; a number without a root is left out.
-    pub roots: BTreeMap<Blknum, BlockHash>,
+    /// What the contract holds; a number without a root is left out.
+    pub roots: BTreeMap<Blknum, ChildBlock>,
     /// The hashes of those that are blocks of the ledger.
     pub ledger: BTreeMap<Blknum, BlockHash>,
+    /// Where the journal says that those were submitted.
+    pub journal: BTreeMap<Blknum, SubmittedAt>,
 }
 
 /// One `BlockSubmitted` event and the root behind it.
@@ -33,6 +35,7 @@ pub struct SubmissionFacts {
 pub(super) struct Submission {
     pub(super) hash: BlockHash,
     pub(super) eth_height: EthHeight,
+    timestamp_s: u64,
     /// The same event in the same root chain block always stands for the same root.
     eth_block_hash: H256,
 }
@@ -48,6 +51,14 @@ pub(super) struct Submissions {
     applied: BTreeMap<Blknum, Submission>,
     /// The highest number ever seen.
     top: Blknum,
+    /// Blocks of the ledger that were submitted somewhere else than they were, and not asked about since.
+    moved: Vec<(Blknum, SubmittedAt)>,
+}
+
+impl Submission {
+    pub(super) const fn at(&self) -> SubmittedAt {
+        SubmittedAt { eth_height: self.eth_height, timestamp_s: self.timestamp_s }
+    }
 }
 
 impl Submissions {
@@ -91,8 +102,10 @@ impl Submissions {
             if limit.is_some_and(|limit| blknum >= limit) {
                 continue;
             }
-            let known = self.known(blknum, event).map(|submission| submission.hash);
-            let Some(hash) = known.or_else(|| facts.roots.get(&blknum).copied()) else {
+            let known = self.known(blknum, event);
+            let known = known.map(|known| (known.hash, known.timestamp_s));
+            let read = || facts.roots.get(&blknum).map(|block| (block.root, block.timestamp_s));
+            let Some((hash, timestamp_s)) = known.or_else(read) else {
                 // History changed between two reads: this height has to be read again.
                 scanned_to = scanned_to.min(event.eth_height.minus(1));
                 continue;
@@ -100,6 +113,7 @@ impl Submissions {
             let submission = Submission {
                 hash,
                 eth_height: event.eth_height,
+                timestamp_s,
                 eth_block_hash: event.eth_block_hash,
             };
             seen.insert(blknum, submission);
@@ -112,14 +126,20 @@ impl Submissions {
                 self.waiting.insert(blknum, submission);
                 continue;
             }
-            let remembered = self.applied.get(&blknum).map(|applied| applied.hash);
-            let of_ledger = remembered.or_else(|| facts.ledger.get(&blknum).copied());
+            let remembered = self.applied.get(&blknum);
+            let of_ledger = remembered.map(|applied| applied.hash);
+            let of_ledger = of_ledger.or_else(|| facts.ledger.get(&blknum).copied());
+            let before = remembered.map(Submission::at);
+            let before = before.or_else(|| facts.journal.get(&blknum).copied());
             match of_ledger {
                 Some(hash) if hash != submission.hash => {
                     let hash = submission.hash;
                     changed = changed.or(Some(BlockId { blknum, hash }));
                 }
                 Some(_) => {
+                    if before.is_some_and(|before| before != submission.at()) {
+                        self.moved.push((blknum, submission.at()));
+                    }
                     self.applied.insert(blknum, submission);
                 }
                 None => {}
@@ -140,6 +160,16 @@ impl Submissions {
 
     pub(super) fn waiting(&self, blknum: Blknum) -> Option<&Submission> {
         self.waiting.get(&blknum)
+    }
+
+    /// Where a block was submitted, waiting or recently applied.
+    pub(super) fn at(&self, blknum: Blknum) -> Option<SubmittedAt> {
+        let submission = self.waiting.get(&blknum).or_else(|| self.applied.get(&blknum));
+        submission.map(Submission::at)
+    }
+
+    pub(super) fn take_moved(&mut self) -> Vec<(Blknum, SubmittedAt)> {
+        std::mem::take(&mut self.moved)
     }
 
     /// Numbers ahead of the ledger, up to this one.
@@ -215,7 +245,9 @@ mod tests {
         let heights = range.start().get().max(1)..=range.end().get();
         let events = heights.map(|height| {
             let blknum = Blknum::new(height * 1000);
-            facts.roots.insert(blknum, H256::from_low_u64_be(height));
+            let root = H256::from_low_u64_be(height);
+            facts.roots.insert(blknum, ChildBlock { root, timestamp_s: height });
+            facts.ledger.insert(blknum, root);
             EthEvent {
                 eth_height: eth(height),
                 eth_block_hash: H256::from_low_u64_be(height),
@@ -225,7 +257,6 @@ mod tests {
             }
         });
         let events: Vec<_> = events.collect();
-        facts.ledger = facts.roots.clone();
         assert_eq!(submissions.scan(&range, &events, &facts, last_applied, None), None);
     }
 

@@ -6,7 +6,7 @@ mod following;
 use super::testing::{block_of, key, payment, pos, verified};
 use super::*;
 use crate::db_update::UtxoKey;
-use crate::root_chain::RootChainEvent;
+use crate::root_chain::{ChildBlock, RootChainEvent};
 use crate::wire::{H256, RecoverTxError};
 use std::collections::BTreeSet;
 
@@ -111,7 +111,9 @@ impl Universe {
         let mut facts = SubmissionFacts::default();
         for blknum in &needed {
             let submitted = self.submitted.iter().find(|(number, _, _)| number == &blknum.get());
-            facts.roots.extend(submitted.map(|(_, _, hash)| (*blknum, *hash)));
+            facts.roots.extend(submitted.map(|(_, height, hash)| {
+                (*blknum, ChildBlock { root: *hash, timestamp_s: *height * 10 })
+            }));
             facts.ledger.extend(self.ledger.get(blknum).map(|hash| (*blknum, *hash)));
         }
         let mut updates = Vec::new();

@@ -213,6 +213,11 @@ impl InclusionProof {
 
     /// Whether `leaf` stands at `index` under `root`.
     pub fn verify(&self, leaf: H256, index: u32, root: BlockHash) -> bool {
+        self.root(leaf, index) == root && index >> DEPTH == 0
+    }
+
+    /// The root that it leads to from `leaf` at `index`.
+    pub fn root(&self, leaf: H256, index: u32) -> BlockHash {
         let mut node = leaf;
         for (height, sibling) in self.0.iter().enumerate() {
             node = if (index >> height) & 1 == 1 {
@@ -221,7 +226,7 @@ impl InclusionProof {
                 node_hash(node, *sibling)
             };
         }
-        node == root && index >> DEPTH == 0
+        node
     }
 }
 

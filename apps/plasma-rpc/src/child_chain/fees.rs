@@ -6,7 +6,7 @@ use crate::json::{hex, uint};
 use crate::params::{Check, ParamError, RawParams, RequestParams};
 use chrono::{DateTime, SecondsFormat, Utc};
 use plasma_core::fees::{FeeSpec, FeeSpecs};
-use plasma_core::wire::{Currency, U256};
+use plasma_core::wire::{Currency, TxType, U256};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
@@ -85,6 +85,17 @@ impl FeesAnswer {
                 })
                 .collect(),
         ))
+    }
+}
+
+impl FeesAnswer {
+    /// What a payment has to pay in this currency: nothing where payments are free; `None` when no fee can be paid in it.
+    pub fn of_payment(&self, currency: Currency) -> Option<U256> {
+        let payment = u64::from(TxType::Payment.number());
+        match self.0.get(&payment).map(Vec::as_slice) {
+            None | Some([]) => Some(U256::zero()),
+            Some(fees) => fees.iter().find(|fee| fee.currency == currency).map(|fee| fee.amount),
+        }
     }
 }
 

@@ -137,14 +137,14 @@ pub struct CreatedFee {
 /// One of the `messages` of `transaction.create:insufficient_funds`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MissingFunds {
-    /// How much more is needed, in the smallest unit.
-    #[serde(with = "uint")]
-    #[schemars(with = "uint::Number<U256>")]
-    pub missing: U256,
-    /// Of which currency.
+    /// Which currency.
     #[serde(with = "hex")]
     #[schemars(with = "hex::Hex<Currency>")]
     pub token: Currency,
+    /// How much more of it is needed, in the smallest unit.
+    #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
+    pub missing: U256,
 }
 
 /// Parameters of [`TRANSACTION_MERGE`](super::TRANSACTION_MERGE): positions, or all of an account in one currency. Positions count

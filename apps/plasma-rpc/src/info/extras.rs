@@ -4,12 +4,12 @@ use super::objects::UtcTime;
 use super::paging::Paging;
 use crate::json::{hex, uint};
 use crate::params::{Check, ParamError, RawParams, RequestParams};
+use crate::subscription::{EventObject, TopicName};
 use plasma_core::wire::{
     Address, Blknum, BlockHash, Currency, EthHeight, TxHash, TxIndex, U256, UtxoPos,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 /// Most entries in a page of [`FEES_HISTORY`](super::FEES_HISTORY).
 pub const FEE_HISTORY_LEN_MAX: u32 = 200;
@@ -78,6 +78,18 @@ pub struct InclusionReference {
     pub timestamp: Option<u64>,
 }
 
+/// `messages` of `watcher_db:unavailable`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DbLag {
+    /// How many child chain blocks the database is behind the watcher; `null` when it is not known.
+    pub lag_blocks: Option<u64>,
+    /// The newest block in it; 0 before the first, and when it is not known.
+    #[schemars(with = "u64")]
+    pub last_indexed_child_block_number: Blknum,
+    /// What is wrong, in words.
+    pub reason: String,
+}
+
 /// Parameters of [`FEES_HISTORY`](super::FEES_HISTORY).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FeeHistoryParams {
@@ -127,14 +139,14 @@ pub struct AddressWatchParams {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AddressWatch {
     /// What to subscribe to: `transfer:0x…`.
-    pub topic: String,
+    #[schemars(with = "String")]
+    pub topic: TopicName,
     /// Number of the newest event there is, 0 before the first.
     pub head: u64,
     /// The number to go on with: of this method, or of a subscription.
     pub next: u64,
     /// The same objects as subscriptions have, the oldest first, without gaps.
-    #[schemars(with = "Vec<crate::subscription::EventObject>")]
-    pub events: Vec<Box<RawValue>>,
+    pub events: Vec<EventObject>,
 }
 
 impl ProofParams {

@@ -4,7 +4,7 @@ use crate::golden;
 use crate::nodes::{self, Node};
 use plasma_rpc::endpoint::{BODY_LEN_MAX, IN_FLIGHT_MAX, MethodSpec, Verb};
 use plasma_rpc::server::Limits;
-use plasma_rpc::{child_chain, codes, watcher};
+use plasma_rpc::{child_chain, codes, info, watcher};
 
 const DOC: &str = include_str!("../../../../docs/protocol/rpc.md");
 
@@ -41,9 +41,13 @@ fn every_limit_is_in_the_table_with_its_default() {
 
 #[test]
 fn every_method_has_a_section_with_its_action_and_its_limits() {
-    let (of_child_chain, of_watcher) = DOC.split_once("## Methods of the watcher").unwrap();
-    for (text, methods) in [(of_child_chain, child_chain::METHODS), (of_watcher, watcher::METHODS)]
-    {
+    let (of_child_chain, rest) = DOC.split_once("## Methods of the watcher").unwrap();
+    let (of_watcher, of_info) = rest.split_once("## Methods of the informational").unwrap();
+    for (text, methods) in [
+        (of_child_chain, child_chain::METHODS),
+        (of_watcher, watcher::METHODS),
+        (of_info, info::METHODS),
+    ] {
         for method in methods {
             check_section(text, method);
             check_limits(method);
@@ -114,4 +118,9 @@ async fn every_example_of_the_child_chain_is_what_it_answers() {
 #[tokio::test]
 async fn every_example_of_the_watcher_is_what_it_answers() {
     check_examples("watcher", &nodes::watcher().await).await;
+}
+
+#[tokio::test]
+async fn every_example_of_the_informational_watcher_is_what_it_answers() {
+    check_examples("info", &nodes::info().await).await;
 }

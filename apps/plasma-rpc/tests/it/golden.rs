@@ -115,6 +115,11 @@ async fn the_watcher_answers_as_documented() {
 }
 
 #[tokio::test]
+async fn the_informational_watcher_answers_as_documented() {
+    check("info.golden", &nodes::info().await).await;
+}
+
+#[tokio::test]
 async fn an_unhealthy_service_says_so_on_health_checked_methods_only() {
     let node = nodes::child_chain().await;
     node.raise(AlarmName::EthereumStalledSync);

@@ -5,6 +5,7 @@ mod client;
 mod docs;
 mod golden;
 mod hostile;
+mod info;
 mod limits;
 mod nodes;
 mod pages;

@@ -1,6 +1,9 @@
 //! A child chain and a watcher that answer without a ledger, to test everything around it.
 
 mod in_flight;
+mod info;
+
+pub(crate) use info::info;
 
 use plasma_core::db_update::TxPos;
 use plasma_core::fees::parse_fee_specs;

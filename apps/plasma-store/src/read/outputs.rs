@@ -6,7 +6,7 @@ use crate::store::Store;
 use crate::{keys, records};
 use plasma_core::db_update::{Spender, TxPos, Utxo, UtxoKey};
 use plasma_core::state::{OutputFact, OutputFacts};
-use plasma_core::wire::{Address, SignedTx, UtxoPos};
+use plasma_core::wire::{Address, Output, SignedTx, UtxoPos};
 
 impl Store {
     /// What is known of outputs whose owner is guessed: the signer of an input, who is the owner in every valid transaction. One
@@ -85,6 +85,28 @@ impl Store {
         self.range(Column::Utxos, &first, keys::behind(owner.as_bytes()), limit, |key, value| {
             Ok((keys::read_utxo_position(key)?, records::decode_utxo(value)?))
         })
+    }
+
+    /// The outputs at these positions by the transactions that made them, spent or not, looked up together; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Corrupted`]
+    pub fn outputs_at(&self, positions: &[UtxoPos]) -> Result<Vec<Option<Output>>, StoreError> {
+        let place = |at: &UtxoPos| TxPos { blknum: at.blknum, txindex: at.txindex };
+        let places: Vec<TxPos> = positions.iter().map(place).collect();
+        let made_by = self.transactions_at(&places)?;
+        let outputs = positions.iter().zip(&places).zip(made_by).map(|((position, at), bytes)| {
+            let Some(bytes) = bytes else {
+                return Ok(None);
+            };
+            let tx = SignedTx::decode(&bytes).map_err(|_| {
+                let (column, key) = (Column::Transactions, keys::tx_pos(*at));
+                StoreError::corrupted(column, &key, "transaction that does not decode")
+            })?;
+            let outputs = tx.transaction().outputs();
+            Ok(outputs.get(usize::from(position.oindex.get())).copied())
+        });
+        outputs.collect()
     }
 
     fn utxo(&self, key: UtxoKey) -> Result<Option<Utxo>, StoreError> {

@@ -124,7 +124,7 @@ fn decode_event(reader: &mut Reader<'_>) -> Result<InFlightEvent, Malformed> {
     })
 }
 
-fn encode_start(start: &InFlightExitStart, value: &mut Vec<u8>) {
+pub(super) fn encode_start(start: &InFlightExitStart, value: &mut Vec<u8>) {
     value.extend(start.exit_id.as_bytes());
     value.extend(start.tx_hash.as_bytes());
     value.extend(start.initiator.as_bytes());
@@ -142,7 +142,7 @@ fn encode_start(start: &InFlightExitStart, value: &mut Vec<u8>) {
     }
 }
 
-fn decode_start(reader: &mut Reader<'_>) -> Result<InFlightExitStart, Malformed> {
+pub(super) fn decode_start(reader: &mut Reader<'_>) -> Result<InFlightExitStart, Malformed> {
     Ok(InFlightExitStart {
         exit_id: ExitId::from_bytes(reader.array()?),
         tx_hash: reader.hash()?,
@@ -155,7 +155,7 @@ fn decode_start(reader: &mut Reader<'_>) -> Result<InFlightExitStart, Malformed>
     })
 }
 
-fn encode_challenge(challenge: &InFlightExitChallenge, value: &mut Vec<u8>) {
+pub(super) fn encode_challenge(challenge: &InFlightExitChallenge, value: &mut Vec<u8>) {
     value.extend(challenge.exit_id.as_bytes());
     value.extend(challenge.tx_hash.as_bytes());
     value.extend(challenge.challenger.as_bytes());
@@ -167,7 +167,9 @@ fn encode_challenge(challenge: &InFlightExitChallenge, value: &mut Vec<u8>) {
     value.put_bytes(&challenge.competing_witness);
 }
 
-fn decode_challenge(reader: &mut Reader<'_>) -> Result<InFlightExitChallenge, Malformed> {
+pub(super) fn decode_challenge(
+    reader: &mut Reader<'_>,
+) -> Result<InFlightExitChallenge, Malformed> {
     Ok(InFlightExitChallenge {
         exit_id: ExitId::from_bytes(reader.array()?),
         tx_hash: reader.hash()?,
@@ -180,7 +182,7 @@ fn decode_challenge(reader: &mut Reader<'_>) -> Result<InFlightExitChallenge, Ma
     })
 }
 
-fn encode_slot(slot: PiggybackSlot, value: &mut Vec<u8>) {
+pub(super) fn encode_slot(slot: PiggybackSlot, value: &mut Vec<u8>) {
     value.push(match slot.side {
         PiggybackSide::Input => 0,
         PiggybackSide::Output => 1,
@@ -188,7 +190,7 @@ fn encode_slot(slot: PiggybackSlot, value: &mut Vec<u8>) {
     value.extend(slot.index.to_be_bytes());
 }
 
-fn slot(reader: &mut Reader<'_>) -> Result<PiggybackSlot, Malformed> {
+pub(super) fn slot(reader: &mut Reader<'_>) -> Result<PiggybackSlot, Malformed> {
     let side = match reader.u8()? {
         0 => PiggybackSide::Input,
         1 => PiggybackSide::Output,
@@ -206,16 +208,16 @@ fn payment(reader: &mut Reader<'_>) -> Result<Payment, Malformed> {
     }
 }
 
-fn position(reader: &mut Reader<'_>) -> Result<UtxoPos, Malformed> {
+pub(super) fn position(reader: &mut Reader<'_>) -> Result<UtxoPos, Malformed> {
     keys::read_position(&reader.array::<POSITION_LEN>()?)
 }
 
-fn tx_pos(reader: &mut Reader<'_>) -> Result<TxPos, Malformed> {
+pub(super) fn tx_pos(reader: &mut Reader<'_>) -> Result<TxPos, Malformed> {
     Ok(keys::read_tx_pos(reader.array::<TX_POS_LEN>()?))
 }
 
 /// Items behind their number. Memory is taken only for what is there, whatever the number says.
-fn list<'a, T>(
+pub(super) fn list<'a, T>(
     reader: &mut Reader<'a>,
     item: impl Fn(&mut Reader<'a>) -> Result<T, Malformed>,
 ) -> Result<Vec<T>, Malformed> {

@@ -6,6 +6,7 @@ mod crash;
 mod exits_by_account;
 mod identity;
 mod in_flight;
+mod journal;
 mod outputs;
 mod quarantine;
 mod records;

@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use watcher::info_api::InfoReads;
 use watcher::tree::{Watcher, WatcherError};
 use watcher::{Node, Setup, WatcherConfig};
 
@@ -64,6 +65,8 @@ pub(crate) struct World {
     pub(crate) sentinel: Option<FakeSentinelChain>,
     pub(crate) operator: Operator,
     pub(crate) config: WatcherConfig,
+    /// The database of its watchers, if they have one.
+    pub(crate) info: Option<Arc<dyn InfoReads>>,
     pub(crate) deployment: Deployment,
     next_blknum: Blknum,
     folder: TempDir,
@@ -100,7 +103,16 @@ impl World {
         config.eth_height_monitor.poll_ms = 20;
         let folder = tempfile::tempdir().unwrap();
         let next_blknum = Blknum::new(1_000);
-        Self { chain, sentinel: None, operator, config, deployment, next_blknum, folder }
+        Self {
+            chain,
+            sentinel: None,
+            operator,
+            config,
+            info: None,
+            deployment,
+            next_blknum,
+            folder,
+        }
     }
 
     /// A world with this patience for blocks that are not served.
@@ -176,18 +188,20 @@ impl World {
             store: self.open_store().await,
             version: "0.1.0+0000000".to_owned(),
         };
-        let node = Node::start(setup).await.unwrap();
-        let (addr, tree) = (node.local_addr(), node.tree());
+        let node = Node::start_with_info(setup, self.info.clone()).await.unwrap();
+        let (addr, info_addr, tree) = (node.local_addr(), node.info_addr(), node.tree());
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::task::spawn_local(node.run(async {
             // A dropped sender is a shutdown as well.
             let _ = stopped.await;
         }));
-        let client = HttpRpcClient::new(ClientConfig::new(format!("http://{addr}"))).unwrap();
+        let client =
+            |addr| HttpRpcClient::new(ClientConfig::new(format!("http://{addr}"))).unwrap();
+        let (client, info) = (client(addr), info_addr.map(client));
         let (chain, config) = (self.chain.clone(), &self.config);
         let margin = config.deposit_finality_margin_eth_blocks;
         let margin = margin.max(config.exit_finality_margin_eth_blocks);
-        Watched { addr, client, tree, chain, margin, stop, ended }
+        Watched { addr, client, info, tree, chain, margin, stop, ended }
     }
 
     /// Starts a process and waits until it knows what there is to know.
@@ -208,6 +222,8 @@ impl World {
 pub(crate) struct Watched {
     pub(crate) addr: SocketAddr,
     pub(crate) client: HttpRpcClient,
+    /// Calls its second port.
+    info: Option<HttpRpcClient>,
     pub(crate) tree: Published<Watcher>,
     chain: FakeRootChain,
     /// The longest of its margins.
@@ -223,6 +239,16 @@ impl Watched {
         params: &P,
     ) -> Result<A, ClientError> {
         soon(endpoint.spec.name, self.client.call(endpoint, params)).await
+    }
+
+    /// The same on the port with the informational methods.
+    pub(crate) async fn info<P: Serialize, A: DeserializeOwned + Send + 'static>(
+        &self,
+        endpoint: &Endpoint<P, A>,
+        params: &P,
+    ) -> Result<A, ClientError> {
+        let client = self.info.as_ref().unwrap();
+        soon(endpoint.spec.name, client.call(endpoint, params)).await
     }
 
     /// The status, once there is one.

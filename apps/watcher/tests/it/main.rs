@@ -6,6 +6,7 @@ mod concierge;
 mod crashes;
 mod exits;
 mod in_flight;
+mod info;
 mod kit;
 mod lies;
 mod openapi;

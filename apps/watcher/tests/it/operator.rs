@@ -1,9 +1,10 @@
 //! An operator who serves what the test says: nothing, the truth, or a lie, at any pace.
 
+use plasma_core::fees::parse_fee_specs;
 use plasma_core::wire::{Block, BlockHash};
 use plasma_rpc::child_chain::{
-    BatchItem, BatchSubmitParams, BlockGetParams, SubmitAnswer, SubmitParams,
-    TRANSACTION_BATCH_SUBMIT, TRANSACTION_SUBMIT,
+    BatchItem, BatchSubmitParams, BlockGetParams, FEES_ALL, FeesAllParams, FeesAnswer,
+    SubmitAnswer, SubmitParams, TRANSACTION_BATCH_SUBMIT, TRANSACTION_SUBMIT,
 };
 use plasma_rpc::endpoint::Endpoint;
 use plasma_rpc::server::{MethodTable, Probes, Server, ServerConfig};
@@ -110,6 +111,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     format!("0x{}", digits.collect::<String>())
 }
 
+/// A payment costs one wei.
+const FEE_SPECS: &str = r#"{"1": {"0x0000000000000000000000000000000000000000": {
+    "amount": 1, "subunit_to_unit": 1000000000000000000, "pegged_amount": null, "pegged_currency": null,
+    "pegged_subunit_to_unit": null, "updated_at": "2020-02-10T12:07:32Z", "type": "fixed"
+}}}"#;
+
 async fn serve(listen: SocketAddr, behaviour: &Arc<Behaviour>) -> Server {
     let table = MethodTable::new(Service::ChildChain, behaviour.clone())
         .on(&ANY_BLOCK, |operator, params: BlockGetParams| async move {
@@ -135,6 +142,9 @@ async fn serve(listen: SocketAddr, behaviour: &Arc<Behaviour>) -> Server {
                 Taking::Refuses(reason) => BatchItem::Refused { error: reason.to_owned() },
             };
             Ok(vec![item; count])
+        })
+        .on(&FEES_ALL, |_, params: FeesAllParams| async move {
+            FeesAnswer::filtered(&parse_fee_specs(FEE_SPECS).unwrap(), &params)
         });
     let probes = Probes { alarms: Arc::new(Vec::new), metrics: Arc::new(String::new) };
     let mut config = ServerConfig::new(listen, "0.1.0+0000000");

@@ -217,7 +217,8 @@ fn a_height_without_a_root_is_read_again() {
     let event = [universe.event(1000, 1), universe.event(2000, 2)];
     let range = universe.getter.scan_range(eth(3)).unwrap();
     let mut facts = SubmissionFacts::default();
-    facts.roots.insert(Blknum::new(1000), block(1000).id().hash);
+    let root = block(1000).id().hash;
+    facts.roots.insert(Blknum::new(1000), ChildBlock { root, timestamp_s: 10 });
     universe.getter.on_submissions(&range, &event, &facts, &mut Vec::new());
     universe.apply(3);
     assert_eq!(universe.getter.synced_height(), eth(0));

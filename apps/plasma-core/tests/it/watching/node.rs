@@ -11,7 +11,7 @@ use plasma_core::exit_processor::{
     ChallengeData, ChallengeError, ExitFact, ExitHeights, ExitKey, ExitProcessor,
     ExitProcessorConfig, StandardExit, challenge_data,
 };
-use plasma_core::root_chain::{EthEvent, RootChainEvent};
+use plasma_core::root_chain::{ChildBlock, EthEvent, RootChainEvent};
 use plasma_core::state::{Deposit, OutputFacts, Role, State};
 use plasma_core::wire::{Blknum, EthHeight, UtxoPos};
 use std::collections::BTreeSet;
@@ -161,7 +161,8 @@ impl Node {
         let events = world.submissions(&range);
         let mut facts = SubmissionFacts::default();
         for blknum in self.getter.facts_needed(&events) {
-            facts.roots.extend(world.root_of(blknum).map(|root| (blknum, root)));
+            let root = world.root_of(blknum);
+            facts.roots.extend(root.map(|root| (blknum, ChildBlock { root, timestamp_s: 1 })));
             let header = self.store.blocks.get(&blknum);
             facts.ledger.extend(header.map(|header| (blknum, header.hash)));
         }
