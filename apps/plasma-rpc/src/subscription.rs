@@ -26,7 +26,7 @@ use crate::params::{Check, ParamError, RawParams, RequestParams, Validator};
 use crate::refusals::Refusals;
 use chrono::{DateTime, SecondsFormat};
 use plasma_core::wire::Blknum;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -83,7 +83,7 @@ pub struct EventObject {
     /// When the node learned of it: ISO 8601 in UTC, to the second.
     pub at: String,
     /// What happened; its shape depends on the topic.
-    #[schemars(with = "serde_json::Value")]
+    #[schemars(schema_with = "data_schema")]
     pub data: Box<RawValue>,
 }
 
@@ -143,6 +143,18 @@ impl RequestParams for SubscribeParams {
     fn schema() -> Result<serde_json::Value, ParamError> {
         Ok(subscribe_schema())
     }
+}
+
+/// What events of the topics say.
+fn data_schema(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({"anyOf": [
+        generator.subschema_for::<ConditionEvent>(),
+        generator.subschema_for::<BlockEvent>(),
+        generator.subschema_for::<DepositEvent>(),
+        generator.subschema_for::<ExitEventData<'_>>(),
+        generator.subschema_for::<StatusEvent>(),
+        generator.subschema_for::<TransferEvent>(),
+    ]})
 }
 
 /// What the parser does not say: the topics, and that a start is one of two.

@@ -38,6 +38,7 @@ pub async fn check_examples(
     let mut shown = Shown::default();
     for page in pages {
         let mut text = std::fs::read_to_string(&page).unwrap();
+        let mut updates = Vec::new();
         let examples = parse(&text).unwrap_or_else(|reason| panic!("{}: {reason}", page.display()));
         for example in examples.iter().filter(|example| example.port == port) {
             shown.examples += 1;
@@ -49,7 +50,7 @@ pub async fn check_examples(
             }
             let value: Value = serde_json::from_str(&answer.body).unwrap();
             if std::env::var_os("UPDATE_DOCS").is_some() {
-                text = text.replacen(&example.answer, &on_page(&answer.body), 1);
+                updates.push((example.answer_at, example.answer.len(), on_page(&answer.body)));
                 continue;
             }
             let expected: Value = serde_json::from_str(&example.answer).unwrap();
@@ -57,8 +58,9 @@ pub async fn check_examples(
                 panic!("{name}: {fault}\n{}", answer.body);
             }
         }
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&page, text).unwrap();
+        for (at, len, answer) in updates.into_iter().rev() {
+            text.replace_range(at..at + len, &answer);
+            std::fs::write(&page, &text).unwrap();
         }
     }
     shown
@@ -158,8 +160,18 @@ fn small(text: &str, close: char) -> Option<&str> {
     (whole.len() <= 80 && !whole[1..].contains(['{', '['])).then_some(whole)
 }
 
+/// The same on one line, with room after commas and colons outside of texts.
 fn spaced(text: &str) -> String {
-    text.replace("\":", "\": ").replace(",\"", ", \"")
+    let mut in_text = false;
+    let mut spaced = String::new();
+    for character in text.chars() {
+        in_text ^= character == '"';
+        spaced.push(character);
+        if !in_text && matches!(character, ',' | ':') {
+            spaced.push(' ');
+        }
+    }
+    spaced
 }
 
 fn shortened(quoted: &str) -> String {
@@ -177,12 +189,12 @@ mod tests {
     fn pages_show_every_digit_and_shorten_long_texts() {
         let long = format!("0x{}", "ab".repeat(60));
         let json = format!(
-            r#"{{"amount":115792089237316195423570985008687907853269984665640564039457584007913129639935,"txbytes":"{long}","list":[{{"a":1,"b":"x"}}],"none":[]}}"#
+            r#"{{"amount":115792089237316195423570985008687907853269984665640564039457584007913129639935,"txbytes":"{long}","list":[{{"a":1,"b":":x,y"}}],"none":[]}}"#
         );
         let shown = on_page(&json);
         assert!(shown.contains("129639935,\n  \"txbytes\": \"0xababababababababab…"), "{shown}");
         assert!(
-            shown.contains("\"list\": [\n    {\"a\": 1, \"b\": \"x\"}\n  ],\n  \"none\": []"),
+            shown.contains("\"list\": [\n    {\"a\": 1, \"b\": \":x,y\"}\n  ],\n  \"none\": []"),
             "{shown}"
         );
         let (page, answer): (Value, Value) =

@@ -39,6 +39,8 @@ pub struct Example {
     pub body: String,
     /// The answer as it stands on the page.
     pub answer: String,
+    /// Where on the page it stands, in bytes.
+    pub answer_at: usize,
 }
 
 impl Example {
@@ -115,6 +117,7 @@ pub fn parse(page: &str) -> Result<Vec<Example>, String> {
         let (request, after) = after.split_once("```\n").ok_or_else(|| error("does not end"))?;
         let after =
             after.trim_start().strip_prefix("```json\n").ok_or_else(|| error("has no answer"))?;
+        let answer_at = page.len().saturating_sub(after.len());
         let (answer, after) = after.split_once("```").ok_or_else(|| error("has no end"))?;
         let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
         let line = head.lines().next().unwrap_or_default();
@@ -126,7 +129,8 @@ pub fn parse(page: &str) -> Result<Vec<Example>, String> {
             verb: verb.to_owned(),
             method: method.trim().to_owned(),
             body: body.trim().to_owned(),
-            answer: answer.trim().to_owned(),
+            answer: answer.trim_end().to_owned(),
+            answer_at,
             name,
         });
         rest = after;

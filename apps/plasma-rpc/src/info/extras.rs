@@ -79,11 +79,12 @@ pub struct InclusionReference {
 }
 
 /// `messages` of `watcher_db:unavailable`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DbLag {
     /// How many child chain blocks the database is behind the watcher; `null` when it is not known.
     pub lag_blocks: Option<u64>,
     /// The newest block in it; 0 before the first, and when it is not known.
+    #[schemars(with = "u64")]
     pub last_indexed_child_block_number: Blknum,
     /// What is wrong, in words.
     pub reason: String,
@@ -138,6 +139,7 @@ pub struct AddressWatchParams {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AddressWatch {
     /// What to subscribe to: `transfer:0x…`.
+    #[schemars(with = "String")]
     pub topic: TopicName,
     /// Number of the newest event there is, 0 before the first.
     pub head: u64,

@@ -287,7 +287,8 @@ impl<'a> Field<'a> {
         }
     }
 
-    fn error(&self, validator: Validator) -> ParamError {
+    /// That it fails this validator.
+    pub fn fails(&self, validator: Validator) -> ParamError {
         ParamError { parameter: self.name.to_string(), validator }
     }
 }

@@ -9,17 +9,21 @@ use plasma_core::journal::JournalBlock;
 use plasma_core::wire::{
     Address, Blknum, BlockHash, Currency, EthHeight, H256, Output, TxHash, TxIndex, U256, UtxoPos,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An event of the topic `blocks`: a block that was executed and is valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BlockEvent {
     /// Its number.
+    #[schemars(with = "u64")]
     pub blknum: Blknum,
     /// Merkle root of its transactions.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<BlockHash>")]
     pub hash: BlockHash,
     /// Where it was submitted.
+    #[schemars(with = "u64")]
     pub eth_height: EthHeight,
     /// Root chain time of that, in seconds.
     pub timestamp: u64,
@@ -28,33 +32,41 @@ pub struct BlockEvent {
 }
 
 /// An event of the topic `deposits`: a deposit that has enough confirmations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "DepositEventData")]
 pub struct DepositEvent {
     /// The root chain transaction that made it.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<H256>")]
     pub root_chain_txhash: H256,
     /// Its place among the logs of the root chain block.
     pub log_index: u32,
     /// The root chain block.
+    #[schemars(with = "u64")]
     pub eth_height: EthHeight,
     /// Who may spend it.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub owner: Address,
     /// What came in.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
     /// How much, in the smallest unit.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub amount: U256,
     /// The child chain block that the contract gave it.
+    #[schemars(with = "u64")]
     pub blknum: Blknum,
     /// The output it made.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<UtxoPos>")]
     pub utxo_pos: UtxoPos,
 }
 
 /// Kinds of transfers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferType {
     /// Spends inputs and makes outputs.
@@ -66,17 +78,20 @@ pub enum TransferType {
 }
 
 /// An event of a topic `transfer:0x…`: something that spends from the account, or makes it richer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TransferEvent {
     /// What kind it is.
     #[serde(rename = "type")]
     pub transfer_type: TransferType,
     /// The transaction; `null` for a deposit.
     #[serde(with = "hex::optional")]
+    #[schemars(with = "Option<hex::Hex<TxHash>>")]
     pub txhash: Option<TxHash>,
     /// Its block.
+    #[schemars(with = "u64")]
     pub blknum: Blknum,
     /// Its index in the block.
+    #[schemars(with = "u32")]
     pub txindex: TxIndex,
     /// What it spends, in the order of its inputs.
     pub inputs: Vec<TransferOutput>,
@@ -84,28 +99,33 @@ pub struct TransferEvent {
     pub outputs: Vec<TransferOutput>,
     /// 32 bytes of the sender's choice; `null` for what is no payment.
     #[serde(with = "hex::optional")]
+    #[schemars(with = "Option<hex::Hex<H256>>")]
     pub metadata: Option<H256>,
 }
 
 /// An input or an output of a transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TransferOutput {
     /// Where it was made.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<UtxoPos>")]
     pub utxo_pos: UtxoPos,
     /// Whose it is.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Address>")]
     pub owner: Address,
     /// What it is counted in.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<Currency>")]
     pub currency: Currency,
     /// How much, in the smallest unit.
     #[serde(with = "uint")]
+    #[schemars(with = "uint::Number<U256>")]
     pub amount: U256,
 }
 
 /// What happened to a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConditionChange {
     /// It became true.
@@ -115,7 +135,7 @@ pub enum ConditionChange {
 }
 
 /// An event of the topic `byzantine`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ConditionEvent {
     /// Came or went.
     pub change: ConditionChange,
@@ -124,13 +144,14 @@ pub struct ConditionEvent {
 }
 
 /// An event of the topic `status`: whether the chain can be used changed, or how much is wrong with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StatusEvent {
     /// Whether the chain can be used: `false` says that everybody should leave.
     pub is_safe: bool,
     /// How many conditions are true.
     pub byzantine_events: u32,
     /// The newest valid block, 0 when there is none.
+    #[schemars(with = "u64")]
     pub last_validated_child_block_number: Blknum,
 }
 

@@ -6,22 +6,26 @@ use plasma_core::root_chain::{
     EthEvent, InFlightExitChallenge, InFlightExitStart, PiggybackSide, RootChainEvent,
 };
 use plasma_core::wire::{Address, Currency, EthHeight, ExitId, H256, OutputIndex, TxHash, UtxoPos};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An event of the topic `exits`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ExitEventData<'a> {
     /// What happened: the contract's name of the event, in small letters.
     pub event: &'static str,
     /// The root chain transaction.
     #[serde(with = "hex")]
+    #[schemars(with = "hex::Hex<H256>")]
     pub root_chain_txhash: H256,
     /// Its place among the logs of the root chain block.
     pub log_index: u32,
     /// The root chain block.
+    #[schemars(with = "u64")]
     pub eth_height: EthHeight,
     /// The contract's key of the exit. `null` when the event does not say it and the exit was never seen.
     #[serde(with = "uint::optional")]
+    #[schemars(with = "Option<uint::Number<ExitId>>")]
     pub exit_id: Option<ExitId>,
     /// What else the event says.
     #[serde(flatten)]
@@ -29,19 +33,22 @@ pub struct ExitEventData<'a> {
 }
 
 /// What events of exits say, each kind its own.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum ExitDetails<'a> {
     /// `exit_started`
     Started {
         /// Who exits.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<Address>")]
         owner: Address,
         /// The exiting output.
         #[serde(with = "uint")]
+        #[schemars(with = "uint::Number<UtxoPos>")]
         utxo_pos: UtxoPos,
         /// Unsigned bytes of the transaction that made it.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<Vec<u8>>")]
         txbytes: &'a [u8],
         /// Scheduled finalization time, in seconds.
         scheduled_finalization_time: u64,
@@ -50,6 +57,7 @@ pub enum ExitDetails<'a> {
     Challenged {
         /// The output that was exiting.
         #[serde(with = "uint")]
+        #[schemars(with = "uint::Number<UtxoPos>")]
         utxo_pos: UtxoPos,
     },
     /// `exit_finalized`, `exit_omitted`, `in_flight_exit_deleted`, `in_flight_exit_finalized`
@@ -58,34 +66,42 @@ pub enum ExitDetails<'a> {
     InFlightStarted {
         /// The in-flight transaction.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<TxHash>")]
         txhash: TxHash,
         /// Its unsigned bytes.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<Vec<u8>>")]
         txbytes: &'a [u8],
         /// Who started the exit.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<Address>")]
         initiator: Address,
         /// When, in seconds of root chain time.
         started_at: u64,
         /// What the transaction spends.
         #[serde(with = "uint::list")]
+        #[schemars(with = "Vec<uint::Number<UtxoPos>>")]
         input_utxos_pos: &'a [UtxoPos],
         /// Signatures of the owners of that.
         #[serde(with = "hex::list")]
+        #[schemars(with = "Vec<hex::Hex<Vec<u8>>>")]
         in_flight_tx_sigs: &'a [Box<[u8]>],
         /// Unsigned bytes of the transactions that made the inputs.
         #[serde(with = "hex::list")]
+        #[schemars(with = "Vec<hex::Hex<Vec<u8>>>")]
         input_txs: &'a [Box<[u8]>],
     },
     /// `in_flight_exit_input_piggybacked`, `in_flight_exit_output_piggybacked`
     Piggybacked {
         /// The in-flight transaction.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<TxHash>")]
         txhash: TxHash,
         /// Which input or output.
         index: u16,
         /// Whom it will be paid to.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<Address>")]
         exit_target: Address,
         /// Scheduled finalization time, in seconds.
         scheduled_finalization_time: u64,
@@ -94,45 +110,55 @@ pub enum ExitDetails<'a> {
     Blocked {
         /// The in-flight transaction.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<TxHash>")]
         txhash: TxHash,
         /// Which input or output.
         index: u16,
         /// Who showed that it was spent.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<Address>")]
         challenger: Address,
     },
     /// `in_flight_exit_challenged`
     InFlightChallenged {
         /// The in-flight transaction.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<TxHash>")]
         txhash: TxHash,
         /// Who showed the competitor.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<Address>")]
         challenger: Address,
         /// Where the competitor is included, as a position of output 0; `null` when it was shown without a block.
         #[serde(with = "uint::optional")]
+        #[schemars(with = "Option<uint::Number<UtxoPos>>")]
         competing_tx_pos: Option<UtxoPos>,
         /// Which input of the in-flight transaction the competitor spends, too.
         in_flight_input_index: u16,
         /// Unsigned bytes of the competitor.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<Vec<u8>>")]
         competing_txbytes: &'a [u8],
         /// Which of its inputs spends it.
         competing_input_index: u16,
         /// The owner's signature of the competitor.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<Vec<u8>>")]
         competing_sig: &'a [u8],
     },
     /// `in_flight_exit_challenge_responded`
     Responded {
         /// The in-flight transaction.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<TxHash>")]
         txhash: TxHash,
         /// Who showed where it is included.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<Address>")]
         challenger: Address,
         /// Where, as a position of output 0.
         #[serde(with = "uint")]
+        #[schemars(with = "uint::Number<UtxoPos>")]
         in_flight_tx_pos: UtxoPos,
     },
     /// `in_flight_exit_input_withdrawn`, `in_flight_exit_output_withdrawn`
@@ -144,6 +170,7 @@ pub enum ExitDetails<'a> {
     Omitted {
         /// Which queue.
         #[serde(with = "hex")]
+        #[schemars(with = "hex::Hex<Currency>")]
         currency: Currency,
     },
 }

@@ -40,7 +40,7 @@ impl Scene {
         world.chain.mine(2);
         watched.synced().await;
         watched.challengeable(alices).await;
-        watched.events(&["invalid_exit", "non_canonical_ife", "invalid_piggyback"]).await;
+        watched.events(&["invalid_exit", "invalid_piggyback", "non_canonical_ife"]).await;
         let payment = pay(&[(output(&block, 0, 1), Alice)], &[(Carol, 4)]);
         let (blknum, txindex) = (Blknum::new(2_000), TxIndex::new(0));
         let txhash = txhash(&payment);
@@ -56,7 +56,7 @@ impl Scene {
             ("address", Who::ALL.map(|who| text(&hex(who.address().as_bytes()))).to_vec()),
             ("utxo_pos", positions.map(ToOwned::to_owned).to_vec()),
             ("exit_id", vec![exit_id.to_u256().to_string()]),
-            ("txbytes", vec![text(&hex(&self.in_flight)), text(&hex(&unsigned(&self.in_flight)))]),
+            ("txbytes", vec![text(&hex(&self.payment)), text(&hex(&unsigned(&self.in_flight)))]),
             ("transaction", vec![text(&hex(&self.payment))]),
             ("input_index", vec!["0".to_owned(), "1".to_owned()]),
             ("output_index", vec!["0".to_owned()]),
@@ -86,11 +86,8 @@ async fn no_request_gets_an_answer_that_is_not_documented() {
 #[actix::test]
 async fn the_examples_of_the_pages_are_what_it_answers() {
     let scene = Scene::new().await;
-    let stands_for = [
-        ("in_flight", hex(&unsigned(&scene.in_flight))),
-        ("signed_in_flight", hex(&scene.in_flight)),
-        ("payment", hex(&scene.payment)),
-    ];
+    let stands_for =
+        [("in_flight", hex(&unsigned(&scene.in_flight))), ("payment", hex(&scene.payment))];
     // How far the root chain is when the question comes is nobody's promise.
     let volatile = [
         "height",
