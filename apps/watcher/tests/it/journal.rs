@@ -254,19 +254,23 @@ async fn a_block_that_a_reorganisation_moves_is_told_to_be_elsewhere_also_after_
     for is_away in [false, true] {
         let mut world = World::new().await;
         let deposit = world.deposit(Alice, 10);
-        let mut watched = world.start().await;
+        let watched = world.start().await;
         let block = world.block(vec![pay(&[(deposit, Alice)], &[(Bob, 10)])]);
         watched.validated(block.number).await;
         let before = world.chain.newest_block().eth_height;
-        if is_away {
+        let still_there = if is_away {
             watched.stop().await;
-        }
+            None
+        } else {
+            Some(watched)
+        };
         world.chain.reorg(1, Orphaned::Dropped);
         world.forget_from(block.number);
         world.chain.mine(2);
-        if is_away {
-            watched = world.start().await;
-        }
+        let watched = match still_there {
+            Some(watched) => watched,
+            None => world.start().await,
+        };
         world.submit(block.hash);
         let after = world.chain.newest_block();
         watched.assert_quiet().await;
