@@ -9,7 +9,8 @@
 //! a store with millions of outputs ─► store    ├─► report ─► table │ JSON │ docs/performance.md
 //! /proc ─► machine                             ┘
 //! ```
-//! With `--exits` it measures something else instead: a watcher with thousands of open exits (docs/performance-exits.md).
+//! With `--exits` it measures something else instead: a watcher with thousands of open exits (docs/performance-exits.md); with
+//! `--subscribers` how soon thousands of subscribers hear of a block (docs/performance-subscriptions.md).
 
 mod bound;
 mod clock;
@@ -20,6 +21,7 @@ mod network;
 mod report;
 mod rounds;
 mod store;
+mod subscribers;
 #[cfg(test)]
 mod tests;
 mod workload;
@@ -32,7 +34,9 @@ use exits::ExitSizes;
 use machine::{Machine, PeakMemory};
 use plasma_node::telemetry::{LogFormat, init_logging};
 use report::Report;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use subscribers::SubscriberSizes;
 use tempfile::TempDir;
 
 /// Measure this program on this machine
@@ -50,6 +54,15 @@ pub(crate) struct BenchArgs {
     /// Measure a watcher with 10,000 open exits and a million transactions instead
     #[arg(long)]
     exits: bool,
+    /// Measure how soon so many subscribers hear of a block instead; 10,000 fit
+    #[arg(long, value_name = "NUMBER", conflicts_with = "exits", value_parser = positive)]
+    subscribers: Option<usize>,
+    /// Be the subscribers of a bench: how it starts itself
+    #[arg(long, value_name = "ADDRESS", hide = true, requires = "subscribers")]
+    listen_to: Option<SocketAddr>,
+    /// Blocks that the subscribers are told of
+    #[arg(long, value_name = "NUMBER", hide = true, requires = "subscribers")]
+    blocks: Option<usize>,
     /// Print the results as one JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -91,18 +104,34 @@ const EXITS_FULL: ExitSizes =
     ExitSizes { payments: BLOCK_PAYMENTS, blocks: 16, exits: 10_000, calls: 400 };
 const EXITS_QUICK: ExitSizes = ExitSizes { payments: 20_000, blocks: 5, exits: 5_000, calls: 200 };
 
+/// Blocks that subscribers are told of.
+const SUBSCRIBER_BLOCKS: usize = 20;
+
+fn positive(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "a number from 1 on is needed".to_owned())
+}
+
 impl BenchArgs {
     pub(crate) fn run(self) -> Result<()> {
         // Thousands of exits are wrong on purpose.
         let filter = if self.exits { "error,watcher::eventer=off" } else { "error" };
         init_logging(LogFormat::Text, filter).context("logging cannot be started")?;
         let out = Out::new(self.json);
+        let blocks = self.blocks.unwrap_or(SUBSCRIBER_BLOCKS);
+        if let (Some(addr), Some(subscribers)) = (self.listen_to, self.subscribers) {
+            return subscribers::listen_as_child(addr, subscribers, blocks);
+        }
         let sizes = if self.quick { Sizes::QUICK } else { Sizes::FULL };
         let parent = self.data_dir.unwrap_or_else(std::env::temp_dir);
-        let report = match (self.exits, self.quick) {
-            (false, _) => measure(sizes, &parent, out)?,
-            (true, false) => measure_exits(EXITS_FULL, &parent, out)?,
-            (true, true) => measure_exits(EXITS_QUICK, &parent, out)?,
+        let report = match (self.subscribers, self.exits, self.quick) {
+            (Some(subscribers), _, _) => {
+                let sizes = SubscriberSizes { subscribers, blocks, is_apart: true };
+                measure_subscribers(sizes, &parent, out)?
+            }
+            (None, false, _) => measure(sizes, &parent, out)?,
+            (None, true, false) => measure_exits(EXITS_FULL, &parent, out)?,
+            (None, true, true) => measure_exits(EXITS_QUICK, &parent, out)?,
         };
         if let Some(path) = self.out {
             std::fs::write(&path, report.document())
@@ -123,6 +152,13 @@ fn measure_exits(sizes: ExitSizes, parent: &Path, out: Out) -> Result<Report> {
     let folder = folder_in(parent)?;
     let (figures, memory) = exits::measure(sizes, folder.path(), out)?;
     Ok(Report::of_exits(machine, sizes, &figures, memory))
+}
+
+/// Measures a server with many subscribers.
+fn measure_subscribers(sizes: SubscriberSizes, parent: &Path, out: Out) -> Result<Report> {
+    let machine = Machine::look(parent);
+    let (figures, memory) = subscribers::measure(sizes, out)?;
+    Ok(Report::of_subscribers(machine, sizes, figures, memory))
 }
 
 /// Measures everything else, with stores in folders below `parent`.

@@ -6,6 +6,7 @@ use crate::devnet::DevnetArgs;
 use crate::drill::DrillArgs;
 use crate::nodes::{ChildChainArgs, WatcherArgs};
 use crate::wallet::WalletArgs;
+use crate::watch::WatchArgs;
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -44,6 +45,7 @@ pub(crate) enum Command {
     /// signed "txbytes" of a payment that was perhaps sent. The exit code is 0 when it worked, 1 when it failed, and 2 when
     /// the command line cannot be understood.
     Wallet(Box<WalletArgs>),
+    Watch(WatchArgs),
     Bench(BenchArgs),
     Drill(DrillArgs),
     /// Print a completion script for a shell
@@ -63,6 +65,7 @@ impl Command {
             Self::ChildChain(_) | Self::Watcher(_) => false,
             Self::Contracts(command) => command.is_json(),
             Self::Wallet(args) => args.common.json,
+            Self::Watch(args) => args.json,
             Self::Bench(args) => args.json,
             Self::Drill(args) => args.json,
             Self::Completions { .. } => false,
@@ -79,6 +82,7 @@ impl Cli {
             Command::Watcher(args) => args.run(),
             Command::Contracts(command) => wait_for(command.run()),
             Command::Wallet(args) => wait_for(args.run()),
+            Command::Watch(args) => wait_for(args.run()),
             Command::Bench(args) => args.run(),
             Command::Drill(args) => args.run(),
             Command::Completions { shell } => {
@@ -156,6 +160,14 @@ mod tests {
             ("penning drill --json --anvil anvil", true),
             ("penning drill withhold", false),
             ("penning bench --exits --quick", true),
+            ("penning bench --subscribers 10000", true),
+            ("penning bench --subscribers 0", false),
+            ("penning bench --exits --subscribers 10", false),
+            ("penning watch blocks status --from 1 --json", true),
+            (&format!("penning watch transfer:{alice} --from blknum:1000 --count 1"), true),
+            ("penning watch", false),
+            ("penning watch nonsense", false),
+            ("penning watch blocks --from yesterday", false),
             ("penning", false),
         ] {
             check(line, is_fine);

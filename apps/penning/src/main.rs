@@ -17,11 +17,13 @@ mod drill;
 mod failure;
 mod files;
 mod nodes;
+mod open_files;
 mod output;
 mod parsing;
 mod secrets;
 mod settings;
 mod wallet;
+mod watch;
 
 use clap::Parser;
 use cli::Cli;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    open_files::raise_limit();
     let out = Out::new(cli.command.is_json());
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,

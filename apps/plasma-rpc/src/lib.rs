@@ -11,6 +11,7 @@
 //! - [`subscription`]: what happens, told as it happens.
 //! - [`codes`], [`error`]: how calls are refused.
 //! - [`server`]: handlers in, sockets out. [`client`]: typed calls of all of this.
+//! - [`event_client`]: follows topics, and goes on where it was.
 
 pub mod alarm;
 pub mod child_chain;
@@ -18,6 +19,7 @@ pub mod client;
 pub mod codes;
 pub mod endpoint;
 pub mod error;
+pub mod event_client;
 pub mod json;
 pub mod params;
 pub mod server;

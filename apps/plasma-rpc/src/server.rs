@@ -12,6 +12,7 @@ mod config;
 mod connection;
 mod envelope;
 mod events;
+mod files;
 mod http;
 mod json_rpc;
 mod memory;

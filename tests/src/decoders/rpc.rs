@@ -13,6 +13,9 @@ use plasma_rpc::child_chain::{
     FeesAnswer, SubmitAnswer, SubmitParams,
 };
 use plasma_rpc::params::{NoParams, RawParams, RequestParams};
+use plasma_rpc::subscription::{
+    EventCursor, EventObject, Start, SubscribeParams, TopicName, UnsubscribeParams,
+};
 use plasma_rpc::watcher::{
     AccountParams, BlockValidateParams, BlockValidity, ByzantineEvent, CanonicalProof,
     ChallengeData, CompetitorData, ExitData, ExitEvent, ExitableUtxo, InFlightExitData,
@@ -23,6 +26,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::fmt::Debug;
+use std::str::FromStr;
 
 /// The decoders of this file.
 pub const DECODERS: &[Decoder] = &[
@@ -30,6 +34,7 @@ pub const DECODERS: &[Decoder] = &[
     Decoder { name: "rpc_answer", check: rpc_answer, seeds: answers },
     Decoder { name: "block_answer", check: block_answer, seeds: blocks },
     Decoder { name: "byzantine_event", check: byzantine_event, seeds: events },
+    Decoder { name: "event_place", check: event_place, seeds: places },
 ];
 
 /// The parameters of every method, each from the same body.
@@ -46,6 +51,8 @@ pub fn rpc_params(body: &[u8]) -> bool {
         request::<TxBytesParams>(body),
         request::<InputChallengeParams>(body),
         request::<OutputChallengeParams>(body),
+        request::<SubscribeParams>(body),
+        request::<UnsubscribeParams>(body),
     ];
     accepted.contains(&true)
 }
@@ -139,6 +146,39 @@ fn judge(block: &Block) {
     }
 }
 
+/// A topic, a place in several topics, and where to begin, each from the same text; and an event as subscribers get it.
+pub fn event_place(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let accepted = [
+        is_written_as_read::<TopicName>(text),
+        is_written_as_read::<EventCursor>(text),
+        is_written_as_read::<Start>(text),
+        event_object(text),
+    ];
+    accepted.contains(&true)
+}
+
+fn is_written_as_read<T: FromStr + ToString + PartialEq + Debug>(text: &str) -> bool {
+    let Ok(value) = text.parse::<T>() else {
+        return false;
+    };
+    let written = value.to_string();
+    assert_eq!(written.parse::<T>().ok(), Some(value), "{written}");
+    true
+}
+
+fn event_object(text: &str) -> bool {
+    let Ok(event) = serde_json::from_str::<EventObject>(text) else {
+        return false;
+    };
+    let written = to_json(&event);
+    let again = serde_json::from_str::<EventObject>(&written).map(|again| to_json(&again));
+    assert_eq!(again.ok().as_ref(), Some(&written));
+    true
+}
+
 /// A byzantine event of `status.get`.
 pub fn byzantine_event(bytes: &[u8]) -> bool {
     journey::<ByzantineEvent>(bytes)
@@ -188,6 +228,9 @@ fn params() -> Vec<Vec<u8>> {
         json!({"hash": hash, "transactions": ["0x"], "number": 1000}),
         json!({"txbytes": transaction}),
         json!({"txbytes": transaction, "input_index": 0, "output_index": 3}),
+        json!({"topic": "blocks", "from": {"sequence": 17}}),
+        json!({"topic": format!("transfer:{address}"), "from": {"blknum": 1000}}),
+        json!({"subscription": "17"}),
     ]
     .map(|body| body.to_string().into_bytes())
     .to_vec()
@@ -284,6 +327,24 @@ fn events() -> Vec<Vec<u8>> {
     });
     let exit = to_json(&ByzantineEvent::UnchallengedExit(exit()));
     vec![withheld.to_string().into_bytes(), exit.into_bytes()]
+}
+
+fn places() -> Vec<Vec<u8>> {
+    let account = format!("{:?}", Address::repeat_byte(2));
+    [
+        "blocks".to_owned(),
+        format!("transfer:{account}"),
+        format!("blocks:17,exits:0,transfer:{account}:18446744073709551615"),
+        "sequence:1".to_owned(),
+        "blknum:1000".to_owned(),
+        json!({
+            "topic": "blocks", "sequence": 17, "id": "blocks:17", "at": "2026-01-01T10:10:00Z",
+            "data": {"blknum": 1000},
+        })
+        .to_string(),
+    ]
+    .map(String::into_bytes)
+    .to_vec()
 }
 
 fn hex_of(bytes: &[u8]) -> String {

@@ -5,6 +5,7 @@ use super::exits::{ExitFigures, ExitSizes, Latency};
 use super::machine::{Machine, PeakMemory};
 use super::rounds::{Part, Round};
 use super::store::StoreFigures;
+use super::subscribers::{SubscriberFigures, SubscriberSizes};
 use serde::Serialize;
 use std::fmt::{self, Display, Formatter, Write};
 
@@ -94,6 +95,15 @@ piggybacked input that is spent, of transactions with a piggybacked output that 
 challenged. So every kind of answer is asked for.
 ";
 
+const INTRO_SUBSCRIBERS: &str = "\
+# Performance of subscriptions
+
+The server is that of every node, with its default limits, in a process of its own; its log is in memory, so that only the way from the
+log to the subscribers is measured. The subscribers are real WebSockets over loopback in another process, each with one subscription to
+`blocks`, and share the processors with the server: a time begins when the block is appended and ends when a subscriber has read the
+whole notification. The aims are for 10,000 subscribers on two cores with nothing else running.
+";
+
 /// Said of numbers that are not those of what operators run.
 const PROVISIONAL: &str = "\
 **Provisional: not measured on a release build.** `make bench` replaces this document.
@@ -135,6 +145,17 @@ impl Report {
     ) -> Self {
         let rows = answers(sizes, figures).chain(around_exits(figures)).collect();
         Self { intro: INTRO_EXITS, machine, rounds: None, bound_swing: None, rows, memory }
+    }
+
+    /// A report about a server with many subscribers.
+    pub(super) fn of_subscribers(
+        machine: Machine,
+        sizes: SubscriberSizes,
+        figures: SubscriberFigures,
+        memory: PeakMemory,
+    ) -> Self {
+        let rows = fan_out(sizes, figures);
+        Self { intro: INTRO_SUBSCRIBERS, machine, rounds: None, bound_swing: None, rows, memory }
     }
 
     /// `docs/performance.md`.
@@ -242,6 +263,30 @@ impl Row {
             format!("{aim}{met}"),
         ]
     }
+}
+
+fn fan_out(sizes: SubscriberSizes, figures: SubscriberFigures) -> Vec<Row> {
+    let [half, most, all] = figures.latency_ms;
+    let [before, idle, after] = figures.resident_len;
+    let each = |len: u64| {
+        let subscribers = u64::try_from(sizes.subscribers).unwrap_or(u64::MAX).max(1);
+        (len.saturating_sub(before) / subscribers) as f64 / 1_024.0
+    };
+    let to = |part: &str| format!("to {} subscribers, {part}", sizes.subscribers);
+    let measured = format!("append to receipt; {} blocks", sizes.blocks);
+    vec![
+        Row::new(to("p50"), half, "ms", measured),
+        Row::new(to("p99"), most, "ms", "the same for 99 of 100").below(1_000.0),
+        Row::new(to("the last"), all, "ms", "the same for the very last of them"),
+        Row::new(
+            "memory of each, idle",
+            each(idle),
+            "KiB",
+            "growth of the server's process while nothing happens, without buffers of the system",
+        )
+        .below(32.0),
+        Row::new("memory of each, after all blocks", each(after), "KiB", "the same in the end"),
+    ]
 }
 
 fn throughput(rounds: &[Round]) -> Vec<Row> {

@@ -115,3 +115,14 @@ fn shares_of_a_bound_that_swings_are_shown_and_not_judged() {
     assert_eq!(judged(90.0), [Some(true), Some(false), Some(true)]);
     assert_eq!(judged(50.0), [None, None, Some(true)]);
 }
+
+#[test]
+fn subscribers_are_told_of_every_block_and_it_is_written_down() {
+    let sizes = SubscriberSizes { subscribers: 50, blocks: 2, is_apart: false };
+    let folder = tempfile::tempdir().unwrap();
+    let report = measure_subscribers(sizes, folder.path(), Out::new(true)).unwrap();
+    let values: Vec<f64> = report.rows.iter().map(|row| row.value).collect();
+    assert!(values[..3].is_sorted() && values[0] > 0.0, "{values:?}");
+    let document = report.document();
+    assert!(document.contains("| to 50 subscribers, p99 |"), "{document}");
+}

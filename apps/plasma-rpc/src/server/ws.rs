@@ -6,6 +6,7 @@
 
 use super::body::AnswerBody;
 use super::events::Stop;
+use super::files::websockets_of_process;
 use super::http::refuse;
 use super::json_rpc::{self, Answer};
 use super::session::{Caller, Chunk, Session, Subscription, event_text};
@@ -56,7 +57,8 @@ pub(super) fn accept(
     connection: Arc<OwnedSemaphorePermit>,
     request: &mut Request<Incoming>,
 ) -> Response<AnswerBody> {
-    let Ok(permit) = Arc::clone(&shared.websockets).try_acquire_owned() else {
+    let permit = Arc::clone(&shared.websockets).try_acquire_owned();
+    let (Ok(permit), Ok(file)) = (permit, websockets_of_process().try_acquire_owned()) else {
         return refuse(shared, codes::OVERLOADED);
     };
     let long_messages = Arc::clone(&shared.long_messages).try_acquire_owned().ok();
@@ -72,7 +74,7 @@ pub(super) fn accept(
     let upgrade = hyper::upgrade::on(request);
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
-        let _permits = (permit, long_messages);
+        let _permits = (permit, file, long_messages);
         let upgraded = upgrade.await;
         // From here on it counts as a WebSocket only.
         drop(connection);

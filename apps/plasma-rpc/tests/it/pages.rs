@@ -84,7 +84,7 @@ async fn browsers_are_sent_to_the_start_and_programs_are_not() {
         assert_eq!(answer.status, status, "{line} {headers:?}");
         assert_eq!(answer.header("location"), location, "{line} {headers:?}");
         let is_refused = answer.body.contains("operation:not_found") || line.starts_with("HEAD");
-        assert_eq!(is_refused || location.is_some(), true, "{answer:?}");
+        assert!(is_refused || location.is_some(), "{answer:?}");
     }
 }
 

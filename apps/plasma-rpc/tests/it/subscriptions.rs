@@ -1,5 +1,6 @@
 //! Subscriptions over a WebSocket and as server-sent events, to a log that tests append to.
 
+mod client;
 mod fake_log;
 mod limits;
 mod order;

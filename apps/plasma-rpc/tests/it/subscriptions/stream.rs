@@ -186,8 +186,8 @@ async fn a_browser_that_does_not_read_is_told_and_dropped_and_can_go_on() {
         }
         count += 1;
     };
-    let next = format!(r#""code":"subscription:too_slow","#);
-    assert!(end.data.contains(&next) && count < 2_000, "{count} {end:?}");
+    let next = r#""code":"subscription:too_slow","#;
+    assert!(end.data.contains(next) && count < 2_000, "{count} {end:?}");
     assert!(end.data.contains(&format!(r#""messages":{{"next":{}}}"#, count + 1)), "{end:?}");
     assert_eq!(browser.next().await, None);
     assert_eq!(browser.last_event_id, format!("blocks:{count}"));

@@ -149,7 +149,7 @@ async fn a_batch_can_subscribe_and_a_notification_cannot() {
     socket.send(&format!("[{from_1},{silent},{from_1}]")).await;
     let answers: Value = serde_json::from_str(&socket.receive().await.unwrap()).unwrap();
     assert_eq!(answers.as_array().unwrap().len(), 2);
-    let mut told = vec![notification(&mut socket).await, notification(&mut socket).await];
+    let mut told = [notification(&mut socket).await, notification(&mut socket).await];
     told.sort_by_key(|told| told["subscription"].as_str().unwrap().parse::<u64>().unwrap());
     let ids = [&answers[0]["result"], &answers[1]["result"]];
     assert_eq!(told.iter().map(|told| &told["subscription"]).collect::<Vec<_>>(), ids);
