@@ -1,18 +1,19 @@
 //! A value that was damaged on disk is an error that names it, and never a panic.
 
-use crate::{creation, in_flight, open, pos, primitive, sentinel};
+use crate::{creation, in_flight, journal, open, pos, primitive, sentinel};
 use plasma_core::db_update::{
     BlockGetterUpdate, BlockHeader, BlockQueueUpdate, ChainFault, DbUpdate, FaultKind,
     PendingRecord, SentinelUpdate, Service, Spender, StateUpdate,
 };
 use plasma_core::exit_processor::{ExitProcessorUpdate, StandardExit, StandardExitPhase};
+use plasma_core::journal::{JournalSeq, Topic};
 use plasma_core::sentinel::{DutyOutcome, Fate};
 use plasma_core::wire::{Blknum, EthHeight, ExitId, H256, U256};
 use plasma_store::{Store, StoreError};
 use proptest::prelude::*;
 use std::path::Path;
 
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 25] = [
     "default",
     "meta",
     "utxos",
@@ -31,6 +32,13 @@ const COLUMNS: [&str; 18] = [
     "quarantined_spends",
     "sentinel_nonces",
     "sentinel_duties",
+    "journal",
+    "journal_topics",
+    "journal_blknums",
+    "journal_open",
+    "submissions",
+    "transfers",
+    "transfer_heads",
 ];
 
 fn fill(path: &Path) {
@@ -74,7 +82,10 @@ fn fill(path: &Path) {
         sentinel::put_duty(&sentinel::duty(1, Some(DutyOutcome::Done))),
         SentinelUpdate::PutSpent { day: 1, wei: U256::from(300) }.into(),
     ]);
-    open(path).commit(&updates).unwrap();
+    updates.extend(journal::story());
+    let store = open(path);
+    store.commit(&updates).unwrap();
+    store.index_transfers(&journal::transfers(primitive(1))).unwrap();
 }
 
 /// Reads everything there is; the first error, if any.
@@ -97,6 +108,18 @@ fn read_all(store: &Store) -> Result<(), StoreError> {
     store.in_flight_record(in_flight::id(1))?;
     store.active_in_flight_exits()?;
     store.sentinel(primitive(1))?;
+    store.journal_after(JournalSeq(0), 10)?;
+    store.journal_record()?;
+    store.submitted_at(Blknum::new(1000))?;
+    let account = Topic::Transfer(primitive(1));
+    for topic in [Topic::Blocks, Topic::Deposits, Topic::Exits, Topic::Byzantine, account] {
+        store.topic_head(topic)?;
+        store.topic_after(topic, 0, 10)?;
+        store.topic_before_block(topic, Blknum::new(1000))?;
+    }
+    store.transfers_after(primitive(1), 0, 10)?;
+    store.transfers_heads([primitive(1)])?;
+    store.transfers_cursor()?;
     Ok(())
 }
 
@@ -133,6 +156,12 @@ fn truncated_values_are_reported_with_their_key() {
         "in_flight_exits",
         "sentinel_nonces",
         "sentinel_duties",
+        "journal",
+        "journal_topics",
+        "journal_blknums",
+        "submissions",
+        "transfers",
+        "transfer_heads",
     ] {
         let folder = tempfile::tempdir().unwrap();
         fill(folder.path());

@@ -2,12 +2,13 @@
 
 use crate::{creation, open, payment, pos, primitive};
 use plasma_core::byzantine::ByzantineEvent;
-use plasma_core::db_update::{BlockHeader, DbUpdate, Service, StateUpdate};
+use plasma_core::db_update::{BlockHeader, DbUpdate, Service, StateUpdate, TxPos};
 use plasma_core::journal::{
     Journal, JournalBlock, JournalEntry, JournalFact, JournalRecord, JournalSeq, ToldStatus, Topic,
 };
 use plasma_core::root_chain::{EthEvent, RootChainEvent, SubmittedAt};
-use plasma_core::wire::{Blknum, EthHeight, ExitId, H256};
+use plasma_core::transfers::{Transfer, TransfersCursor, TransfersUpdate};
+use plasma_core::wire::{Address, Blknum, EthHeight, ExitId, H256, TxIndex};
 use plasma_store::Store;
 use proptest::prelude::*;
 
@@ -59,6 +60,60 @@ fn write(store: &Store, facts: impl IntoIterator<Item = JournalFact>) {
         journal.append(7, fact, &mut updates);
         store.commit(&updates).unwrap();
     }
+}
+
+/// What a watcher writes of a block, a deposit, an exit and a condition.
+pub(crate) fn story() -> Vec<DbUpdate> {
+    let (mut journal, mut updates) = (Journal::default(), Vec::new());
+    for fact in [block(1000), deposit(1), exit(1)] {
+        journal.append(7, fact, &mut updates);
+    }
+    journal.on_findings(7, [withheld(2000)], (true, Blknum::new(1000)), &mut updates);
+    updates
+}
+
+fn transfer(journal: u64, blknum: u64, txindex: u32) -> Transfer {
+    let at = TxPos { blknum: Blknum::new(blknum), txindex: TxIndex::new(txindex) };
+    Transfer { journal: JournalSeq(journal), at }
+}
+
+/// What the index writes of the story: a deposit that is told behind the block that it was made before.
+pub(crate) fn transfers(account: Address) -> Vec<TransfersUpdate> {
+    vec![
+        TransfersUpdate::Put(account, 1, transfer(1, 1000, 0)),
+        TransfersUpdate::Put(account, 2, transfer(1, 1000, 7)),
+        TransfersUpdate::Put(account, 3, transfer(2, 1, 0)),
+        TransfersUpdate::PutHead(account, 3),
+        TransfersUpdate::PutCursor(TransfersCursor { done: JournalSeq(2), txs: 5 }),
+    ]
+}
+
+#[test]
+fn transfers_of_an_account_are_read_from_anywhere_on_and_are_nobody_elses() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    store.commit(&story()).unwrap();
+    let (one, other) = (primitive(1), primitive(2));
+    assert_eq!(store.transfers_cursor().unwrap(), TransfersCursor::default());
+    store.index_transfers(&transfers(one)).unwrap();
+    let put = TransfersUpdate::Put(other, 1, transfer(2, 1, 0));
+    store.index_transfers(&[put, TransfersUpdate::PutHead(other, 1)]).unwrap();
+    drop(store);
+    let store = open(folder.path());
+    let cursor = TransfersCursor { done: JournalSeq(2), txs: 5 };
+    assert_eq!(store.transfers_cursor().unwrap(), cursor);
+    let all = [(1, transfer(1, 1000, 0)), (2, transfer(1, 1000, 7)), (3, transfer(2, 1, 0))];
+    assert_eq!(store.transfers_after(one, 0, 10).unwrap(), all);
+    assert_eq!(store.transfers_after(one, 1, 1).unwrap(), all[1..2]);
+    assert_eq!(store.transfers_after(one, u64::MAX, 1).unwrap(), []);
+    assert_eq!(store.transfers_after(primitive(3), 0, 10).unwrap(), []);
+    let heads = store.transfers_heads([one, other, primitive(3)]).unwrap();
+    assert_eq!(heads, [(one, 3), (other, 1)].into());
+    assert_eq!(store.topic_head(Topic::Transfer(one)).unwrap(), 3);
+    let before =
+        |blknum| store.topic_before_block(Topic::Transfer(one), Blknum::new(blknum)).unwrap();
+    // From block 2 on: the block, and what was told behind it. Behind the last block there is nothing yet.
+    assert_eq!([0, 1, 2, 1000, 1001].map(before), [0, 0, 0, 0, 3]);
 }
 
 #[test]
@@ -165,7 +220,7 @@ fn a_store_with_a_past_of_which_no_journal_tells_is_known_as_such() {
             vec![
                 StateUpdate::PutTransaction(
                     Blknum::new(1),
-                    plasma_core::wire::TxIndex::new(0),
+                    TxIndex::new(0),
                     payment(1, &[primitive(1)]),
                 )
                 .into(),

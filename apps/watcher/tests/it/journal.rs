@@ -209,6 +209,56 @@ async fn a_watcher_that_is_restarted_all_the_time_tells_what_one_that_is_not_tel
     }
 }
 
+/// Kills come between any two commits: whenever another block or two are in the ledger, while events are read and transfers indexed.
+#[actix::test]
+async fn a_watcher_that_dies_again_and_again_while_it_catches_up_leaves_nothing_out() {
+    const BLOCKS: u64 = 16;
+    let mut world = World::new().await;
+    let mut unspent = world.deposit(Alice, 10);
+    let people = [Alice, Bob];
+    for round in 0..BLOCKS {
+        let (from, to) = (people[round as usize % 2], people[(round as usize + 1) % 2]);
+        let other = world.deposit(Carol, 1);
+        let block = world.block(vec![
+            pay(&[(unspent, from)], &[(to, 10)]),
+            pay(&[(other, Carol)], &[(Alice, 1)]),
+        ]);
+        world.chain.exit_started(Carol.address(), other, &deposit_tx(Carol, 1));
+        unspent = output(&block, 0, 0);
+    }
+    world.chain.mine(2);
+    let carols = format!("topics=transfer:{:?}&from=sequence:1", Carol.address());
+    let transfers = usize::try_from(BLOCKS).unwrap() * 2;
+    let mut catch_up = Vec::new();
+    for dies in [true, false] {
+        let mut watched = world.launch().await;
+        for round in (1..BLOCKS).step_by(3).filter(|_| dies) {
+            watched.validated(Blknum::new(round * 1000)).await;
+            watched.crash(if round % 2 == 0 { "transfers" } else { "guard" }).await;
+        }
+        watched.synced().await;
+        hear(&watched, &carols, transfers).await;
+        watched.stop().await;
+        catch_up.push(told(&world).await);
+        drop(world.another_folder());
+    }
+    let [disturbed, undisturbed] = &catch_up[..] else { panic!("two") };
+    assert_eq!(disturbed.happened(), undisturbed.happened());
+    assert_eq!(disturbed.exits.len(), transfers / 2);
+    // Deposits and blocks may be told in another order, so numbers of transfers may differ. There are no others, and none is missing.
+    for (who, transfers) in &disturbed.transfers {
+        let places = |transfers: &[(u64, Blknum, u32)]| {
+            let numbers = transfers.iter().map(|(number, _, _)| *number);
+            assert!(numbers.eq(1..=transfers.len() as u64), "{who}");
+            let places = transfers.iter().map(|(_, blknum, txindex)| (*blknum, *txindex));
+            places.collect::<std::collections::BTreeSet<_>>()
+        };
+        let found = places(transfers);
+        assert_eq!(found.len(), transfers.len(), "{who}: nothing twice");
+        assert_eq!(found, places(&undisturbed.transfers[who]), "{who}");
+    }
+}
+
 #[actix::test]
 async fn what_is_resolved_while_a_watcher_is_away_is_told_when_it_is_back() {
     let mut world = World::new().await;
@@ -254,19 +304,23 @@ async fn a_block_that_a_reorganisation_moves_is_told_to_be_elsewhere_also_after_
     for is_away in [false, true] {
         let mut world = World::new().await;
         let deposit = world.deposit(Alice, 10);
-        let mut watched = world.start().await;
+        let watched = world.start().await;
         let block = world.block(vec![pay(&[(deposit, Alice)], &[(Bob, 10)])]);
         watched.validated(block.number).await;
         let before = world.chain.newest_block().eth_height;
-        if is_away {
+        let still_there = if is_away {
             watched.stop().await;
-        }
+            None
+        } else {
+            Some(watched)
+        };
         world.chain.reorg(1, Orphaned::Dropped);
         world.forget_from(block.number);
         world.chain.mine(2);
-        if is_away {
-            watched = world.start().await;
-        }
+        let watched = match still_there {
+            Some(watched) => watched,
+            None => world.start().await,
+        };
         world.submit(block.hash);
         let after = world.chain.newest_block();
         watched.assert_quiet().await;

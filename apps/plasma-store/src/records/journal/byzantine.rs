@@ -158,7 +158,10 @@ fn put_name(
     value.put_bytes(tx_bytes);
 }
 
-fn name(reader: &mut Reader<'_>) -> Result<(EthHeight, ExitId, H256, Box<[u8]>), Malformed> {
+/// Height, id, transaction hash and transaction of an in-flight exit.
+type Name = (EthHeight, ExitId, H256, Box<[u8]>);
+
+fn name(reader: &mut Reader<'_>) -> Result<Name, Malformed> {
     let eth_height = EthHeight::new(reader.u64()?);
     let exit_id = ExitId::from_bytes(reader.array()?);
     Ok((eth_height, exit_id, reader.hash()?, reader.bytes()?.into()))
