@@ -184,7 +184,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    const SOMEBODY: Address = primitive_types::H160([1; 20]);
+    const SOMEBODY: Address = Address::repeat_byte(1);
 
     fn check(event: &impl Serialize, expected: &Value) {
         assert_eq!(&serde_json::to_value(event).unwrap(), expected);
