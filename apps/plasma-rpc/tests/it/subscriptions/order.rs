@@ -76,8 +76,7 @@ async fn check(before: usize, bursts: Vec<usize>, habits: Vec<Habit>) {
 
 #[test]
 fn every_subscriber_sees_every_event_once_and_in_order() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all();
-    let runtime = { runtime }.build().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
     let config = ProptestConfig { cases: 12, failure_persistence: None, ..Default::default() };
     proptest!(config, |((before, bursts, habits) in story())| {
         runtime.block_on(check(before, bursts, habits));
