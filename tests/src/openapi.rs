@@ -195,4 +195,62 @@ mod tests {
             check(&mut documents, &body, status, fault);
         }
     }
+
+    /// The schema of documents like these, from their authors; `tests/fixtures/schemas/README.md` says where it is from.
+    fn meta(name: &str) -> Value {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/schemas").join(name);
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    fn check_form(schema: &Value, file: &str) {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../priv/openapi").join(file);
+        let document: Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());
+        compiler.add_resource(&format!("{HOME}/meta"), schema.clone()).unwrap();
+        let index = compiler.compile(&format!("{HOME}/meta"), &mut schemas).unwrap();
+        if let Err(error) = schemas.validate(&document, index) {
+            panic!("{file}: {error:#}");
+        }
+    }
+
+    #[test]
+    fn the_documents_are_openapi_3_1_and_openrpc_1() {
+        let mut openapi = meta("openapi-3.1.json");
+        let mut openrpc = meta("openrpc-1.json");
+        for schema in [&mut openapi, &mut openrpc] {
+            let schema = schema.as_object_mut().unwrap();
+            schema.remove("$id");
+        }
+        // Whether schemas in it are schemas is checked where they are compiled; its own dialect is nowhere to be had.
+        openrpc["$schema"] = "http://json-schema.org/draft-07/schema#".into();
+        openrpc["definitions"]["JSONSchema"] = true.into();
+        openrpc["definitions"]["referenceObject"]["properties"]["$ref"] = json!({"type": "string"});
+        for name in ["child-chain", "watcher", "watcher-info"] {
+            check_form(&openapi, &format!("{name}.json"));
+            check_form(&openrpc, &format!("{name}.openrpc.json"));
+        }
+    }
+
+    #[test]
+    fn every_schema_of_every_method_is_one() {
+        for name in ["child-chain", "watcher", "watcher-info"] {
+            let mut documents = Documents::read(name);
+            for (path, verb) in documents.methods() {
+                let answer = Answer { status: 200, body: "0".to_owned() };
+                assert!(documents.judge(&path, &verb, &answer).is_err(), "{path}");
+                if let Some((place, _)) = documents.params(&path, &verb) {
+                    assert!(documents.check(&place, &json!(0)).is_err(), "{path}");
+                }
+            }
+            let methods = documents.json_rpc["methods"].as_array().unwrap().len();
+            for method in 0..methods {
+                let place = format!("json_rpc#/methods/{method}/result/schema");
+                // Compiling it is the check; some answers are numbers, none is both.
+                let found =
+                    [json!(0), json!("x")].map(|value| documents.check(&place, &value).is_ok());
+                assert!(!found.into_iter().all(|is_ok| is_ok), "{name} {method}");
+            }
+        }
+    }
 }

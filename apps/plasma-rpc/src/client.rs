@@ -113,8 +113,12 @@ impl ClientError {
             Self::Unreachable { .. } => true,
             Self::Http { status, .. } => *status >= 500 || *status == 429,
             Self::Malformed { .. } => false,
-            Self::Api(error) => [codes::OVERLOADED.code, codes::SERVICE_UNAVAILABLE.code]
-                .contains(&error.code.as_str()),
+            Self::Api(error) => [
+                codes::OVERLOADED.code,
+                codes::SERVICE_UNAVAILABLE.code,
+                codes::WATCHER_DB_UNAVAILABLE.code,
+            ]
+            .contains(&error.code.as_str()),
         }
     }
 }

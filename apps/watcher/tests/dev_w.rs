@@ -7,6 +7,8 @@
     dead_code,
     unreachable_pub
 )]
+#[path = "it/info.rs"]
+mod info;
 #[path = "it/kit.rs"]
 mod kit;
 #[path = "it/openapi.rs"]

@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 /// Requests by construction for each method.
 const CASES: usize = 24;
 
+/// Validators that look at more than one parameter knows.
+const BEYOND_SCHEMAS: [&str; 1] = [":domain_separator_mismatch"];
+
 /// How many requests there were, and how many answers said yes, by method.
 #[derive(Debug, Default)]
 pub struct Driven {
@@ -110,7 +113,8 @@ impl Driver {
         let request = request.header("content-type", "application/json").body(body.to_owned());
         let answer = self.send(request).await;
         self.judge(path, "post", body, &answer);
-        let refused = answer.status == 200 && answer.body.contains(r#""validation_error":"#);
+        let refused = answer.body.contains(r#""validation_error":"#)
+            && !BEYOND_SCHEMAS.iter().any(|validator| answer.body.contains(validator));
         if let Some(is_right) = is_right {
             assert!(!(is_right && refused), "{path} {body}: the document takes it: {answer:?}");
             assert!(

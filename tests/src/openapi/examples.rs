@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Texts longer than this are shortened on a page.
-const TEXT_LEN_MAX: usize = 90;
+const SHOWN_LEN: usize = 90;
 
 /// How many examples there were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -175,7 +175,7 @@ fn spaced(text: &str) -> String {
 }
 
 fn shortened(quoted: &str) -> String {
-    if quoted.len() <= TEXT_LEN_MAX || !quoted.starts_with("\"0x") {
+    if quoted.len() <= SHOWN_LEN || !quoted.starts_with("\"0x") {
         return quoted.to_owned();
     }
     format!("{}…{}", &quoted[..21], &quoted[quoted.len() - 17..])

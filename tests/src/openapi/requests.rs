@@ -12,15 +12,15 @@ use std::collections::BTreeMap;
 pub type Known = BTreeMap<&'static str, Vec<String>>;
 
 /// Items of a list; longer ones are in [`hostile`].
-const ITEMS_MAX: usize = 5;
-const UINT256_MAX: &str =
+const LIST_LEN: usize = 5;
+const LARGEST_UINT256: &str =
     "115792089237316195423570985008687907853269984665640564039457584007913129639935";
 
 /// Parameters that the schema takes, as far as it can be said by construction.
 pub(super) fn right(name: &str, schema: &Value, known: &Known) -> BoxedStrategy<String> {
     let generated = generated(schema, known);
     let known = known.get(name).cloned().unwrap_or_default();
-    if known.is_empty() || schema.get("type").is_some_and(|kind| kind == "array") {
+    if known.is_empty() {
         return generated;
     }
     prop_oneof![3 => select(known), 1 => generated].boxed()
@@ -54,7 +54,7 @@ fn integer(schema: &Value) -> BoxedStrategy<String> {
         None => prop_oneof![
             (lowest..lowest + 10).prop_map(|number| number.to_string()),
             (lowest.unsigned_abs()..).prop_map(|number| number.to_string()),
-            Just(UINT256_MAX.to_owned()),
+            Just(LARGEST_UINT256.to_owned()),
         ]
         .boxed(),
     }
@@ -98,9 +98,9 @@ fn text(schema: &Value) -> BoxedStrategy<String> {
 
 fn list(schema: &Value, known: &Known) -> BoxedStrategy<String> {
     let len = |key: &str| schema.get(key).and_then(Value::as_u64).map(|len| len as usize);
-    let (min, max) = (len("minItems").unwrap_or(0), len("maxItems").unwrap_or(ITEMS_MAX));
+    let (min, max) = (len("minItems").unwrap_or(0), len("maxItems").unwrap_or(LIST_LEN));
     let item = generated(schema.get("items").unwrap_or(&Value::Null), known);
-    prop::collection::vec(item, min..=max.min(ITEMS_MAX))
+    prop::collection::vec(item, min..=max.min(LIST_LEN))
         .prop_map(|items| format!("[{}]", items.join(",")))
         .boxed()
 }

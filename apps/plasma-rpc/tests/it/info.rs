@@ -252,6 +252,6 @@ async fn typed_calls_read_pages_and_documents() {
         panic!("{refused}");
     };
     assert_eq!(refused.code, "transaction.create:insufficient_funds");
-    let token = address('2').replace("0x22", "0x02").replace("22", "02");
+    let token = format!("0x{}", "02".repeat(20));
     assert_eq!(refused.messages.unwrap().get(), format!(r#"[{{"token":"{token}","missing":5}}]"#));
 }

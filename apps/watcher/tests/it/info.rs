@@ -1,6 +1,6 @@
 //! The informational methods over real HTTP, on a database in memory: what they take from it, from the operator and from the watcher.
 
-mod fake;
+pub(crate) mod fake;
 
 use crate::kit::{Watched, World, code, eventually};
 use crate::operator::Taking;

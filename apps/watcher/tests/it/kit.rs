@@ -210,7 +210,7 @@ impl World {
         let (chain, config) = (self.chain.clone(), &self.config);
         let margin = config.deposit_finality_margin_eth_blocks;
         let margin = margin.max(config.exit_finality_margin_eth_blocks);
-        Watched { addr, client, info, tree, chain, margin, stop, ended }
+        Watched { addr, info_addr, client, info, tree, chain, margin, stop, ended }
     }
 
     /// Starts a process and waits until it knows what there is to know.
@@ -231,6 +231,8 @@ impl World {
 pub(crate) struct Watched {
     pub(crate) addr: SocketAddr,
     pub(crate) client: HttpRpcClient,
+    /// Its second port, if it has a database.
+    pub(crate) info_addr: Option<SocketAddr>,
     /// Calls its second port.
     info: Option<HttpRpcClient>,
     pub(crate) tree: Published<Watcher>,
