@@ -327,11 +327,26 @@ impl Cluster {
 
     /// One of its programs, run by whom PostgreSQL accepts.
     fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(self.native.join("bin").join(program.as_ref()));
+        let program = self.native.join("bin").join(program.as_ref());
+        let mut command = match self.user {
+            Some((uid, gid)) if is_open_to_all(&program) && is_open_to_all(&self.data()) => {
+                let mut command = Command::new(&program);
+                command.uid(uid).gid(gid);
+                command
+            }
+            // In root's home, as in most containers: nobody else gets there without help.
+            Some((uid, gid)) => {
+                let mut command = Command::new("setpriv");
+                command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}"));
+                // Without the bit, asking whether a program may be run forgets the help.
+                command.args(["--clear-groups", "--securebits=+no_setuid_fixup"]);
+                command.arg("--inh-caps=+dac_override");
+                command.args(["--ambient-caps=+dac_override", "--"]).arg(&program);
+                command
+            }
+            None => Command::new(&program),
+        };
         command.current_dir(&self.folder).env_remove("PGDATA").env("LC_ALL", "C");
-        if let Some((uid, gid)) = self.user {
-            command.uid(uid).gid(gid);
-        }
         command
     }
 
@@ -361,6 +376,13 @@ impl Cluster {
             std::thread::sleep(Duration::from_millis(POLL_MS));
         }
     }
+}
+
+/// Whether everybody may pass through the folders that lead there.
+fn is_open_to_all(path: &Path) -> bool {
+    const OTHERS_PASS: u32 = 0o001;
+    let mut folders = path.ancestors().skip(1);
+    folders.all(|folder| fs::metadata(folder).is_ok_and(|it| it.mode() & OTHERS_PASS != 0))
 }
 
 /// Somebody without rights: `nobody`, as far as the system says who that is.
