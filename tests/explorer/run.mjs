@@ -1,8 +1,9 @@
-// Runs all tests, or says why it cannot.
+// Runs all tests, or says why it cannot. Where PENNING_EXPLORER_URL names no running watcher, a devnet of our own is one.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { openDevnet } from '../omg-js/lib/devnet.mjs';
 import { findBrowser } from './browser.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -18,5 +19,21 @@ try {
   process.exit(1);
 }
 const files = readdirSync(here).filter((name) => name.endsWith('.test.mjs')).map((name) => here + name);
-const ended = spawnSync(process.execPath, ['--test', '--test-concurrency=1', ...process.argv.slice(2), ...files], { stdio: 'inherit' });
+
+/** A network with something to look at: deposits, payments, an exit. */
+async function liveNetwork() {
+  const devnet = await openDevnet();
+  const [, bob] = devnet.file.accounts;
+  devnet.wallet('--account', '0', 'deposit', '1.5', '--wait');
+  for (const amount of ['0.25', '0.5']) devnet.wallet('--account', '0', 'pay', '--to', `${bob.address}:${amount}`, '--wait');
+  devnet.wallet('--account', '1', 'evacuate', '--no-merge');
+  return devnet;
+}
+
+const given = process.env.PENNING_EXPLORER_URL;
+const devnet = given ? null : await liveNetwork();
+const PENNING_EXPLORER_URL = given ?? devnet.file.explorer_url;
+const args = ['--test', '--test-concurrency=1', ...process.argv.slice(2), ...files];
+const ended = spawnSync(process.execPath, args, { stdio: 'inherit', env: { ...process.env, PENNING_EXPLORER_URL } });
+await devnet?.stop();
 process.exit(ended.status ?? 1);

@@ -17,7 +17,7 @@ const STOP_MS_MAX = 20_000;
 const LOG_LINES_MAX = 40;
 const LOG_LINE_LEN_MAX = 200;
 
-/** Gives `{ file, stop }`: the parsed devnet.json, and what to await at the end. */
+/** Gives `{ file, stop }`: the parsed devnet.json, and what to await at the end. A devnet of our own has a `wallet(...args)`, too. */
 export async function openDevnet() {
   const given = process.env.PENNING_DEVNET_FILE;
   if (given) {
@@ -85,7 +85,11 @@ async function startDevnet(binary) {
     await stop();
     throw error;
   }
-  return { file: JSON.parse(readFileSync(path, "utf8")), stop };
+  const wallet = (...args) => {
+    const done = spawnSync(binary, ["wallet", "--network", path, ...args], { encoding: "utf8" });
+    if (done.status !== 0) throw new Error(`penning wallet ${args.join(" ")}: ${done.error ?? done.stderr}`);
+  };
+  return { file: JSON.parse(readFileSync(path, "utf8")), wallet, stop };
 }
 
 // Every port that `penning devnet --help` lets one choose, so that a server that is added later does not collide with another run.

@@ -55,8 +55,7 @@ export class World {
     this.used = new Set();
     this.rootChain = recorded(new RootChain({ web3: this.web3, plasmaContractAddress }), this.used);
     // As wallets do it: informational calls go to one server, those that guard funds to the other.
-    this.hasInfo = Boolean(file.watcher_info_url);
-    const watcherUrl = file.watcher_info_url ?? file.watcher_url;
+    const watcherUrl = file.watcher_info_url;
     const urls = { watcherUrl, watcherSecurityUrl: file.watcher_url };
     this.childChain = recorded(new ChildChain({ ...urls, plasmaContractAddress }), this.used);
     this.bank = this.#account("bank", file.accounts[0].address, file.accounts[0].private_key);

@@ -14,9 +14,6 @@ export function info(context) {
     let bob;
     const sent = [];
 
-    const step = (name, body) =>
-      test(name, (t) => (context.world.hasInfo ? body() : t.skip("this devnet.json has no watcher_info_url")));
-
     /** Waits until an account owns exactly this on the child chain, and nothing else. */
     async function owns(account, balances) {
       const { childChain } = context.world;
@@ -51,7 +48,7 @@ export function info(context) {
       });
     }
 
-    step("who never had anything owns nothing", async () => {
+    test("who never had anything owns nothing", async () => {
       const { childChain } = context.world;
       [alice, bob] = [await context.world.account("alice", { tokens: 2n ** 200n }), await context.world.account("bob")];
       assert.deepEqual(await childChain.getBalance(alice.address), []);
@@ -60,7 +57,7 @@ export function info(context) {
       assert.deepEqual(await childChain.getTransactions({ address: alice.address }), []);
     });
 
-    step("the fees are told", async () => {
+    test("the fees are told", async () => {
       const fees = await context.world.childChain.getFees();
       const [fee, ...more] = fees["1"];
       assert.equal(more.length, 0);
@@ -69,7 +66,7 @@ export function info(context) {
       assert.equal(`${fee.subunit_to_unit}`, `${10n ** 18n}`);
     });
 
-    step("deposits become balances, outputs and a list of their own", async () => {
+    test("deposits become balances, outputs and a list of their own", async () => {
       const { childChain, token } = context.world;
       const deposits = [await alice.deposit(eth(1)), await alice.deposit(2n ** 200n, token)];
       await owns(alice, { [ETH]: eth(1), [token]: 2n ** 200n });
@@ -93,7 +90,7 @@ export function info(context) {
       }
     });
 
-    step("createTransaction, signTypedData and submitTyped pay, with metadata", async () => {
+    test("createTransaction, signTypedData and submitTyped pay, with metadata", async () => {
       const { token } = context.world;
       const payments = [{ owner: bob.address, currency: ETH, amount: `${eth("0.25")}` }];
       const { result, transactions } = await create(payments, { metadata: "for the coffee" });
@@ -107,7 +104,7 @@ export function info(context) {
       await owns(alice, { [ETH]: eth("0.75") - 1n, [token]: 2n ** 200n });
     });
 
-    step("createTransaction and buildSignedTransaction pay in two currencies", async () => {
+    test("createTransaction and buildSignedTransaction pay in two currencies", async () => {
       const { childChain, file, token } = context.world;
       const payments = [
         { owner: bob.address, currency: token, amount: `${2n ** 100n}` },
@@ -125,7 +122,7 @@ export function info(context) {
       await owns(alice, { [ETH]: eth("0.75") - 7n, [token]: 2n ** 200n - 2n ** 100n });
     });
 
-    step("what cannot be paid is refused with the code of the reason", async () => {
+    test("what cannot be paid is refused with the code of the reason", async () => {
       const { childChain, token } = context.world;
       const pay = (owner, amount, currency = ETH) => [{ owner, currency, amount: `${amount}` }];
       await refused(create(pay(bob.address, eth(1))), "transaction.create:insufficient_funds");
@@ -144,7 +141,7 @@ export function info(context) {
       await refused(childChain.submitTyped({ ...typed, signatures: superfluous }), "submit_typed:superfluous_signature");
     });
 
-    step("mergeUtxos merges what getUtxos told", async () => {
+    test("mergeUtxos merges what getUtxos told", async () => {
       const { childChain, token } = context.world;
       // Four outputs of alice: three small ones and the change.
       const [utxo] = (await utxosOf(alice)).filter(({ currency }) => currency === ETH);
@@ -161,7 +158,7 @@ export function info(context) {
       await owns(alice, { [ETH]: all - 1n, [token]: 2n ** 200n - 2n ** 100n });
     });
 
-    step("a payment of too many small outputs takes an intermediate merge", async () => {
+    test("a payment of too many small outputs takes an intermediate merge", async () => {
       const { childChain, token } = context.world;
       const [utxo] = (await utxosOf(alice)).filter(({ currency }) => currency === ETH);
       const all = BigInt(`${utxo.amount}`);
@@ -192,7 +189,7 @@ export function info(context) {
       await owns(bob, { [ETH]: eth("0.25") + 5n + all - 3n, [token]: 2n ** 100n });
     });
 
-    step("the history has every payment, by id, address, block and metadata, page by page", async () => {
+    test("the history has every payment, by id, address, block and metadata, page by page", async () => {
       const { childChain } = context.world;
       const [first] = sent;
       const found = await childChain.getTransaction(first.txhash);
@@ -228,7 +225,7 @@ export function info(context) {
       assert.ok(ofBob.length > 0 && ofBob.every(({ outputs }) => outputs.some(isBob)));
     });
 
-    step("what exits is no balance any more", async () => {
+    test("what exits is no balance any more", async () => {
       const { childChain, rootChain, token } = context.world;
       const before = await utxosOf(bob);
       const exiting = before.find(({ currency }) => currency === token);
