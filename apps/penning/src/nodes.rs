@@ -140,6 +140,7 @@ impl WatcherArgs {
         };
         config.sentinel.dry_run |= self.dry_run;
         config.sentinel.process_exits |= self.process_exits;
+        config.watcher_db = crate::watcher_db::or_environment(config.watcher_db);
         let key = self.sentinel.then(|| self.key()).transpose()?;
         run_system(async move {
             let (deployment, root_chain) = place.root_chain(None)?;

@@ -106,10 +106,16 @@ impl WatcherDbArgs {
 }
 
 /// The settings, with the URL of the environment where they have none.
-pub(crate) fn database(mut config: WatcherDbConfig) -> Result<WatcherDbConfig> {
+pub(crate) fn or_environment(mut config: WatcherDbConfig) -> WatcherDbConfig {
     if config.database_url.is_empty() {
         config.database_url = crate::secrets::environment(DATABASE_URL_ENV).unwrap_or_default();
     }
+    config
+}
+
+/// The same, for what is nothing without a database.
+pub(crate) fn database(config: WatcherDbConfig) -> Result<WatcherDbConfig> {
+    let config = or_environment(config);
     if config.database_url.is_empty() {
         let failure = Failure::new("settings:missing", "no database is given".to_owned());
         let next = "set DATABASE_URL, or watcher_db.database_url in the settings file";
