@@ -120,3 +120,61 @@ pub(super) fn int8(value: u64) -> i64 {
 pub(super) fn int4(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What PostgreSQL reads from a field of the numeric type.
+    fn read_numeric(field: &[u8]) -> U256 {
+        let part = |index: usize| i16::from_be_bytes([field[2 * index], field[2 * index + 1]]);
+        let (count, weight) = (part(0), part(1));
+        assert_eq!((part(2), part(3)), (0, 0), "sign and scale");
+        assert_eq!(field.len(), 8 + 2 * usize::try_from(count).unwrap());
+        assert_eq!(weight, (count - 1).max(0));
+        (4..4 + usize::try_from(count).unwrap()).fold(U256::zero(), |sum, index| {
+            sum * U256::from(NUMERIC_BASE) + U256::from(u64::try_from(part(index)).unwrap())
+        })
+    }
+
+    fn check(amount: U256) {
+        let mut copy = Copy::new(0);
+        copy.numeric(amount);
+        let field = copy.bytes.split_off(HEADER.len());
+        let (len, field) = field.split_first_chunk::<4>().unwrap();
+        assert_eq!(usize::try_from(i32::from_be_bytes(*len)).unwrap(), field.len());
+        assert_eq!(read_numeric(field), amount);
+    }
+
+    #[test]
+    fn the_smallest_and_the_largest_amounts_survive() {
+        for amount in [U256::zero(), U256::one(), U256::from(10_000), U256::from(u64::MAX), U256::MAX] {
+            check(amount);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_amount_survives(words: [u64; 4], shift in 0_u32..256) {
+            check(U256(words) >> shift);
+        }
+    }
+
+    #[test]
+    fn a_stream_is_what_the_manual_says() {
+        let mut copy = Copy::new(0);
+        copy.row(4).boolean(true).null().int(7).time(946_684_800_001);
+        let expected = [
+            b"PGCOPY\n\xff\r\n\0".as_slice(),
+            &[0; 8],
+            &[0, 4],
+            &[0, 0, 0, 1, 1],
+            &[0xff; 4],
+            &[0, 0, 0, 4, 0, 0, 0, 7],
+            &[0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0x03, 0xe8],
+            &[0xff; 2],
+        ];
+        assert_eq!(copy.finish(), expected.concat());
+    }
+}

@@ -366,3 +366,6 @@ impl Rows {
         last.into_values().collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

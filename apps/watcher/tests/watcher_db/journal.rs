@@ -222,7 +222,7 @@ impl Chain {
                 let Some((position, output)) = self.any_output() else { return };
                 self.event(RootChainEvent::ExitStarted {
                     owner: output.owner,
-                    exit_id: ExitId::from(U256::from(self.eth_height)),
+                    exit_id: ExitId::from_u256(U256::from(self.eth_height)),
                     position,
                     output_tx: Box::default(),
                     exitable_at_s: 0,
@@ -249,7 +249,7 @@ impl Chain {
         let Some((position, output)) = self.any_output() else { return };
         let tx = self.pay(&[position], &[account(1), account(2)], H256::zero());
         let tx_hash: TxHash = tx.hash();
-        let exit_id = ExitId::from(U256::from(self.eth_height));
+        let exit_id = ExitId::from_u256(U256::from(self.eth_height));
         self.event(RootChainEvent::InFlightExitStarted(Box::new(InFlightExitStart {
             exit_id,
             tx_hash,

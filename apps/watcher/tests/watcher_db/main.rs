@@ -6,6 +6,6 @@ mod journal;
 mod kit;
 mod offline_data;
 mod outages;
-// mod plans;
-// mod questions;
+mod plans;
+mod questions;
 mod rebuilds;
