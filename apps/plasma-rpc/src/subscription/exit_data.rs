@@ -335,41 +335,84 @@ mod tests {
         assert_eq!(shown(event), Some(expected));
     }
 
+    const HASH: H256 = H256([3; 32]);
+    const SOMEBODY: Address = Address([1; 20]);
+
+    fn position() -> UtxoPos {
+        UtxoPos::deposit(Blknum::new(1))
+    }
+
     #[test]
-    fn each_event_of_an_exit_says_all_that_the_contract_does() {
+    fn each_event_of_a_standard_exit_says_all_that_the_contract_does() {
         use RootChainEvent as Event;
-        let (exit_id, tx_hash) = (ID, H256([3; 32]));
-        let (somebody, hash) = (Address::repeat_byte(1), hex::encode([3; 32]));
-        let address = hex::encode([1; 20]);
-        let position = UtxoPos::deposit(Blknum::new(1));
-        let slot = |side| plasma_core::root_chain::PiggybackSlot { side, index: 2 };
-        let tx_pos = TxPos { blknum: Blknum::new(2000), txindex: TxIndex::new(3) };
+        let exit_id = ID;
         let started = Event::ExitStarted {
-            owner: somebody,
+            owner: SOMEBODY,
             exit_id,
-            position,
+            position: position(),
             output_tx: [1, 2].into(),
             exitable_at_s: 9,
         };
+        let address = hex::encode(SOMEBODY);
         check(
             started,
             "exit_started",
             json!({"owner": address, "utxo_pos": 1_000_000_000, "txbytes": "0x0102", "scheduled_finalization_time": 9}),
         );
         check(
-            Event::ExitChallenged { position },
+            Event::ExitChallenged { position: position() },
             "exit_challenged",
             json!({"utxo_pos": 1_000_000_000}),
         );
         check(Event::ExitFinalized { exit_id }, "exit_finalized", json!({}));
         check(Event::ExitOmitted { exit_id }, "exit_omitted", json!({}));
+        assert_eq!(shown(Event::BlockSubmitted { blknum: Blknum::new(1000) }), None);
+    }
+
+    #[test]
+    fn each_event_of_piggybacks_says_all_that_the_contract_does() {
+        use RootChainEvent as Event;
+        let (exit_id, tx_hash, challenger) = (ID, HASH, SOMEBODY);
+        let (hash, address) = (hex::encode(HASH), hex::encode(SOMEBODY));
+        for (side, name) in [
+            (PiggybackSide::Input, "in_flight_exit_input_"),
+            (PiggybackSide::Output, "in_flight_exit_output_"),
+        ] {
+            let slot = plasma_core::root_chain::PiggybackSlot { side, index: 2 };
+            let joined = Event::InFlightExitPiggybacked {
+                exit_id,
+                tx_hash,
+                slot,
+                exit_target: SOMEBODY,
+                exitable_at_s: 9,
+            };
+            check(
+                joined,
+                &format!("{name}piggybacked"),
+                json!({"txhash": hash, "index": 2, "exit_target": address, "scheduled_finalization_time": 9}),
+            );
+            check(
+                Event::InFlightExitPiggybackBlocked { exit_id, tx_hash, slot, challenger },
+                &format!("{name}blocked"),
+                json!({"txhash": hash, "index": 2, "challenger": address}),
+            );
+            let paid = Event::InFlightExitPiggybackWithdrawn { exit_id, slot };
+            check(paid, &format!("{name}withdrawn"), json!({"index": 2}));
+        }
+    }
+
+    #[test]
+    fn each_event_of_an_in_flight_exit_says_all_that_the_contract_does() {
+        use RootChainEvent as Event;
+        let (exit_id, tx_hash, challenger) = (ID, HASH, SOMEBODY);
+        let (hash, address) = (hex::encode(HASH), hex::encode(SOMEBODY));
         let start = InFlightExitStart {
             exit_id,
             tx_hash,
-            initiator: somebody,
+            initiator: SOMEBODY,
             started_at_s: 3,
             tx_bytes: [4, 5].into(),
-            input_positions: vec![position],
+            input_positions: vec![position()],
             witnesses: vec![[6].into()],
             input_txs: vec![[7].into()],
         };
@@ -381,36 +424,10 @@ mod tests {
                 "in_flight_tx_sigs": ["0x06"], "input_txs": ["0x07"],
             }),
         );
-        for (side, name) in [
-            (PiggybackSide::Input, "in_flight_exit_input_"),
-            (PiggybackSide::Output, "in_flight_exit_output_"),
-        ] {
-            let slot = slot(side);
-            let joined = Event::InFlightExitPiggybacked {
-                exit_id,
-                tx_hash,
-                slot,
-                exit_target: somebody,
-                exitable_at_s: 9,
-            };
-            check(
-                joined,
-                &format!("{name}piggybacked"),
-                json!({"txhash": hash, "index": 2, "exit_target": address, "scheduled_finalization_time": 9}),
-            );
-            let challenger = somebody;
-            check(
-                Event::InFlightExitPiggybackBlocked { exit_id, tx_hash, slot, challenger },
-                &format!("{name}blocked"),
-                json!({"txhash": hash, "index": 2, "challenger": address}),
-            );
-            let paid = Event::InFlightExitPiggybackWithdrawn { exit_id, slot };
-            check(paid, &format!("{name}withdrawn"), json!({"index": 2}));
-        }
         let challenge = InFlightExitChallenge {
             exit_id,
             tx_hash,
-            challenger: somebody,
+            challenger,
             competing_tx_pos: None,
             input_index: 1,
             competing_tx: [8].into(),
@@ -425,7 +442,7 @@ mod tests {
                 "competing_txbytes": "0x08", "competing_input_index": 2, "competing_sig": "0x09",
             }),
         );
-        let challenger = somebody;
+        let tx_pos = TxPos { blknum: Blknum::new(2000), txindex: TxIndex::new(3) };
         check(
             Event::InFlightExitChallengeResponded { exit_id, tx_hash, challenger, tx_pos },
             "in_flight_exit_challenge_responded",
@@ -433,12 +450,10 @@ mod tests {
         );
         check(Event::InFlightExitDeleted { exit_id }, "in_flight_exit_deleted", json!({}));
         check(Event::InFlightExitFinalized { exit_id }, "in_flight_exit_finalized", json!({}));
-        let currency = somebody;
         check(
-            Event::InFlightExitOmitted { exit_id, currency },
+            Event::InFlightExitOmitted { exit_id, currency: SOMEBODY },
             "in_flight_exit_omitted",
             json!({"currency": address}),
         );
-        assert_eq!(shown(Event::BlockSubmitted { blknum: Blknum::new(1000) }), None);
     }
 }
