@@ -95,7 +95,7 @@ fn failure(error: EventClientError) -> Failure {
     let message = error.to_string();
     match error {
         EventClientError::Refused(refusal) => {
-            Failure::new(refusal.code, message).next("see `penning watch --help`")
+            Failure::new(refusal.code, message).next("check the topics and --from")
         }
         EventClientError::Unusable { .. } => {
             Failure::new("watch:unusable_url", message).next("check --watcher-url")

@@ -3,7 +3,7 @@
 //! It must never read an event twice because two subscribers want it, and never keep anybody waiting who is up to date: whoever is
 //! behind reads for itself ([`Reader`]).
 
-use super::feed::{CHUNK_EVENTS_MAX, Feed};
+use super::feed::{CHUNK_EVENTS_MAX, CHUNK_LEN_MAX, Feed};
 use super::reader::Reader;
 use super::text::EventText;
 use super::{EventLog, EventLogError};
@@ -29,7 +29,7 @@ pub(in crate::server) struct Hub {
     /// There is a topic that was never looked at.
     has_new: Notify,
     subscriptions: Arc<Semaphore>,
-    log_reads: Semaphore,
+    log_reads: Arc<Semaphore>,
 }
 
 /// Why a reader cannot begin.
@@ -59,7 +59,7 @@ impl Hub {
             accounts: Mutex::default(),
             has_new: Notify::new(),
             subscriptions: Arc::new(permits(limits.subscriptions_max)),
-            log_reads: permits(limits.event_log_reads_max),
+            log_reads: Arc::new(permits(limits.event_log_reads_max)),
         });
         tokio::spawn(follow(Arc::clone(&hub), changed, phase));
         hub
@@ -75,21 +75,19 @@ impl Hub {
         from: Start,
     ) -> Result<Reader, NoReader> {
         let permit = self.permit()?;
-        let (head, after) = self
+        let after = self
             .on_log(move |log| {
                 let head = log.head(&topic.0)?;
-                let after = match from {
-                    Start::News => head,
-                    Start::Sequence(first) => first.saturating_sub(1),
-                    Start::Blknum(blknum) => log.before_block(&topic.0, blknum)?,
-                };
-                Ok((head, after))
+                Ok(match from {
+                    Start::News => Ok(head),
+                    Start::Sequence(first) if first > head.saturating_add(1) => Err(head),
+                    Start::Sequence(first) => Ok(first.saturating_sub(1)),
+                    Start::Blknum(blknum) => Ok(log.before_block(&topic.0, blknum)?),
+                })
             })
             .await
             .map_err(NoReader::Log)?;
-        if after > head {
-            return Err(NoReader::BeyondHead { head });
-        }
+        let after = after.map_err(|head| NoReader::BeyondHead { head })?;
         Ok(Reader::new(Arc::clone(self), self.feed(topic), after, permit))
     }
 
@@ -103,7 +101,19 @@ impl Hub {
         topic: TopicName,
         after: u64,
     ) -> Result<Vec<Arc<EventText>>, EventLogError> {
-        self.on_log(move |log| read(log, topic, after)).await
+        self.on_log(move |log| {
+            let mut events = read(log, topic, after)?;
+            let mut len = 0_usize;
+            let fits = events.iter().take_while(|event| {
+                len = len.saturating_add(event.json.len());
+                len <= CHUNK_LEN_MAX
+            });
+            // One is always taken, however long it is.
+            let count = fits.count().max(1);
+            events.truncate(count);
+            Ok(events)
+        })
+        .await
     }
 
     /// Runs something that reads the log, off the async threads, when it is its turn.
@@ -111,10 +121,15 @@ impl Hub {
         &self,
         job: impl FnOnce(&dyn EventLog) -> Result<T, EventLogError> + Send + 'static,
     ) -> Result<T, EventLogError> {
-        let turn = self.log_reads.acquire().await;
-        let _turn = turn.map_err(|error| EventLogError::Transient(error.to_string()))?;
+        let turn = Arc::clone(&self.log_reads).acquire_owned().await;
+        let turn = turn.map_err(|error| EventLogError::Transient(error.to_string()))?;
         let log = Arc::clone(&self.log);
-        off_thread(move || job(&*log)).await
+        off_thread(move || {
+            // A job that nobody waits for any more runs to its end all the same.
+            let _turn = turn;
+            job(&*log)
+        })
+        .await
     }
 
     fn feed(&self, topic: TopicName) -> Arc<Feed> {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::watch;
 
 #[derive(Debug)]
@@ -43,6 +44,19 @@ impl FakeLog {
     /// Appends empty blocks.
     pub(crate) fn append_blocks(&self, count: usize) {
         self.append(Topic::Blocks, "{}", count);
+    }
+
+    /// Waits until nobody has read anything for so long: everybody has everything, or is stuck.
+    pub(crate) async fn is_quiet_for(&self, time: Duration) {
+        let mut before = 0;
+        loop {
+            tokio::time::sleep(time).await;
+            let reads = self.reads.load(Ordering::Relaxed);
+            if reads == before && reads > 0 {
+                return;
+            }
+            before = reads;
+        }
     }
 
     fn check(&self) -> Result<(), EventLogError> {

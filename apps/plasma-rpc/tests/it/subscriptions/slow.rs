@@ -30,7 +30,7 @@ async fn whoever_does_not_read_is_told_and_dropped_while_others_go_on() {
     fill(&teller);
     fast.expect(1..=MANY as u64).await;
     // Long enough for the server to lose its patience, and it keeps what it has begun.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    soon(teller.log.is_quiet_for(Duration::from_millis(500))).await;
     let told = after_events(&mut slow).await;
     assert_eq!(told.1["error"]["code"], "subscription:too_slow");
     assert_eq!(told.1["error"]["messages"]["next"], told.0 + 1);
