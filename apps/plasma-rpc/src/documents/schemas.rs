@@ -75,7 +75,7 @@ impl Schemas {
         }
         let mut name = (method.schemas.params_name)();
         if self.params.get(&name).is_some_and(|known| *known != schema) {
-            name = format!("{name}_{}", method.name.replace('.', "_"));
+            name = format!("{}_{name}", method.name.replace('.', "_"));
         }
         let reference = json!({"$ref": format!("#{PLACE}/{name}")});
         self.params.insert(name, schema);
