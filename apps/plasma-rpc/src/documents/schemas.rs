@@ -109,12 +109,9 @@ fn describe(schema: &mut Value, described: &Value) {
         }
     }
     let inner = described.get("anyOf").and_then(|options| options.get(0));
-    if let Some(items) = schema.get_mut("items") {
-        if let Some(described) =
-            described.get("items").or(inner.and_then(|inner| inner.get("items")))
-        {
-            describe(items, described);
-        }
+    let described_items = described.get("items").or(inner.and_then(|inner| inner.get("items")));
+    if let (Some(items), Some(described)) = (schema.get_mut("items"), described_items) {
+        describe(items, described);
     }
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
         return;

@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 /// A chain on which everything that can be asked for is there.
 struct Scene {
-    world: World,
+    /// The root chain and the operator, which have to be there.
+    _world: World,
     watched: Watched,
     /// The one block.
     block: CoreBlock,
@@ -58,7 +59,7 @@ impl Scene {
         let (blknum, txindex) = (Blknum::new(2_000), TxIndex::new(0));
         let txhash = txhash(&payment);
         world.operator.take(Taking::Accepts(SubmitAnswer { blknum, txindex, txhash }));
-        Self { world, watched, block, in_flight, payment }
+        Self { _world: world, watched, block, in_flight, payment }
     }
 
     fn known(&self) -> Known {
