@@ -24,7 +24,7 @@ impl OpenapiArgs {
             let path = self.out.join(&document.file);
             std::fs::write(&path, document.text)
                 .with_context(|| format!("{} cannot be written", path.display()))?;
-            Out::new(false).tell(&path.display().to_string());
+            Out::new(false).tell(path.display().to_string());
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ impl Schemas {
         }
         let mut name = (method.schemas.params_name)();
         if self.params.get(&name).is_some_and(|known| *known != schema) {
-            name = format!("{name}_{}", method.name.replace('.', "_"));
+            name = format!("{}_{name}", method.name.replace('.', "_"));
         }
         let reference = json!({"$ref": format!("#{PLACE}/{name}")});
         self.params.insert(name, schema);
@@ -109,12 +109,9 @@ fn describe(schema: &mut Value, described: &Value) {
         }
     }
     let inner = described.get("anyOf").and_then(|options| options.get(0));
-    if let Some(items) = schema.get_mut("items") {
-        if let Some(described) =
-            described.get("items").or(inner.and_then(|inner| inner.get("items")))
-        {
-            describe(items, described);
-        }
+    let described_items = described.get("items").or(inner.and_then(|inner| inner.get("items")));
+    if let (Some(items), Some(described)) = (schema.get_mut("items"), described_items) {
+        describe(items, described);
     }
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
         return;

@@ -1,7 +1,7 @@
 //! The watcher answers what its documents say, whatever it is asked, and what docs/api shows.
 
 use crate::info::fake::FakeDb;
-use crate::kit::{Watched, World};
+use crate::kit::{Watched, World, eventually};
 use crate::operator::{Taking, hex};
 use crate::users::{Who, at, deposit_tx, domain, output, pay, txhash, unsigned};
 use Who::{Alice, Bob, Carol};
@@ -13,12 +13,14 @@ use plasma_core::wire::{
 use plasma_rpc::child_chain::SubmitAnswer;
 use plasma_rpc::info::{Block, Deposit, DepositEvent, Tx, TypedData, UtcTime, Utxo};
 use plasma_tests::openapi::{Driven, Known, check_examples, drive};
+use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// A chain on which everything that can be asked for is there.
 struct Scene {
-    world: World,
+    /// The root chain and the operator, which have to be there.
+    _world: World,
     watched: Watched,
     /// The one block.
     block: CoreBlock,
@@ -57,7 +59,7 @@ impl Scene {
         let (blknum, txindex) = (Blknum::new(2_000), TxIndex::new(0));
         let txhash = txhash(&payment);
         world.operator.take(Taking::Accepts(SubmitAnswer { blknum, txindex, txhash }));
-        Self { world, watched, block, in_flight, payment }
+        Self { _world: world, watched, block, in_flight, payment }
     }
 
     fn known(&self) -> Known {
@@ -80,6 +82,7 @@ impl Scene {
         let text = |text: &str| format!("\"{text}\"");
         let mut known = self.known();
         let alice = hex(Alice.address().as_bytes());
+        let bob = hex(Bob.address().as_bytes());
         let zero = hex(ETH.as_bytes());
         let typed = TypedData::of(&payment_of(&self.payment), domain().verifying_contract());
         let signature = SignedTx::decode(&self.payment).unwrap().signatures().next().unwrap();
@@ -87,6 +90,8 @@ impl Scene {
             ("owner", vec![text(&alice)]),
             ("currency", vec![text(&zero)]),
             ("amount", vec!["1".to_owned(), "7".to_owned()]),
+            ("payments", vec![json!([{"amount": 6, "currency": zero, "owner": bob}]).to_string()]),
+            ("fee", vec![json!({"currency": zero}).to_string()]),
             ("blknum", vec!["1000".to_owned()]),
             ("id", vec![text(&hex(tx.txhash.as_bytes()))]),
             ("txhash", vec![text(&hex(tx.txhash.as_bytes()))]),
@@ -190,6 +195,8 @@ impl InfoScene {
             });
             rows.utxos.insert(deposit.utxo_pos, deposit);
         });
+        let noted = async || db.change(|rows| !rows.fees.is_empty()).then_some(());
+        eventually("the fees are noted", noted).await;
         let addr = scene.watched.info_addr.unwrap();
         Self { scene, addr, known }
     }
