@@ -86,8 +86,8 @@ pub fn merge_outputs(
     if found.iter().any(|one| one.utxo.currency != currency) {
         return Err(MergeError::MultipleCurrencies);
     }
-    let amounts = found.iter().map(|one| one.utxo.amount);
-    let sum = amounts.fold(Some(U256::zero()), |sum, amount| sum?.checked_add(amount));
+    let mut amounts = found.iter().map(|one| one.utxo.amount);
+    let sum = amounts.try_fold(U256::zero(), |sum, amount| sum.checked_add(amount));
     let coins = found.iter().map(|one| {
         let coin = Coin {
             position: one.position,
