@@ -143,8 +143,10 @@ impl Node {
         let journal_news = JournalNews::default();
         let events: Arc<dyn EventLog> =
             Arc::new(StoredEvents::new(store.clone(), journal_news.clone()));
-        let identity =
-            Identity { chain_id: deployment.chain_id, plasma_framework: addresses.plasma_framework };
+        let identity = Identity {
+            chain_id: deployment.chain_id,
+            plasma_framework: addresses.plasma_framework,
+        };
         let news = journal_news.subscribe();
         let (database, watcher_db) =
             WatcherDbTask::start(&config.watcher_db, identity, &store, news)?.unzip();

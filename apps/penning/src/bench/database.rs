@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use watcher::InfoReads;
+use watcher::info_api::InfoReads;
 use watcher::watcher_db::embedded::{
     DATABASE_URL_ENV, EmbeddedConfig, EmbeddedPostgres, find_postgres,
 };
@@ -93,7 +93,11 @@ async fn run(transactions: u64, machine: Machine, url: String, out: Out) -> Resu
     let blocks = transactions.div_ceil(BLOCK_TXS).max(2);
     let chain = Arc::new(MadeUp::default());
     let identity = Identity { chain_id: 1, plasma_framework: chain::account(0) };
-    let config = WatcherDbConfig { database_url: url, lag_blocks_max: u64::MAX, ..WatcherDbConfig::default() };
+    let config = WatcherDbConfig {
+        database_url: url,
+        lag_blocks_max: u64::MAX,
+        ..WatcherDbConfig::default()
+    };
     let (db, writer) = start_watcher_db(config, identity, chain.clone(), chain.news())?;
     let writer = tokio::spawn(async move {
         writer.await;

@@ -95,7 +95,7 @@ impl WatcherDbConfig {
         database_url: &str,
         statement_ms_max: u64,
     ) -> Result<PgConnectOptions, sqlx::Error> {
-        let options: PgConnectOptions = url.parse()?;
+        let options: PgConnectOptions = database_url.parse()?;
         Ok(options
             .application_name("penning-watcher")
             .options([("statement_timeout", statement_ms_max)])
@@ -104,7 +104,11 @@ impl WatcherDbConfig {
 
     /// Connections for queries, opened when they are needed.
     pub(super) fn read_pool(&self) -> Result<PgPool, sqlx::Error> {
-        let url = if self.database_read_url.is_empty() { &self.database_url } else { &self.database_read_url };
+        let url = if self.database_read_url.is_empty() {
+            &self.database_url
+        } else {
+            &self.database_read_url
+        };
         // A plan for all values would not know that one account is big and another is not.
         let options = self
             .options(url, self.query_ms_max)?

@@ -149,7 +149,9 @@ mod tests {
 
     #[test]
     fn the_smallest_and_the_largest_amounts_survive() {
-        for amount in [U256::zero(), U256::one(), U256::from(10_000), U256::from(u64::MAX), U256::MAX] {
+        for amount in
+            [U256::zero(), U256::one(), U256::from(10_000), U256::from(u64::MAX), U256::MAX]
+        {
             check(amount);
         }
     }

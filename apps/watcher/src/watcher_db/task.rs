@@ -1,8 +1,6 @@
 //! The writer as a part of a node: runs beside the actors, and goes with them.
 
-use super::{
-    DatabaseUrlError, Identity, WatcherDb, WatcherDbConfig, start_watcher_db,
-};
+use super::{DatabaseUrlError, Identity, WatcherDb, WatcherDbConfig, start_watcher_db};
 use plasma_store::Store;
 use std::sync::Arc;
 use std::time::Duration;

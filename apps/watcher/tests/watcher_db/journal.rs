@@ -20,7 +20,7 @@ struct Inner {
 
 /// Shared with the writer that follows it.
 #[derive(Clone)]
-pub struct Journal {
+pub(crate) struct Journal {
     inner: Arc<Mutex<Inner>>,
     news: Arc<watch::Sender<u64>>,
 }
@@ -50,26 +50,26 @@ impl JournalSource for Journal {
 }
 
 /// A chain that writes its journal.
-pub struct Chain {
-    pub journal: Journal,
+pub(crate) struct Chain {
+    pub(crate) journal: Journal,
     /// What can be spent, oldest first.
-    pub unspent: BTreeMap<UtxoPos, Output>,
+    pub(crate) unspent: BTreeMap<UtxoPos, Output>,
     next_block: u64,
     next_deposit: u64,
     eth_height: u64,
     random: u64,
 }
 
-pub fn account(number: u64) -> Address {
+pub(crate) fn account(number: u64) -> Address {
     Address::from_low_u64_be(0xacc0_0000 + number)
 }
 
-pub fn token() -> Currency {
+pub(crate) fn token() -> Currency {
     Currency::repeat_byte(7)
 }
 
 impl Chain {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let inner = Arc::default();
         let journal = Journal { inner, news: Arc::new(watch::channel(0).0) };
         let random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -83,11 +83,11 @@ impl Chain {
         }
     }
 
-    pub fn news(&self) -> watch::Receiver<u64> {
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
         self.journal.news.subscribe()
     }
 
-    pub fn random(&mut self, below: u64) -> u64 {
+    pub(crate) fn random(&mut self, below: u64) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
@@ -106,7 +106,7 @@ impl Chain {
         self.journal.news.send_replace(head);
     }
 
-    pub fn event(&mut self, event: RootChainEvent) {
+    pub(crate) fn event(&mut self, event: RootChainEvent) {
         self.eth_height += 1;
         let event = EthEvent {
             eth_height: EthHeight::new(self.eth_height),
@@ -118,7 +118,7 @@ impl Chain {
         self.push(JournalFact::RootChain(Box::new(event)));
     }
 
-    pub fn deposit(&mut self, owner: Address, currency: Currency, amount: U256) -> UtxoPos {
+    pub(crate) fn deposit(&mut self, owner: Address, currency: Currency, amount: U256) -> UtxoPos {
         let blknum = Blknum::new(self.next_deposit);
         self.next_deposit += 1;
         self.event(RootChainEvent::DepositCreated { depositor: owner, blknum, currency, amount });
@@ -128,7 +128,7 @@ impl Chain {
     }
 
     /// A payment of these outputs to these accounts, split evenly.
-    pub fn pay(&self, inputs: &[UtxoPos], to: &[Address], metadata: H256) -> Transaction {
+    pub(crate) fn pay(&self, inputs: &[UtxoPos], to: &[Address], metadata: H256) -> Transaction {
         let spent: Vec<Output> = inputs.iter().map(|input| self.unspent[input]).collect();
         let sum = spent.iter().fold(U256::zero(), |sum, output| sum + output.amount);
         let count = U256::from(to.len());
@@ -144,7 +144,10 @@ impl Chain {
     }
 
     /// A block of what `next` writes, until it has no more. It sees what earlier transactions of the block made.
-    pub fn block(&mut self, mut next: impl FnMut(&mut Self) -> Option<Transaction>) -> Blknum {
+    pub(crate) fn block(
+        &mut self,
+        mut next: impl FnMut(&mut Self) -> Option<Transaction>,
+    ) -> Blknum {
         let blknum = Blknum::new(self.next_block);
         self.next_block += 1_000;
         self.next_deposit = self.next_block - 999;
@@ -175,7 +178,7 @@ impl Chain {
     }
 
     /// One block of random payments, some of them chained inside the block, and a fee claim at its end.
-    pub fn random_block(&mut self, payments: u64, accounts: u64) -> Blknum {
+    pub(crate) fn random_block(&mut self, payments: u64, accounts: u64) -> Blknum {
         let mut left = payments;
         self.block(|chain| {
             if left == 0 {
@@ -202,7 +205,7 @@ impl Chain {
     }
 
     /// Everything that can happen, in random order.
-    pub fn random_step(&mut self) {
+    pub(crate) fn random_step(&mut self) {
         match self.random(8) {
             0 | 1 => {
                 let owner = account(self.random(9));

@@ -14,20 +14,20 @@ use watcher::watcher_db::{
 };
 
 /// Longest wait for anything here.
-pub const WAIT: Duration = Duration::from_secs(60);
+pub(crate) const WAIT: Duration = Duration::from_secs(60);
 
 /// A server with its data. It ends with the last test that uses it, for nothing else is dropped when a process ends.
-pub struct Server {
-    pub postgres: EmbeddedPostgres,
+pub(crate) struct Server {
+    pub(crate) postgres: EmbeddedPostgres,
     _folder: TempDir,
 }
 
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// A server of one's own.
-pub fn start_server(folder: &TempDir, port: Option<u16>) -> EmbeddedPostgres {
+pub(crate) fn start_server(folder: &TempDir, port: Option<u16>) -> EmbeddedPostgres {
     use std::os::unix::fs::PermissionsExt;
     // Whoever runs it is not who made the folder.
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -49,18 +49,18 @@ fn shared_server() -> Arc<Server> {
 }
 
 /// A database of one's own on the shared server, or on the one in the environment.
-pub struct Database {
-    pub config: WatcherDbConfig,
+pub(crate) struct Database {
+    pub(crate) config: WatcherDbConfig,
     _server: Option<Arc<Server>>,
 }
 
-pub fn identity() -> Identity {
+pub(crate) fn identity() -> Identity {
     Identity { chain_id: 31_337, plasma_framework: plasma_core::wire::Address::repeat_byte(9) }
 }
 
-pub fn config(url: String) -> WatcherDbConfig {
+pub(crate) fn config(url: String) -> WatcherDbConfig {
     WatcherDbConfig {
-        url,
+        database_url: url,
         retry_ms_min: 20,
         retry_ms_max: 200,
         tick_ms: 50,
@@ -70,7 +70,7 @@ pub fn config(url: String) -> WatcherDbConfig {
 }
 
 impl Database {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let server = tokio::task::spawn_blocking(shared_server).await.unwrap();
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -79,17 +79,17 @@ impl Database {
         Self { config: config(server.postgres.url(&name)), _server: Some(server) }
     }
 
-    pub async fn connect(&self) -> PgConnection {
+    pub(crate) async fn connect(&self) -> PgConnection {
         PgConnection::connect(&self.config.database_url).await.unwrap()
     }
 
-    pub async fn run(&self, sql: &str) {
+    pub(crate) async fn run(&self, sql: &str) {
         let sql = sqlx::AssertSqlSafe(sql.to_owned());
         self.connect().await.execute(sqlx::raw_sql(sql)).await.unwrap();
     }
 
     /// Follows a chain until dropped.
-    pub fn follow(&self, chain: &Chain) -> Follower {
+    pub(crate) fn follow(&self, chain: &Chain) -> Follower {
         let config = self.config.clone();
         let source = Arc::new(chain.journal.clone());
         let (db, task) = start_watcher_db(config, identity(), source, chain.news()).unwrap();
@@ -100,7 +100,7 @@ impl Database {
     }
 
     /// A database that was rebuilt from the same journal.
-    pub async fn rebuilt(chain: &Chain, batch_entries_max: usize) -> Self {
+    pub(crate) async fn rebuilt(chain: &Chain, batch_entries_max: usize) -> Self {
         let mut database = Self::new().await;
         database.config.batch_entries_max = batch_entries_max;
         let source = Arc::new(chain.journal.clone());
@@ -109,7 +109,7 @@ impl Database {
     }
 
     /// Every row of every table, as text, sorted.
-    pub async fn rows(&self) -> Vec<String> {
+    pub(crate) async fn rows(&self) -> Vec<String> {
         let mut db = self.connect().await;
         let mut rows = Vec::new();
         for table in [
@@ -132,8 +132,8 @@ impl Database {
 }
 
 /// A running writer.
-pub struct Follower {
-    pub db: WatcherDb,
+pub(crate) struct Follower {
+    pub(crate) db: WatcherDb,
     task: JoinHandle<()>,
 }
 
@@ -145,7 +145,7 @@ impl Drop for Follower {
 
 impl Follower {
     /// Waits until the status is as wanted.
-    pub async fn until(
+    pub(crate) async fn until(
         &self,
         what: &str,
         is_so: impl Fn(&WatcherDbStatus) -> bool,
@@ -159,7 +159,7 @@ impl Follower {
     }
 
     /// Waits until everything in the journal is in the database.
-    pub async fn caught_up(&self, chain: &Chain) {
+    pub(crate) async fn caught_up(&self, chain: &Chain) {
         use watcher::watcher_db::JournalSource;
         let head = chain.journal.journal_head().unwrap();
         self.until("caught up", |status| {
@@ -169,7 +169,7 @@ impl Follower {
     }
 }
 
-pub fn assert_same(found: &[String], expected: &[String]) {
+pub(crate) fn assert_same(found: &[String], expected: &[String]) {
     for row in found {
         assert!(expected.binary_search(row).is_ok(), "not after a rebuild: {row}");
     }
@@ -180,14 +180,14 @@ pub fn assert_same(found: &[String], expected: &[String]) {
 }
 
 impl Follower {
-    pub const fn new(db: WatcherDb, task: JoinHandle<()>) -> Self {
+    pub(crate) const fn new(db: WatcherDb, task: JoinHandle<()>) -> Self {
         Self { db, task }
     }
 }
 
 impl Database {
     /// One that is somewhere else.
-    pub fn at(url: String) -> Self {
+    pub(crate) fn at(url: String) -> Self {
         Self { config: config(url), _server: None }
     }
 }

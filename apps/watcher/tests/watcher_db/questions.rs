@@ -5,7 +5,7 @@ use crate::kit::Database;
 use plasma_core::wire::{ETH, H256, U256, UtxoPos};
 use plasma_rpc::info::{Cursor, FeeHistoryParams, Page, Paging, TransactionsParams};
 use std::future::Future;
-use watcher::InfoReads;
+use watcher::info_api::InfoReads;
 
 fn payments_chain() -> Chain {
     let mut chain = Chain::new(21);
@@ -202,7 +202,7 @@ async fn changes_of_fees_are_noted_once_and_kept_by_a_rebuild() {
     for (at_s, told) in
         [(1, fees(&[(0, 5), (7, 9)])), (2, fees(&[(0, 5), (7, 9)])), (3, fees(&[(0, 6)]))]
     {
-        follower.db.note_fees(&told, at_s).await.unwrap();
+        InfoReads::note_fees(&follower.db, &told, at_s).await.unwrap();
     }
     drop(follower);
     let follower = database.follow(&chain);
