@@ -45,6 +45,8 @@ use watcher::{EXPLORER_PATH, InfoConfig, WatcherConfig};
 
 /// The fee specification a new devnet starts with.
 const FEE_SPECS: &str = include_str!("../../../priv/fee_specs.json");
+/// Where the informational API is, unless something else is there.
+const WATCHER_INFO_PORT: u16 = 7_534;
 /// Confirmations on a devnet, where nothing is ever reorganised by itself.
 const FINALITY_MARGIN_ETH_BLOCKS: u64 = 1;
 /// How long both nodes may take until they follow the root chain.
@@ -76,9 +78,9 @@ pub(crate) struct DevnetArgs {
     /// Port of the watcher
     #[arg(long, env = "PENNING_WATCHER_PORT", default_value_t = 7_434, value_name = "PORT")]
     watcher_port: u16,
-    /// Port of the informational API and the explorer
-    #[arg(long, env = "PENNING_WATCHER_INFO_PORT", default_value_t = 7_534, value_name = "PORT")]
-    watcher_info_port: u16,
+    /// Port of the informational API and the explorer; 7534 when it is not given, or a free one where that is taken
+    #[arg(long, env = "PENNING_WATCHER_INFO_PORT", value_name = "PORT")]
+    watcher_info_port: Option<u16>,
     /// Port of the database; a free one when it is not given
     #[arg(long, env = "PENNING_DATABASE_PORT", value_name = "PORT")]
     database_port: Option<u16>,
@@ -150,10 +152,11 @@ impl DevnetArgs {
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
         let (shutdown, _) = watch::channel(false);
-        let file = self.file(chain, database_url);
+        let info_port = self.info_port()?;
+        let file = self.file(chain, info_port, database_url);
         {
             let child_chain = self.child_chain(folder, chain).await?;
-            let watcher = self.watcher(folder, chain, database_url).await?;
+            let watcher = self.watcher(folder, chain, info_port, database_url).await?;
             let asked = || {
                 let mut asked = shutdown.subscribe();
                 async move {
@@ -199,16 +202,26 @@ impl DevnetArgs {
             (self.rpc_port, "--rpc-port"),
             (self.child_chain_port, "--child-chain-port"),
             (self.watcher_port, "--watcher-port"),
-            (self.watcher_info_port, "--watcher-info-port"),
         ];
+        let info = self.watcher_info_port.map(|port| (port, "--watcher-info-port"));
         let database = self.database_port.map(|port| (port, "--database-port"));
-        for (port, flag) in ports.into_iter().chain(database) {
+        for (port, flag) in ports.into_iter().chain(info).chain(database) {
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
                 Failure::new("devnet:port_in_use", format!("port {port} cannot be used: {error}"))
                     .next(format!("stop what listens there, or choose another with {flag}"))
             })?;
         }
         Ok(())
+    }
+
+    /// Several devnets on one machine must not need more flags than they did before there was this port: devnet.json tells it.
+    fn info_port(&self) -> Result<u16> {
+        if let Some(port) = self.watcher_info_port {
+            return Ok(port);
+        }
+        let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+        let listener = bind(WATCHER_INFO_PORT).or_else(|_| bind(0));
+        Ok(listener.and_then(|listener| listener.local_addr()).context("no port is free")?.port())
     }
 
     async fn child_chain(&self, folder: &Folder, chain: &Chain) -> Result<child_chain::Node> {
@@ -239,6 +252,7 @@ impl DevnetArgs {
         &self,
         folder: &Folder,
         chain: &Chain,
+        info_port: u16,
         database_url: &str,
     ) -> Result<watcher::Node> {
         let deployment = chain.deployment.clone();
@@ -262,7 +276,7 @@ impl DevnetArgs {
                 ..SentinelConfig::default()
             },
             info: InfoConfig {
-                listen: local(self.watcher_info_port),
+                listen: local(info_port),
                 fees_poll_ms: 1_000,
                 ..InfoConfig::default()
             },
@@ -298,7 +312,7 @@ impl DevnetArgs {
         Ok(Arc::new(EthersSentinelChain::new(eth(chain), &chain.deployment, key)?))
     }
 
-    fn file(&self, chain: &Chain, database_url: &str) -> DevnetFile {
+    fn file(&self, chain: &Chain, info_port: u16, database_url: &str) -> DevnetFile {
         let keys = &chain.keys;
         DevnetFile {
             rpc_url: chain.anvil.rpc_url().clone(),
@@ -310,9 +324,9 @@ impl DevnetArgs {
             accounts: keys.accounts.clone(),
             child_chain_url: url(self.child_chain_port),
             watcher_url: url(self.watcher_port),
-            watcher_info_url: url(self.watcher_info_port),
-            explorer_url: format!("{}{EXPLORER_PATH}", url(self.watcher_info_port)),
-            database_url: database_url.to_owned(),
+            watcher_info_url: Some(url(info_port)),
+            explorer_url: Some(format!("{}{EXPLORER_PATH}", url(info_port))),
+            database_url: Some(database_url.to_owned()),
         }
     }
 }
@@ -333,12 +347,9 @@ fn url(port: u16) -> String {
 /// Waits until the watcher follows the root chain, writes devnet.json, and says what to try.
 async fn tell_when_ready(file: &DevnetFile, folder: &Folder, out: Out) -> Result<()> {
     let wait = async {
-        let nodes = [
-            (&file.child_chain_url, Kind::Operator),
-            (&file.watcher_url, Kind::Watcher),
-            (&file.watcher_info_url, Kind::Informational),
-        ];
-        for (url, kind) in nodes {
+        let info = file.watcher_info_url.iter().map(|url| (url, Kind::Informational));
+        let nodes = [(&file.child_chain_url, Kind::Operator), (&file.watcher_url, Kind::Watcher)];
+        for (url, kind) in nodes.into_iter().chain(info) {
             let client = HttpRpcClient::new(ClientConfig::new(url.clone()))?;
             while !kind.is_ready(&client).await {
                 tokio::time::sleep(Duration::from_millis(READY_POLL_MS)).await;

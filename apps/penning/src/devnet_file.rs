@@ -40,12 +40,12 @@ pub(crate) struct DevnetFile {
     pub(crate) child_chain_url: String,
     /// The watching node, without anything that needs a database.
     pub(crate) watcher_url: String,
-    /// The same node with everything that is read from its database.
-    pub(crate) watcher_info_url: String,
+    /// The same node with everything that is read from its database; networks from before there was one do without.
+    pub(crate) watcher_info_url: Option<String>,
     /// Where a browser shows the chain.
-    pub(crate) explorer_url: String,
+    pub(crate) explorer_url: Option<String>,
     /// The database, with its password.
-    pub(crate) database_url: String,
+    pub(crate) database_url: Option<String>,
 }
 
 /// The file as it is written: the keys of the address file, and ours.
@@ -71,9 +71,12 @@ struct Raw {
     accounts: Vec<RawAccount>,
     child_chain_url: String,
     watcher_url: String,
-    watcher_info_url: String,
-    explorer_url: String,
-    database_url: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    watcher_info_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    explorer_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    database_url: Option<String>,
     min_exit_period_s: u64,
     #[serde(with = "hex")]
     plasma_framework_tx_hash: H256,
@@ -237,9 +240,9 @@ pub(crate) mod tests {
             accounts: vec![key(4), key(5)],
             child_chain_url: "http://127.0.0.1:9656".to_owned(),
             watcher_url: "http://127.0.0.1:7434".to_owned(),
-            watcher_info_url: "http://127.0.0.1:7534".to_owned(),
-            explorer_url: "http://127.0.0.1:7534/explorer/".to_owned(),
-            database_url: "postgres://penning:secret@127.0.0.1:5433/penning".to_owned(),
+            watcher_info_url: Some("http://127.0.0.1:7534".to_owned()),
+            explorer_url: Some("http://127.0.0.1:7534/explorer/".to_owned()),
+            database_url: Some("postgres://penning:secret@127.0.0.1:5433/penning".to_owned()),
         }
     }
 

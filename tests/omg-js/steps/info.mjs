@@ -179,6 +179,9 @@ export function info(context) {
           const told = await childChain.submitTyped(signTyped(merge));
           merges += 1;
           await context.world.spendable(alice, { blknum: told.blknum, txindex: told.txindex, oindex: 0 });
+          // The balance is the same before and after; the database follows the watcher a moment later.
+          const isMade = ({ blknum, txindex }) => blknum === told.blknum && txindex === told.txindex;
+          await until("the merge is listed", WAIT_MS_MAX, async () => (await utxosOf(alice)).some(isMade));
         }
         await owns(alice, { [ETH]: all - 2n, [token]: 2n ** 200n - 2n ** 100n });
         assert.ok(merges < 5, "merging comes to an end");

@@ -36,8 +36,10 @@ impl fmt::Display for Report<'_> {
         writeln!(f, "  root chain    {rpc_url}  (chain id {})", deployment.chain_id)?;
         writeln!(f, "  child chain   {child_chain_url}")?;
         writeln!(f, "  watcher       {watcher_url}")?;
-        writeln!(f, "  informational {watcher_info_url}  (with everything from the database)")?;
-        writeln!(f, "  explorer      {explorer_url}")?;
+        if let (Some(info), Some(explorer)) = (watcher_info_url, explorer_url) {
+            writeln!(f, "  informational {info}  (with everything from the database)")?;
+            writeln!(f, "  explorer      {explorer}")?;
+        }
         for (name, address) in [
             ("framework", addresses.plasma_framework),
             ("ETH vault", addresses.eth_vault),
