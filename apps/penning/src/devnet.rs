@@ -275,11 +275,7 @@ impl DevnetArgs {
                 bump_after_eth_blocks: 1,
                 ..SentinelConfig::default()
             },
-            info: InfoConfig {
-                listen: local(info_port),
-                fees_poll_ms: 1_000,
-                ..InfoConfig::default()
-            },
+            info: InfoConfig { listen: local(info_port), fees_poll_ms: 1_000 },
             watcher_db: WatcherDbConfig {
                 database_url: database_url.to_owned(),
                 retry_ms_max: 2_000,

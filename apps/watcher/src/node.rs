@@ -94,7 +94,7 @@ impl Node {
     /// # Errors
     /// [`SetupError`], as when the port is in use.
     pub async fn start(setup: Setup) -> Result<Self, SetupError> {
-        Self::start_with_info(setup, None).await
+        Box::pin(Self::start_with_info(setup, None)).await
     }
 
     /// The same, but the informational methods are answered from something else, if there is.

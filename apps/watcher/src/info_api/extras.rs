@@ -51,7 +51,7 @@ impl InfoApi {
         let block = self.reads().block(at.blknum).await.ok().flatten();
         Ok(InclusionReference {
             txhash: signed.hash(),
-            txbytes: signed.unsigned_bytes().into(),
+            txbytes: signed.unsigned_bytes(),
             blknum: at.blknum,
             txindex: at.txindex,
             proof,

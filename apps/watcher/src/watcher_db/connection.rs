@@ -109,10 +109,13 @@ impl WatcherDbConfig {
         } else {
             &self.database_read_url
         };
-        // A plan for all values would not know that one account is big and another is not.
-        let options = self
-            .options(url, self.query_ms_max)?
-            .options([("plan_cache_mode", "force_custom_plan"), ("jit", "off")]);
+        // A plan for all values would not know that one account is big and another is not. There is an index for every question, and a
+        // page far behind must not make the planner think that a whole table is less work.
+        let options = self.options(url, self.query_ms_max)?.options([
+            ("plan_cache_mode", "force_custom_plan"),
+            ("enable_seqscan", "off"),
+            ("jit", "off"),
+        ]);
         Ok(PgPoolOptions::new()
             .max_connections(self.connections_max.max(1))
             .acquire_timeout(Duration::from_millis(self.connect_ms_max))

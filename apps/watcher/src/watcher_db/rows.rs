@@ -13,10 +13,13 @@ use plasma_core::wire::{
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use thiserror::Error;
 
+/// The signed transactions of a block, in order; none with an entry that is no block.
+pub(super) type Body = Vec<Box<[u8]>>;
+
 /// Entries with the bodies of their blocks, in order: what one transaction of the database applies.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Batch {
-    pub(super) entries: Vec<(JournalSeq, JournalEntry, Vec<Box<[u8]>>)>,
+    pub(super) entries: Vec<(JournalSeq, JournalEntry, Body)>,
 }
 
 /// What a batch changes.

@@ -127,10 +127,11 @@ impl Chain {
         position
     }
 
-    /// A payment of these outputs to these accounts, split evenly.
+    /// A payment of these outputs to these accounts, split evenly; to the first alone where there is too little for all.
     pub(crate) fn pay(&self, inputs: &[UtxoPos], to: &[Address], metadata: H256) -> Transaction {
         let spent: Vec<Output> = inputs.iter().map(|input| self.unspent[input]).collect();
-        let sum = spent.iter().fold(U256::zero(), |sum, output| sum + output.amount);
+        let sum = spent.iter().fold(U256::zero(), |sum, output| sum.saturating_add(output.amount));
+        let to = if sum < U256::from(to.len()) { &to[..1] } else { to };
         let count = U256::from(to.len());
         let outputs = to.iter().enumerate().map(|(index, owner)| {
             let rest = if index == 0 { sum % count } else { U256::zero() };

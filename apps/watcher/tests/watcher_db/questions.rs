@@ -197,7 +197,7 @@ async fn changes_of_fees_are_noted_once_and_kept_by_a_rebuild() {
             "pegged_currency": null, "pegged_amount": null, "pegged_subunit_to_unit": null,
             "updated_at": "2020-01-01T10:10:00Z",
         })).collect();
-        serde_json::from_value(serde_json::json!({ "1": fees })).unwrap()
+        serde_json::from_str(&serde_json::json!({ "1": fees }).to_string()).unwrap()
     };
     for (at_s, told) in
         [(1, fees(&[(0, 5), (7, 9)])), (2, fees(&[(0, 5), (7, 9)])), (3, fees(&[(0, 6)]))]

@@ -69,24 +69,7 @@ fn lists(table: MethodTable<Context>) -> MethodTable<Context> {
             }
         })
         .on(&info::DEPOSIT_ALL, |_, params| async move {
-            let position = UtxoPos::deposit(Blknum::new(1));
-            let deposit = Deposit {
-                event_type: DepositEvent::Deposit,
-                root_chain_txhash: H256::repeat_byte(0x7c),
-                log_index: 3,
-                eth_height: EthHeight::new(100),
-                txoutputs: vec![Utxo {
-                    blknum: position.blknum,
-                    txindex: position.txindex,
-                    oindex: position.oindex,
-                    utxo_pos: position,
-                    creating_txhash: None,
-                    ..utxo(params.address)
-                }],
-                inserted_at: LEARNED_AT,
-                updated_at: LEARNED_AT,
-            };
-            Ok(params.paging.answer(vec![deposit], |_| vec![100, 3]))
+            Ok(params.paging.answer(vec![deposit(params.address)], |_| vec![100, 3]))
         })
         .on(&info::STATS_GET, |_, _| async {
             Ok(Stats {
@@ -104,6 +87,27 @@ fn lists(table: MethodTable<Context>) -> MethodTable<Context> {
                 false => Err(codes::UTXO_NOT_FOUND.into()),
             }
         })
+}
+
+fn deposit(owner: Address) -> Deposit {
+    let position = UtxoPos::deposit(Blknum::new(1));
+    let output = Utxo {
+        blknum: position.blknum,
+        txindex: position.txindex,
+        oindex: position.oindex,
+        utxo_pos: position,
+        creating_txhash: None,
+        ..utxo(owner)
+    };
+    Deposit {
+        event_type: DepositEvent::Deposit,
+        root_chain_txhash: H256::repeat_byte(0x7c),
+        log_index: 3,
+        eth_height: EthHeight::new(100),
+        txoutputs: vec![output],
+        inserted_at: LEARNED_AT,
+        updated_at: LEARNED_AT,
+    }
 }
 
 fn spending(table: MethodTable<Context>) -> MethodTable<Context> {
