@@ -129,6 +129,31 @@ fn heavy_libraries_stay_in_their_crate() {
     }
 }
 
+#[test]
+fn sql_stays_in_the_watcher_db() {
+    let homes =
+        ["apps/watcher/src/watcher_db", "apps/watcher/tests/watcher_db", "tests/it/tidy.rs"];
+    for path in files(&["rs"]) {
+        let is_home = homes.iter().any(|home| path.to_string_lossy().starts_with(home));
+        assert!(is_home || !read(&path).contains("sqlx"), "{} knows sqlx", path.display());
+    }
+}
+
+/// Who may know that there is a database: whoever sets it up, and whoever is answered from it (I8).
+#[test]
+fn nothing_that_secures_funds_reads_the_watcher_db() {
+    let knowing = ["config.rs", "info_api", "lib.rs", "node.rs", "watcher_db"];
+    for path in files(&["rs"]) {
+        let Ok(inner) = path.strip_prefix("apps/watcher/src") else {
+            continue;
+        };
+        let may_know = knowing.iter().any(|known| inner.to_string_lossy().starts_with(known));
+        let text = read(&path);
+        let knows = ["watcher_db", "info_api"].iter().any(|module| text.contains(module));
+        assert!(may_know || !knows, "{} knows the database", path.display());
+    }
+}
+
 /// Crates that read, write, wait or draw lots.
 const IO: &str =
     "tokio mio socket2 hyper reqwest smol actix rocksdb getrandom rand tempfile rustix";

@@ -191,7 +191,7 @@ fn measure(sizes: Sizes, parent: &Path, out: Out) -> Result<Report> {
             let rounds = network::with_network(&nodes, async |network| {
                 rounds::run(sizes, network, &mut memory, out).await
             });
-            let rounds = rounds.await?;
+            let rounds = Box::pin(rounds).await?;
             // The receiver is in the caller's frame.
             let _ = send.send((rounds, memory));
             Ok(())

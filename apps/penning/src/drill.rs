@@ -65,7 +65,7 @@ impl DrillArgs {
             out.progress(format!("the operator {}", attack.title()));
             network.rewind().await?;
             let store = folder.join(format!("watcher-{}", attacks.len()));
-            let report = play(&network, &store, attack).await;
+            let report = Box::pin(play(&network, &store, attack)).await;
             attacks.push(report.unwrap_or_else(|error| AttackReport::failed(attack, &error)));
         }
         network.stop().await?;
@@ -76,9 +76,9 @@ impl DrillArgs {
 }
 
 async fn play(network: &Network, store: &Path, attack: Attack) -> Result<AttackReport> {
-    with_round(network, store, attack.patience(), async |round| {
+    let round = with_round(network, store, attack.patience(), async |round| {
         let played = attack.play(round).await?;
         Ok(AttackReport::new(attack, played, &round.accounts().await?))
-    })
-    .await
+    });
+    Box::pin(round).await
 }

@@ -156,7 +156,7 @@ pub(super) fn measure(
         let measured = with_network(&folder, async |network| {
             measure_network(sizes, network, &mut memory, out).await
         });
-        let (mut figures, left) = measured.await?;
+        let (mut figures, left) = Box::pin(measured).await?;
         out.progress("starting again");
         figures.restart_ms = left.restart(&folder, sizes.counts()).await?;
         figures.resident_len[3] = resident_len();
