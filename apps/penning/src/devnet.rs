@@ -32,6 +32,7 @@ use plasma_node::telemetry::{LogFormat, init_logging};
 use plasma_rpc::client::{ClientConfig, HttpRpcClient};
 use plasma_rpc::info::STATS_GET;
 use plasma_rpc::params::NoParams;
+use plasma_rpc::server::StartError;
 use plasma_rpc::watcher::STATUS_GET;
 use plasma_store::NodeKind;
 use std::future::Future;
@@ -152,11 +153,11 @@ impl DevnetArgs {
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
         let (shutdown, _) = watch::channel(false);
-        let info_port = self.info_port()?;
-        let file = self.file(chain, info_port, database_url);
         {
             let child_chain = self.child_chain(folder, chain).await?;
-            let watcher = self.watcher(folder, chain, info_port, database_url).await?;
+            let watcher = self.watcher_on_some_port(folder, chain, database_url).await?;
+            let info = watcher.info_addr().context("the informational API is not served")?;
+            let file = self.file(chain, info.port(), database_url);
             let asked = || {
                 let mut asked = shutdown.subscribe();
                 async move {
@@ -215,13 +216,20 @@ impl DevnetArgs {
     }
 
     /// Several devnets on one machine must not need more flags than they did before there was this port: devnet.json tells it.
-    fn info_port(&self) -> Result<u16> {
-        if let Some(port) = self.watcher_info_port {
-            return Ok(port);
+    async fn watcher_on_some_port(
+        &self,
+        folder: &Folder,
+        chain: &Chain,
+        database_url: &str,
+    ) -> Result<watcher::Node> {
+        let wanted = self.watcher_info_port.unwrap_or(WATCHER_INFO_PORT);
+        let started = self.watcher(folder, chain, wanted, database_url).await;
+        match started {
+            Err(error) if self.watcher_info_port.is_none() && is_taken(&error, wanted) => {
+                self.watcher(folder, chain, 0, database_url).await
+            }
+            started => started,
         }
-        let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-        let listener = bind(WATCHER_INFO_PORT).or_else(|_| bind(0));
-        Ok(listener.and_then(|listener| listener.local_addr()).context("no port is free")?.port())
     }
 
     async fn child_chain(&self, folder: &Folder, chain: &Chain) -> Result<child_chain::Node> {
@@ -330,6 +338,12 @@ impl DevnetArgs {
 fn eth(chain: &Chain) -> EthConfig {
     let retry = RetryPolicy { first_pause_ms: 50, ..RetryPolicy::default() };
     EthConfig { retry, ..EthConfig::new(chain.anvil.rpc_url().clone()) }
+}
+
+/// Whether the watcher did not start because somebody else has this port.
+fn is_taken(error: &anyhow::Error, port: u16) -> bool {
+    use watcher::SetupError::Server;
+    matches!(error.downcast_ref(), Some(Server(StartError::PortInUse { addr })) if addr.port() == port)
 }
 
 fn local(port: u16) -> SocketAddr {

@@ -22,7 +22,7 @@ pub(crate) struct WatchArgs {
     /// What to follow
     #[arg(required = true, value_name = "TOPIC")]
     topics: Vec<TopicName>,
-    /// Begin with the event of this number, or with blknum:<number of a child chain block> [default: with what happens from now on]
+    /// Begin with the event of this number, or at child chain block N with blknum:N [default: with what happens from now on]
     #[arg(long, value_name = "NUMBER", value_parser = start)]
     from: Option<Start>,
     /// End after so many events

@@ -59,7 +59,7 @@ pub struct MethodSpec {
     pub body_len_max: usize,
     /// How many calls of this method may run at once.
     pub in_flight_max: usize,
-    /// What it is for: the text above its constant, as [`endpoints!`] hands it on.
+    /// What it is for: the text above its constant, as `endpoints!` hands it on.
     pub doc: &'static str,
     /// Why it may refuse, besides what any method may answer.
     pub refusals: &'static [Refusals],
@@ -154,7 +154,7 @@ impl<P: RequestParams + JsonSchema, A: JsonSchema> Endpoint<P, A> {
         self
     }
 
-    /// Says what it is for; see [`endpoints!`].
+    /// Says what it is for; see `endpoints!`.
     #[must_use]
     pub const fn doc(mut self, doc: &'static str) -> Self {
         self.spec.doc = doc;
