@@ -32,7 +32,6 @@ use plasma_node::telemetry::{LogFormat, init_logging};
 use plasma_rpc::client::{ClientConfig, HttpRpcClient};
 use plasma_rpc::info::STATS_GET;
 use plasma_rpc::params::NoParams;
-use plasma_rpc::server::StartError;
 use plasma_rpc::watcher::STATUS_GET;
 use plasma_store::NodeKind;
 use std::future::Future;
@@ -155,7 +154,7 @@ impl DevnetArgs {
         let (shutdown, _) = watch::channel(false);
         {
             let child_chain = self.child_chain(folder, chain).await?;
-            let watcher = self.watcher_on_some_port(folder, chain, database_url).await?;
+            let watcher = self.watcher(folder, chain, self.info_port(), database_url).await?;
             let info = watcher.info_addr().context("the informational API is not served")?;
             let file = self.file(chain, info.port(), database_url);
             let asked = || {
@@ -216,20 +215,10 @@ impl DevnetArgs {
     }
 
     /// Several devnets on one machine must not need more flags than they did before there was this port: devnet.json tells it.
-    async fn watcher_on_some_port(
-        &self,
-        folder: &Folder,
-        chain: &Chain,
-        database_url: &str,
-    ) -> Result<watcher::Node> {
-        let wanted = self.watcher_info_port.unwrap_or(WATCHER_INFO_PORT);
-        let started = self.watcher(folder, chain, wanted, database_url).await;
-        match started {
-            Err(error) if self.watcher_info_port.is_none() && is_taken(&error, wanted) => {
-                self.watcher(folder, chain, 0, database_url).await
-            }
-            started => started,
-        }
+    fn info_port(&self) -> u16 {
+        let is_free = TcpListener::bind((Ipv4Addr::LOCALHOST, WATCHER_INFO_PORT)).is_ok();
+        // Port 0 takes a free one.
+        self.watcher_info_port.unwrap_or(if is_free { WATCHER_INFO_PORT } else { 0 })
     }
 
     async fn child_chain(&self, folder: &Folder, chain: &Chain) -> Result<child_chain::Node> {
@@ -338,12 +327,6 @@ impl DevnetArgs {
 fn eth(chain: &Chain) -> EthConfig {
     let retry = RetryPolicy { first_pause_ms: 50, ..RetryPolicy::default() };
     EthConfig { retry, ..EthConfig::new(chain.anvil.rpc_url().clone()) }
-}
-
-/// Whether the watcher did not start because somebody else has this port.
-fn is_taken(error: &anyhow::Error, port: u16) -> bool {
-    use watcher::SetupError::Server;
-    matches!(error.downcast_ref(), Some(Server(StartError::PortInUse { addr })) if addr.port() == port)
 }
 
 fn local(port: u16) -> SocketAddr {

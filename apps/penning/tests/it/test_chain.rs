@@ -26,14 +26,14 @@ pub(crate) struct TestChain {
     pub(crate) dev: DevChain,
     pub(crate) process: Process,
     pub(crate) file: Value,
-    ports: [u16; 3],
+    ports: [u16; 4],
 }
 
 impl TestChain {
     /// Starts a fresh one whose exits take twice `min_exit_period_s`.
     pub(crate) fn start(min_exit_period_s: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ports = [free_port(), free_port(), free_port()];
+        let ports = [free_port(), free_port(), free_port(), free_port()];
         let period = min_exit_period_s.to_string();
         let arguments = devnet_arguments(ports, &["--min-exit-period-s", &period]);
         let mut process = Process::start(folder.path(), "devnet", &as_strs(&arguments), &[]);
@@ -181,10 +181,14 @@ fn ready(process: &mut Process) -> Value {
     process.document().unwrap_or_else(|| panic!("the devnet is not ready\n{}", process.log()))
 }
 
-fn devnet_arguments(ports: [u16; 3], more: &[&str]) -> Vec<String> {
-    let [rpc, child_chain, watcher] = ports.map(|port| port.to_string());
-    let ports =
-        [["--rpc-port", &rpc], ["--child-chain-port", &child_chain], ["--watcher-port", &watcher]];
+fn devnet_arguments(ports: [u16; 4], more: &[&str]) -> Vec<String> {
+    let [rpc, child_chain, watcher, info] = ports.map(|port| port.to_string());
+    let ports = [
+        ["--rpc-port", &rpc],
+        ["--child-chain-port", &child_chain],
+        ["--watcher-port", &watcher],
+        ["--watcher-info-port", &info],
+    ];
     let all = ["devnet", "--json"].into_iter().chain(ports.iter().flatten().copied());
     all.chain(more.iter().copied()).map(str::to_owned).collect()
 }
