@@ -152,48 +152,46 @@ impl DevnetArgs {
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
         let (shutdown, _) = watch::channel(false);
-        {
-            let child_chain = self.child_chain(folder, chain).await?;
-            let watcher = self.watcher(folder, chain, self.info_port(), database_url).await?;
-            let info = watcher.info_addr().context("the informational API is not served")?;
-            let file = self.file(chain, info.port(), database_url);
-            let asked = || {
-                let mut asked = shutdown.subscribe();
-                async move {
-                    // A sender that is gone is a shutdown as well.
-                    let _ = asked.wait_for(|asked| *asked).await;
-                }
+        let child_chain = self.child_chain(folder, chain).await?;
+        let watcher = self.watcher(folder, chain, self.info_port(), database_url).await?;
+        let info = watcher.info_addr().context("the informational API is not served")?;
+        let file = self.file(chain, info.port(), database_url);
+        let asked = || {
+            let mut asked = shutdown.subscribe();
+            async move {
+                // A sender that is gone is a shutdown as well.
+                let _ = asked.wait_for(|asked| *asked).await;
+            }
+        };
+        let operator = async {
+            let ended = child_chain.run(asked()).await;
+            shutdown.send_replace(true);
+            ended.context("the child chain ended")
+        };
+        let watching = async {
+            let ended = watcher.run(asked()).await;
+            shutdown.send_replace(true);
+            ended.context("the watcher ended")
+        };
+        let user = async {
+            let told = tokio::select! {
+                told = tell_when_ready(&file, folder, out) => told,
+                () = asked() => Ok(()),
             };
-            let operator = async {
-                let ended = child_chain.run(asked()).await;
+            if told.is_err() {
                 shutdown.send_replace(true);
-                ended.context("the child chain ended")
-            };
-            let watching = async {
-                let ended = watcher.run(asked()).await;
-                shutdown.send_replace(true);
-                ended.context("the watcher ended")
-            };
-            let user = async {
-                let told = tokio::select! {
-                    told = tell_when_ready(&file, folder, out) => told,
-                    () = asked() => Ok(()),
-                };
-                if told.is_err() {
-                    shutdown.send_replace(true);
-                }
-                told
-            };
-            let signal = async {
-                tokio::select! {
-                    () = stop => {}
-                    () = asked() => {}
-                }
-                shutdown.send_replace(true);
-            };
-            let (operator, watching, told, ()) = tokio::join!(operator, watching, user, signal);
-            operator.and(watching).and(told)
-        }
+            }
+            told
+        };
+        let signal = async {
+            tokio::select! {
+                () = stop => {}
+                () = asked() => {}
+            }
+            shutdown.send_replace(true);
+        };
+        let (operator, watching, told, ()) = tokio::join!(operator, watching, user, signal);
+        operator.and(watching).and(told)
     }
 
     /// Names the port that is taken, before anything is started.
@@ -216,9 +214,10 @@ impl DevnetArgs {
 
     /// Several devnets on one machine must not need more flags than they did before there was this port: devnet.json tells it.
     fn info_port(&self) -> u16 {
-        let is_free = TcpListener::bind((Ipv4Addr::LOCALHOST, WATCHER_INFO_PORT)).is_ok();
+        let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
         // Port 0 takes a free one.
-        self.watcher_info_port.unwrap_or(if is_free { WATCHER_INFO_PORT } else { 0 })
+        self.watcher_info_port
+            .unwrap_or_else(|| if is_free(WATCHER_INFO_PORT) { WATCHER_INFO_PORT } else { 0 })
     }
 
     async fn child_chain(&self, folder: &Folder, chain: &Chain) -> Result<child_chain::Node> {

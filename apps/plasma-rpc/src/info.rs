@@ -36,9 +36,7 @@ use crate::child_chain::{FeesAllParams, FeesAnswer, SubmitAnswer};
 use crate::codes;
 use crate::endpoint::{Endpoint, MethodSpec, endpoints};
 use crate::params::NoParams;
-use crate::refusals::{
-    CLAIMING, CREATING, DECODING, FORWARDING, MERGING, RECOVERING, RECOVERY_ID, Refusals,
-};
+use crate::refusals::{CREATING, FORWARDING, MERGING, Refusals, SUBMITTING};
 use crate::watcher::{AccountParams, UtxoPosParams};
 
 /// Most outputs in a page of [`ACCOUNT_GET_UTXOS`].
@@ -99,14 +97,7 @@ endpoints! {
     /// Submits what was signed as typed data.
     pub const TRANSACTION_SUBMIT_TYPED: Endpoint<SubmitTypedParams, SubmitAnswer> =
         Endpoint::post("transaction.submit_typed", "submit_typed")
-            .refuses(&[
-                DECODING,
-                RECOVERING,
-                RECOVERY_ID,
-                CLAIMING,
-                FORWARDING,
-                Refusals::Stable(codes::CHAIN_UNSAFE),
-            ]);
+            .refuses(SUBMITTING);
     /// Blocks of transactions, the newest first. Those of deposits are not among them.
     pub const BLOCK_ALL: Endpoint<BlocksParams, Page<Block>> =
         Endpoint::post("block.all", "get_blocks").in_flight_max(INFO_CALLS_IN_FLIGHT_MAX).paged()

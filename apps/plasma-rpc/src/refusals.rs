@@ -69,6 +69,15 @@ pub const EXECUTING: Refusals = Refusals::Reasons(&[
 /// How calls fail that a watcher hands on to the child chain. What the child chain says is in `messages`.
 pub const FORWARDING: Refusals =
     Refusals::Reasons(&["client_error", "host_unreachable", "server_error", "malformed_response"]);
+/// Why a watcher does not submit a transaction, however it was given.
+pub const SUBMITTING: &[Refusals] = &[
+    DECODING,
+    RECOVERING,
+    RECOVERY_ID,
+    CLAIMING,
+    FORWARDING,
+    Refusals::Stable(codes::CHAIN_UNSAFE),
+];
 
 /// Why no payment can be written for somebody. What is missing of the funds is told apart.
 pub const CREATING: Refusals = Refusals::Reasons(&[

@@ -37,7 +37,7 @@ use crate::codes;
 use crate::endpoint::{Endpoint, MethodSpec, endpoints};
 use crate::json::{hex, uint};
 use crate::params::{NoParams, ParamError, RawParams, RequestParams};
-use crate::refusals::{CLAIMING, DECODING, FORWARDING, RECOVERING, RECOVERY_ID, Refusals};
+use crate::refusals::{FORWARDING, Refusals, SUBMITTING};
 use plasma_core::wire::{
     Address, Blknum, BlockHash, Currency, ExitId, OutputIndex, TxIndex, U256, UtxoPos,
 };
@@ -82,14 +82,7 @@ endpoints! {
     /// Checks a transaction statelessly and forwards it to the child chain.
     pub const TRANSACTION_SUBMIT: Endpoint<SubmitParams, SubmitAnswer> =
         Endpoint::post("transaction.submit", "submit")
-            .refuses(&[
-                DECODING,
-                RECOVERING,
-                RECOVERY_ID,
-                CLAIMING,
-                FORWARDING,
-                Refusals::Stable(codes::CHAIN_UNSAFE),
-            ]);
+            .refuses(SUBMITTING);
     /// Forwards transactions to the child chain unchecked.
     pub const TRANSACTION_BATCH_SUBMIT: Endpoint<BatchSubmitParams, Vec<BatchItem>> =
         Endpoint::post("transaction.batch_submit", "batch_submit")

@@ -20,6 +20,19 @@ pub(super) struct ObservedFee {
     pub(super) amount: U256,
 }
 
+/// Asks for changes of fees: the text behind the table, and its parameters.
+macro_rules! select_fee_changes {
+    ($behind:literal, $($parameter:expr),* $(,)?) => {
+        sqlx::query_as!(
+            FeeRecord,
+            r#"SELECT sequence, txtype, currency, amount::text,
+                (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!"
+                FROM fee_changes "# + $behind,
+            $($parameter),*
+        )
+    };
+}
+
 impl WatcherDbConfig {
     /// A connection to where rows can be written.
     pub(super) fn write_pool(&self) -> Result<PgPool, Error> {
@@ -41,8 +54,7 @@ impl WatcherDb {
         at_ms: u64,
         fees: &[ObservedFee],
     ) -> Result<(), WatcherDbError> {
-        self.check()?;
-        self.note_fees(at_ms, fees).await.map_err(|error| self.failed(&error))
+        self.ask(self.note_fees(at_ms, fees)).await
     }
 
     async fn note_fees(&self, at_ms: u64, fees: &[ObservedFee]) -> Result<(), Error> {
@@ -87,8 +99,7 @@ impl WatcherDb {
         currency: Option<Currency>,
         paging: &Paging,
     ) -> Result<Page<FeeChange>, WatcherDbError> {
-        self.check()?;
-        let rows = self.fee_changes(currency, paging).await.map_err(|error| self.failed(&error))?;
+        let rows = self.ask(self.fee_changes(currency, paging)).await?;
         Ok(paging.answer(rows, |row| vec![row.sequence]))
     }
 
@@ -102,12 +113,9 @@ impl WatcherDb {
         let before = before.map_or(i64::MAX, |[sequence]| part(sequence, i64::MAX));
         let records = match currency {
             Some(currency) => {
-                sqlx::query_as!(
-                    FeeRecord,
-                    r#"SELECT sequence, txtype, currency, amount::text,
-                    (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!"
-                    FROM fee_changes WHERE currency = $1 AND sequence < $2
-                    ORDER BY sequence DESC LIMIT $3 OFFSET $4"#,
+                select_fee_changes!(
+                    "WHERE currency = $1 AND sequence < $2
+                    ORDER BY sequence DESC LIMIT $3 OFFSET $4",
                     currency.as_bytes(),
                     before,
                     limit,
@@ -117,11 +125,8 @@ impl WatcherDb {
                 .await?
             }
             None => {
-                sqlx::query_as!(
-                    FeeRecord,
-                    r#"SELECT sequence, txtype, currency, amount::text,
-                    (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!"
-                    FROM fee_changes WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2 OFFSET $3"#,
+                select_fee_changes!(
+                    "WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2 OFFSET $3",
                     before,
                     limit,
                     offset,

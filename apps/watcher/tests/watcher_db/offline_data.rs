@@ -16,6 +16,15 @@ fn sources(folder: &Path, text: &mut String) {
     }
 }
 
+/// Whether the code asks this, in one literal or with the columns and tables in another.
+fn stands_in(code: &str, query: &str) -> bool {
+    let joints = query.match_indices("FROM").chain(query.match_indices("WHERE"));
+    code.contains(query)
+        || joints
+            .map(|(at, _)| query.split_at(at))
+            .any(|(asked, rest)| code.contains(asked) && code.contains(rest))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_committed_data_of_queries_is_up_to_date() {
     let database = Database::new().await;
@@ -30,7 +39,7 @@ async fn the_committed_data_of_queries_is_up_to_date() {
         let committed: Value = serde_json::from_str(&text).unwrap();
         let query = committed["query"].as_str().unwrap().to_owned();
         let shown = file.path().display().to_string();
-        assert!(code.contains(&query), "{shown} is of no query: run `make queries`");
+        assert!(stands_in(&code, &query), "{shown} is of no query: run `make queries`");
         let described =
             (&mut db).describe(sqlx::AssertSqlSafe(query).into_sql_str()).await.unwrap();
         let described = serde_json::to_value(&described).unwrap();

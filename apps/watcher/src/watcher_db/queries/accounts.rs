@@ -1,6 +1,6 @@
 //! What an account has.
 
-use super::records::{OutputRecord, address, sum};
+use super::records::{OutputRecord, address, select_outputs, sum};
 use super::{limit_and_offset, part};
 use crate::watcher_db::{WatcherDb, WatcherDbError};
 use plasma_core::wire::{Address, Currency, U256, UtxoPos};
@@ -49,16 +49,11 @@ impl WatcherDb {
         };
         let rows = self
             .ask(async {
-                let rows = sqlx::query_as!(
-                    OutputRecord,
-                    r#"SELECT blknum, txindex, oindex, otype, owner, currency, amount::text AS "amount!",
-                creating_txhash, spending_txhash,
-                (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM updated_at) * 1000)::bigint AS "updated_ms!"
-                FROM txoutputs
+                let rows = select_outputs!(
+                    "FROM txoutputs o
                 WHERE owner = $1 AND spending_txhash IS NULL AND NOT exiting
                     AND (blknum, txindex, oindex) > ($2, $3, $4)
-                ORDER BY blknum, txindex, oindex LIMIT $5 OFFSET $6"#,
+                ORDER BY blknum, txindex, oindex LIMIT $5 OFFSET $6",
                     owner.as_bytes(),
                     blknum,
                     txindex,
@@ -92,15 +87,10 @@ impl WatcherDb {
         currency: Currency,
         limit: i64,
     ) -> Result<Vec<Utxo>, Error> {
-        let rows = sqlx::query_as!(
-            OutputRecord,
-            r#"SELECT blknum, txindex, oindex, otype, owner, currency, amount::text AS "amount!",
-        creating_txhash, spending_txhash,
-        (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!",
-        (extract(epoch FROM updated_at) * 1000)::bigint AS "updated_ms!"
-        FROM txoutputs
+        let rows = select_outputs!(
+            "FROM txoutputs o
         WHERE owner = $1 AND currency = $2 AND spending_txhash IS NULL AND NOT exiting
-        ORDER BY txoutputs.amount DESC, blknum DESC, txindex DESC, oindex DESC LIMIT $3"#,
+        ORDER BY o.amount DESC, blknum DESC, txindex DESC, oindex DESC LIMIT $3",
             owner.as_bytes(),
             currency.as_bytes(),
             limit,
@@ -117,15 +107,10 @@ impl WatcherDb {
         currency: Currency,
         limit: i64,
     ) -> Result<Vec<Utxo>, Error> {
-        let rows = sqlx::query_as!(
-            OutputRecord,
-            r#"SELECT blknum, txindex, oindex, otype, owner, currency, amount::text AS "amount!",
-        creating_txhash, spending_txhash,
-        (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!",
-        (extract(epoch FROM updated_at) * 1000)::bigint AS "updated_ms!"
-        FROM txoutputs
+        let rows = select_outputs!(
+            "FROM txoutputs o
         WHERE owner = $1 AND currency = $2 AND spending_txhash IS NULL AND NOT exiting
-        ORDER BY txoutputs.amount, blknum, txindex, oindex LIMIT $3"#,
+        ORDER BY o.amount, blknum, txindex, oindex LIMIT $3",
             owner.as_bytes(),
             currency.as_bytes(),
             limit,
@@ -143,16 +128,11 @@ impl WatcherDb {
         amount: U256,
         limit: i64,
     ) -> Result<Vec<Utxo>, Error> {
-        let rows = sqlx::query_as!(
-            OutputRecord,
-            r#"SELECT blknum, txindex, oindex, otype, owner, currency, amount::text AS "amount!",
-        creating_txhash, spending_txhash,
-        (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!",
-        (extract(epoch FROM updated_at) * 1000)::bigint AS "updated_ms!"
-        FROM txoutputs
-        WHERE owner = $1 AND currency = $2 AND txoutputs.amount = $4::text::numeric
+        let rows = select_outputs!(
+            "FROM txoutputs o
+        WHERE owner = $1 AND currency = $2 AND o.amount = $4::text::numeric
             AND spending_txhash IS NULL AND NOT exiting
-        ORDER BY blknum, txindex, oindex LIMIT $3"#,
+        ORDER BY blknum, txindex, oindex LIMIT $3",
             owner.as_bytes(),
             currency.as_bytes(),
             limit,
@@ -168,15 +148,10 @@ impl WatcherDb {
         positions: &[UtxoPos],
     ) -> Result<Vec<Utxo>, Error> {
         let (blknums, txindexes, oindexes) = columns(positions);
-        let rows = sqlx::query_as!(
-            OutputRecord,
-            r#"SELECT o.blknum, o.txindex, o.oindex, o.otype, o.owner, o.currency, o.amount::text AS "amount!",
-                o.creating_txhash, o.spending_txhash,
-                (extract(epoch FROM o.inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM o.updated_at) * 1000)::bigint AS "updated_ms!"
-                FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS p (blknum, txindex, oindex)
+        let rows = select_outputs!(
+                "FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS p (blknum, txindex, oindex)
                 JOIN txoutputs o ON o.blknum = p.blknum AND o.txindex = p.txindex AND o.oindex = p.oindex
-                ORDER BY o.blknum, o.txindex, o.oindex"#,
+                ORDER BY o.blknum, o.txindex, o.oindex",
             &blknums,
             &txindexes,
             &oindexes,
@@ -192,16 +167,11 @@ impl WatcherDb {
         positions: &[UtxoPos],
     ) -> Result<Vec<Utxo>, Error> {
         let (blknums, txindexes, oindexes) = columns(positions);
-        let rows = sqlx::query_as!(
-            OutputRecord,
-            r#"SELECT o.blknum, o.txindex, o.oindex, o.otype, o.owner, o.currency, o.amount::text AS "amount!",
-                o.creating_txhash, o.spending_txhash,
-                (extract(epoch FROM o.inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM o.updated_at) * 1000)::bigint AS "updated_ms!"
-                FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS p (blknum, txindex, oindex)
+        let rows = select_outputs!(
+                "FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS p (blknum, txindex, oindex)
                 JOIN txoutputs o ON o.blknum = p.blknum AND o.txindex = p.txindex AND o.oindex = p.oindex
                 WHERE o.spending_txhash IS NULL AND NOT o.exiting
-                ORDER BY o.blknum, o.txindex, o.oindex"#,
+                ORDER BY o.blknum, o.txindex, o.oindex",
             &blknums,
             &txindexes,
             &oindexes,

@@ -1,6 +1,6 @@
 //! Blocks, deposits, and how much happened.
 
-use super::records::{BlockRecord, OutputRecord, hash, number, time};
+use super::records::{BlockRecord, OutputRecord, hash, number, select_blocks, time};
 use super::{limit_and_offset, part};
 use crate::watcher_db::{WatcherDb, WatcherDbError};
 use plasma_core::wire::{Address, Blknum, EthHeight};
@@ -31,6 +31,27 @@ struct DepositRecord {
     updated_ms: i64,
 }
 
+/// Asks for deposits: the text behind the joins, and its parameters.
+macro_rules! select_deposits {
+    ($behind:literal, $($parameter:expr),* $(,)?) => {
+        sqlx::query_as!(
+            DepositRecord,
+            r#"SELECT e.root_chain_txhash, e.log_index, e.eth_height AS event_eth_height,
+                (extract(epoch FROM e.inserted_at) * 1000)::bigint AS "event_inserted_ms!",
+                (extract(epoch FROM e.updated_at) * 1000)::bigint AS "event_updated_ms!",
+                o.blknum, o.txindex, o.oindex, o.otype, o.owner, o.currency, o.amount::text AS "amount!",
+                o.creating_txhash, o.spending_txhash,
+                (extract(epoch FROM o.inserted_at) * 1000)::bigint AS "inserted_ms!",
+                (extract(epoch FROM o.updated_at) * 1000)::bigint AS "updated_ms!"
+                FROM ethevents e
+                JOIN ethevents_txoutputs l ON l.root_chain_txhash_event = e.root_chain_txhash_event
+                JOIN txoutputs o ON o.blknum = l.blknum AND o.txindex = l.txindex AND o.oindex = l.oindex
+                "# + $behind,
+            $($parameter),*
+        )
+    };
+}
+
 impl WatcherDb {
     /// Blocks of transactions, the newest first. Cursor: block.
     ///
@@ -42,12 +63,8 @@ impl WatcherDb {
         let before = before.map_or(i64::MAX, |[blknum]| part(blknum, i64::MAX));
         let rows = self
             .ask(async {
-                let rows = sqlx::query_as!(
-                    BlockRecord,
-                    r#"SELECT blknum, hash, "timestamp", eth_height, tx_count,
-                (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM updated_at) * 1000)::bigint AS "updated_ms!"
-                FROM blocks WHERE blknum < $1 ORDER BY blknum DESC LIMIT $2 OFFSET $3"#,
+                let rows = select_blocks!(
+                    "FROM blocks b WHERE b.blknum < $1 ORDER BY b.blknum DESC LIMIT $2 OFFSET $3",
                     before,
                     limit,
                     offset,
@@ -66,16 +83,10 @@ impl WatcherDb {
     /// [`WatcherDbError::Unavailable`]
     pub async fn block(&self, blknum: Blknum) -> Result<Option<Block>, WatcherDbError> {
         self.ask(async {
-            let row = sqlx::query_as!(
-                BlockRecord,
-                r#"SELECT blknum, hash, "timestamp", eth_height, tx_count,
-                (extract(epoch FROM inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM updated_at) * 1000)::bigint AS "updated_ms!"
-                FROM blocks WHERE blknum = $1"#,
-                part(blknum.get(), i64::MAX),
-            )
-            .fetch_optional(&self.pool)
-            .await?;
+            let row =
+                select_blocks!("FROM blocks b WHERE b.blknum = $1", part(blknum.get(), i64::MAX),)
+                    .fetch_optional(&self.pool)
+                    .await?;
             row.map(BlockRecord::told).transpose()
         })
         .await
@@ -99,20 +110,9 @@ impl WatcherDb {
             .ask(async {
                 let rows = match owner {
                     Some(owner) => {
-                        sqlx::query_as!(
-                            DepositRecord,
-                            r#"SELECT e.root_chain_txhash, e.log_index, e.eth_height AS event_eth_height,
-                (extract(epoch FROM e.inserted_at) * 1000)::bigint AS "event_inserted_ms!",
-                (extract(epoch FROM e.updated_at) * 1000)::bigint AS "event_updated_ms!",
-                o.blknum, o.txindex, o.oindex, o.otype, o.owner, o.currency, o.amount::text AS "amount!",
-                o.creating_txhash, o.spending_txhash,
-                (extract(epoch FROM o.inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM o.updated_at) * 1000)::bigint AS "updated_ms!"
-                FROM ethevents e
-                JOIN ethevents_txoutputs l ON l.root_chain_txhash_event = e.root_chain_txhash_event
-                JOIN txoutputs o ON o.blknum = l.blknum AND o.txindex = l.txindex AND o.oindex = l.oindex
-                WHERE e.event_type = 'deposit' AND e.owner = $1 AND (e.eth_height, e.log_index) < ($2, $3)
-                ORDER BY e.eth_height DESC, e.log_index DESC LIMIT $4 OFFSET $5"#,
+                        select_deposits!(
+                            "WHERE e.event_type = 'deposit' AND e.owner = $1 AND (e.eth_height, e.log_index) < ($2, $3)
+                ORDER BY e.eth_height DESC, e.log_index DESC LIMIT $4 OFFSET $5",
                             owner.as_bytes(),
                             height,
                             log,
@@ -123,20 +123,9 @@ impl WatcherDb {
                         .await?
                     }
                     None => {
-                        sqlx::query_as!(
-                            DepositRecord,
-                            r#"SELECT e.root_chain_txhash, e.log_index, e.eth_height AS event_eth_height,
-                (extract(epoch FROM e.inserted_at) * 1000)::bigint AS "event_inserted_ms!",
-                (extract(epoch FROM e.updated_at) * 1000)::bigint AS "event_updated_ms!",
-                o.blknum, o.txindex, o.oindex, o.otype, o.owner, o.currency, o.amount::text AS "amount!",
-                o.creating_txhash, o.spending_txhash,
-                (extract(epoch FROM o.inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM o.updated_at) * 1000)::bigint AS "updated_ms!"
-                FROM ethevents e
-                JOIN ethevents_txoutputs l ON l.root_chain_txhash_event = e.root_chain_txhash_event
-                JOIN txoutputs o ON o.blknum = l.blknum AND o.txindex = l.txindex AND o.oindex = l.oindex
-                WHERE e.event_type = 'deposit' AND (e.eth_height, e.log_index) < ($1, $2)
-                ORDER BY e.eth_height DESC, e.log_index DESC LIMIT $3 OFFSET $4"#,
+                        select_deposits!(
+                            "WHERE e.event_type = 'deposit' AND (e.eth_height, e.log_index) < ($1, $2)
+                ORDER BY e.eth_height DESC, e.log_index DESC LIMIT $3 OFFSET $4",
                             height,
                             log,
                             limit,

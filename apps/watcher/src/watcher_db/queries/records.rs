@@ -4,6 +4,54 @@ use plasma_core::wire::{Address, Blknum, EthHeight, H256, OutputIndex, TxIndex, 
 use plasma_rpc::info::{Block, UtcTime, Utxo};
 use sqlx::Error;
 
+/// Asks for rows of `txoutputs`, called `o`: the text behind the columns, and its parameters. sqlx reads literals only.
+macro_rules! select_outputs {
+    ($behind:literal, $($parameter:expr),* $(,)?) => {
+        sqlx::query_as!(
+            $crate::watcher_db::queries::records::OutputRecord,
+            r#"SELECT o.blknum, o.txindex, o.oindex, o.otype, o.owner, o.currency, o.amount::text AS "amount!",
+                o.creating_txhash, o.spending_txhash,
+                (extract(epoch FROM o.inserted_at) * 1000)::bigint AS "inserted_ms!",
+                (extract(epoch FROM o.updated_at) * 1000)::bigint AS "updated_ms!"
+                "# + $behind,
+            $($parameter),*
+        )
+    };
+}
+
+/// Asks for rows of `blocks`, called `b`.
+macro_rules! select_blocks {
+    ($behind:literal, $($parameter:expr),* $(,)?) => {
+        sqlx::query_as!(
+            $crate::watcher_db::queries::records::BlockRecord,
+            r#"SELECT b.blknum, b.hash, b."timestamp", b.eth_height, b.tx_count,
+                (extract(epoch FROM b.inserted_at) * 1000)::bigint AS "inserted_ms!",
+                (extract(epoch FROM b.updated_at) * 1000)::bigint AS "updated_ms!"
+                "# + $behind,
+            $($parameter),*
+        )
+    };
+}
+
+/// Asks for rows of `transactions`, called `t`, with their blocks, called `b`.
+macro_rules! select_transactions {
+    ($behind:literal, $($parameter:expr),* $(,)?) => {
+        sqlx::query_as!(
+            $crate::watcher_db::queries::records::TxRecord,
+            r#"SELECT t.txhash, t.txindex, t.txtype, t.txbytes, t.metadata,
+                (extract(epoch FROM t.inserted_at) * 1000)::bigint AS "inserted_ms!",
+                (extract(epoch FROM t.updated_at) * 1000)::bigint AS "updated_ms!",
+                b.blknum, b.hash, b."timestamp", b.eth_height, b.tx_count,
+                (extract(epoch FROM b.inserted_at) * 1000)::bigint AS "block_inserted_ms!",
+                (extract(epoch FROM b.updated_at) * 1000)::bigint AS "block_updated_ms!"
+                "# + $behind,
+            $($parameter),*
+        )
+    };
+}
+
+pub(super) use {select_blocks, select_outputs, select_transactions};
+
 /// A row of `txoutputs`.
 #[derive(Debug)]
 pub(super) struct OutputRecord {

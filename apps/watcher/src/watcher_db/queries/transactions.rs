@@ -5,7 +5,7 @@
 
 use super::limit_and_offset;
 use super::part;
-use super::records::{TxRecord, hash, number};
+use super::records::{TxRecord, hash, number, select_transactions};
 use crate::watcher_db::{WatcherDb, WatcherDbError};
 use plasma_core::wire::{SignedTx, TxHash, TxIndex, TxType, UtxoPos};
 use plasma_rpc::info::{Page, Paging, TransactionsParams, Tx, Utxo};
@@ -59,15 +59,8 @@ impl WatcherDb {
     /// [`WatcherDbError::Unavailable`]
     pub async fn transaction(&self, txhash: TxHash) -> Result<Option<Tx>, WatcherDbError> {
         self.ask(async {
-            let records = sqlx::query_as!(
-                TxRecord,
-                r#"SELECT t.txhash, t.txindex, t.txtype, t.txbytes, t.metadata,
-                (extract(epoch FROM t.inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM t.updated_at) * 1000)::bigint AS "updated_ms!",
-                b.blknum, b.hash, b."timestamp", b.eth_height, b.tx_count,
-                (extract(epoch FROM b.inserted_at) * 1000)::bigint AS "block_inserted_ms!",
-                (extract(epoch FROM b.updated_at) * 1000)::bigint AS "block_updated_ms!"
-                FROM transactions t JOIN blocks b ON b.blknum = t.blknum WHERE t.txhash = $1"#,
+            let records = select_transactions!(
+                "FROM transactions t JOIN blocks b ON b.blknum = t.blknum WHERE t.txhash = $1",
                 txhash.as_bytes(),
             )
             .fetch_all(&self.pool)
@@ -112,22 +105,15 @@ impl WatcherDb {
     }
 
     async fn all_transactions(&self, wanted: &Wanted) -> Result<Vec<TxRecord>, Error> {
-        sqlx::query_as!(
-                    TxRecord,
-                    r#"SELECT t.txhash, t.txindex, t.txtype, t.txbytes, t.metadata,
-                (extract(epoch FROM t.inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM t.updated_at) * 1000)::bigint AS "updated_ms!",
-                b.blknum, b.hash, b."timestamp", b.eth_height, b.tx_count,
-                (extract(epoch FROM b.inserted_at) * 1000)::bigint AS "block_inserted_ms!",
-                (extract(epoch FROM b.updated_at) * 1000)::bigint AS "block_updated_ms!"
-                FROM unnest($1::integer[]) AS y (txtype)
+        select_transactions!(
+                "FROM unnest($1::integer[]) AS y (txtype)
                 CROSS JOIN LATERAL (
                     SELECT i.* FROM transactions i
                     WHERE i.txtype = y.txtype AND i.blknum >= $2 AND (i.blknum, i.txindex) < ($3, $4)
                     ORDER BY i.blknum DESC, i.txindex DESC LIMIT $5::bigint + $6::bigint
                 ) t
                 JOIN blocks b ON b.blknum = t.blknum
-                ORDER BY t.blknum DESC, t.txindex DESC LIMIT $5 OFFSET $6"#,
+                ORDER BY t.blknum DESC, t.txindex DESC LIMIT $5 OFFSET $6",
                     &wanted.txtypes,
                     wanted.from,
                     wanted.before.0,
@@ -144,15 +130,8 @@ impl WatcherDb {
         account: &[u8],
         wanted: &Wanted,
     ) -> Result<Vec<TxRecord>, Error> {
-        sqlx::query_as!(
-                    TxRecord,
-                    r#"SELECT t.txhash, t.txindex, t.txtype, t.txbytes, t.metadata,
-                (extract(epoch FROM t.inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM t.updated_at) * 1000)::bigint AS "updated_ms!",
-                b.blknum, b.hash, b."timestamp", b.eth_height, b.tx_count,
-                (extract(epoch FROM b.inserted_at) * 1000)::bigint AS "block_inserted_ms!",
-                (extract(epoch FROM b.updated_at) * 1000)::bigint AS "block_updated_ms!"
-                FROM unnest($1::integer[]) AS y (txtype)
+        select_transactions!(
+                "FROM unnest($1::integer[]) AS y (txtype)
                 CROSS JOIN LATERAL (
                     SELECT i.blknum, i.txindex FROM account_transactions i
                     WHERE i.account = $7 AND i.txtype = y.txtype AND i.blknum >= $2 AND (i.blknum, i.txindex) < ($3, $4)
@@ -160,7 +139,7 @@ impl WatcherDb {
                 ) a
                 JOIN transactions t ON t.blknum = a.blknum AND t.txindex = a.txindex
                 JOIN blocks b ON b.blknum = t.blknum
-                ORDER BY t.blknum DESC, t.txindex DESC LIMIT $5 OFFSET $6"#,
+                ORDER BY t.blknum DESC, t.txindex DESC LIMIT $5 OFFSET $6",
                     &wanted.txtypes,
                     wanted.from,
                     wanted.before.0,
@@ -178,18 +157,11 @@ impl WatcherDb {
         metadata: &[u8],
         wanted: &Wanted,
     ) -> Result<Vec<TxRecord>, Error> {
-        sqlx::query_as!(
-                    TxRecord,
-                    r#"SELECT t.txhash, t.txindex, t.txtype, t.txbytes, t.metadata,
-                (extract(epoch FROM t.inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM t.updated_at) * 1000)::bigint AS "updated_ms!",
-                b.blknum, b.hash, b."timestamp", b.eth_height, b.tx_count,
-                (extract(epoch FROM b.inserted_at) * 1000)::bigint AS "block_inserted_ms!",
-                (extract(epoch FROM b.updated_at) * 1000)::bigint AS "block_updated_ms!"
-                FROM transactions t
+        select_transactions!(
+                "FROM transactions t
                 JOIN blocks b ON b.blknum = t.blknum
                 WHERE t.metadata = $7 AND t.txtype = ANY($1) AND t.blknum >= $2 AND (t.blknum, t.txindex) < ($3, $4)
-                ORDER BY t.blknum DESC, t.txindex DESC LIMIT $5 OFFSET $6"#,
+                ORDER BY t.blknum DESC, t.txindex DESC LIMIT $5 OFFSET $6",
                     &wanted.txtypes,
                     wanted.from,
                     wanted.before.0,
@@ -208,20 +180,13 @@ impl WatcherDb {
         (account, metadata): (&[u8], &[u8]),
         wanted: &Wanted,
     ) -> Result<Vec<TxRecord>, Error> {
-        sqlx::query_as!(
-                    TxRecord,
-                    r#"SELECT t.txhash, t.txindex, t.txtype, t.txbytes, t.metadata,
-                (extract(epoch FROM t.inserted_at) * 1000)::bigint AS "inserted_ms!",
-                (extract(epoch FROM t.updated_at) * 1000)::bigint AS "updated_ms!",
-                b.blknum, b.hash, b."timestamp", b.eth_height, b.tx_count,
-                (extract(epoch FROM b.inserted_at) * 1000)::bigint AS "block_inserted_ms!",
-                (extract(epoch FROM b.updated_at) * 1000)::bigint AS "block_updated_ms!"
-                FROM transactions t
+        select_transactions!(
+                "FROM transactions t
                 JOIN account_transactions a ON a.blknum = t.blknum AND a.txindex = t.txindex AND a.txtype = t.txtype
                 JOIN blocks b ON b.blknum = t.blknum
                 WHERE a.account = $8 AND a.txtype = ANY($1) AND t.metadata = $7
                     AND t.blknum >= $2 AND (t.blknum, t.txindex) < ($3, $4)
-                ORDER BY t.blknum DESC, t.txindex DESC LIMIT $5 OFFSET $6"#,
+                ORDER BY t.blknum DESC, t.txindex DESC LIMIT $5 OFFSET $6",
                     &wanted.txtypes,
                     wanted.from,
                     wanted.before.0,
