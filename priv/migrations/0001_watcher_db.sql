@@ -27,8 +27,9 @@ CREATE TABLE blocks (
 );
 CREATE INDEX blocks_timestamp_index ON blocks ("timestamp", blknum) INCLUDE (tx_count);
 
+-- Nobody checks that a fee claim is unlike any other: two blocks may hold the same one, with the same hash.
 CREATE TABLE transactions (
-    txhash bytea PRIMARY KEY,
+    txhash bytea NOT NULL,
     txindex integer NOT NULL,
     txbytes bytea NOT NULL,
     blknum bigint NOT NULL,
@@ -36,8 +37,9 @@ CREATE TABLE transactions (
     txtype integer NOT NULL,
     inserted_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT unq_transaction_blknum_txindex UNIQUE (blknum, txindex)
+    PRIMARY KEY (blknum, txindex)
 );
+CREATE INDEX transactions_txhash_index ON transactions (txhash, blknum, txindex);
 CREATE INDEX transactions_txtype_index ON transactions (txtype, blknum, txindex);
 CREATE INDEX transactions_metadata_index ON transactions (metadata, blknum, txindex) WHERE metadata IS NOT NULL;
 

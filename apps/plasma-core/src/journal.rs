@@ -10,8 +10,10 @@
 //!                                                          └─► WatcherDB
 //! ```
 
+mod told;
 mod writer;
 
+pub use told::TOLD_EXIT_EVENTS_MAX;
 pub use writer::{Journal, JournalRecord, JournalUpdate, NumberedEntry, ToldStatus};
 
 use crate::byzantine::ByzantineEvent;

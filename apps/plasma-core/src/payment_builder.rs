@@ -14,7 +14,7 @@ use crate::wire::{
 };
 use arrayvec::ArrayVec;
 use selection::{Coin, Purse, Selection, Sweep};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// One amount for one receiver.
@@ -120,19 +120,19 @@ pub fn build_payment(
     order: &PaymentOrder,
     utxos: impl IntoIterator<Item = (UtxoPos, Utxo)>,
 ) -> Result<PaymentPlan, PaymentError> {
-    plan(order, utxos, &BTreeSet::new(), Sweep::Useful)
+    plan(order, utxos, &BTreeMap::new(), Sweep::Useful)
 }
 
 /// The same as the originals do it for others (protocol 5.10): free inputs are filled even where that only exchanges one small output
-/// for another. Of the currencies in `more`, the owner has further outputs, all of a middling size: when those listed are not
-/// enough, they are merged first.
+/// for another. Of the currencies in `more`, the owner has further outputs, all of a middling size, and this much altogether: when
+/// those listed are not enough and all of them are, they are merged first.
 ///
 /// # Errors
 /// [`PaymentError`]
 pub fn create_payment(
     order: &PaymentOrder,
     utxos: impl IntoIterator<Item = (UtxoPos, Utxo)>,
-    more: &BTreeSet<Currency>,
+    more: &BTreeMap<Currency, U256>,
 ) -> Result<PaymentPlan, PaymentError> {
     plan(order, utxos, more, Sweep::Always)
 }
@@ -140,7 +140,7 @@ pub fn create_payment(
 fn plan(
     order: &PaymentOrder,
     utxos: impl IntoIterator<Item = (UtxoPos, Utxo)>,
-    more: &BTreeSet<Currency>,
+    more: &BTreeMap<Currency, U256>,
     sweep: Sweep,
 ) -> Result<PaymentPlan, PaymentError> {
     check_order(order)?;
@@ -215,7 +215,7 @@ fn needed(order: &PaymentOrder) -> BTreeMap<Currency, U512> {
 fn select(
     purse: &mut Purse,
     needed: &BTreeMap<Currency, U512>,
-    more: &BTreeSet<Currency>,
+    more: &BTreeMap<Currency, U256>,
 ) -> Result<(Vec<Selection>, bool), PaymentError> {
     let mut selections = Vec::new();
     let mut missing = Vec::new();
@@ -223,14 +223,17 @@ fn select(
     for (currency, needed) in needed {
         match purse.select(*currency, *needed) {
             Ok(selection) => selections.push(selection),
-            Err(_) if more.contains(currency) => {
-                is_enough = false;
-                selections.push(purse.select_all(*currency));
+            Err(lacking) => {
+                let all = more.get(currency).map(|all| U512::from(*all));
+                let lacking = all.map_or(lacking, |all| needed.saturating_sub(all));
+                if lacking.is_zero() {
+                    is_enough = false;
+                    selections.push(purse.select_all(*currency));
+                } else {
+                    let amount = U256::try_from(lacking).unwrap_or(U256::MAX);
+                    missing.push(Missing { currency: *currency, amount });
+                }
             }
-            Err(amount) => missing.push(Missing {
-                currency: *currency,
-                amount: U256::try_from(amount).unwrap_or(U256::MAX),
-            }),
         }
     }
     if missing.is_empty() {

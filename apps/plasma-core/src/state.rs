@@ -168,13 +168,15 @@ impl State {
     }
 
     /// Credits deposits. Doing so twice writes the same again, so a replayed event does no harm — unless the output was spent
-    /// since: `facts` must therefore hold what the store knows of the positions, and a known output is left alone.
+    /// since: `facts` must therefore hold what the store knows of the positions, and a known output is left alone. Returns the deposits
+    /// that were credited.
     pub fn deposit(
         &mut self,
         deposits: &[Deposit],
         facts: &OutputFacts,
         updates: &mut Vec<StateUpdate>,
-    ) {
+    ) -> Vec<Blknum> {
+        let mut credited = Vec::with_capacity(deposits.len());
         for deposit in deposits {
             let position = UtxoPos::deposit(deposit.blknum);
             if self.utxos.find(&position, facts).is_some() {
@@ -192,7 +194,9 @@ impl State {
                 updates.push(StateUpdate::PutUtxo(UtxoKey { owner: output.owner, position }, utxo));
                 self.utxos.put_settled(position, OutputFact::Unspent(output.owner, utxo));
             }
+            credited.push(deposit.blknum);
         }
+        credited
     }
 
     /// Ends the pending block as its operator: claims the fees, one transaction per currency in ascending order of the currency's

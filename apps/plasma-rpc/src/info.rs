@@ -26,7 +26,10 @@ pub use filter::{
 pub use objects::{
     Balance, Block, Count, Deposit, DepositEvent, Interval, Stats, Tx, UtcTime, Utxo,
 };
-pub use paging::{CURSOR_LEN_MAX, CURSOR_PARTS_MAX, Cursor, DataPaging, LIMIT_BOUND, Page, Paging};
+pub use paging::{
+    CURSOR_LEN_MAX, CURSOR_PARTS_MAX, Cursor, DataPaging, LIMIT_BOUND, PAGE_OFFSET_MAX, Page,
+    Paging,
+};
 pub use typed_data::{
     SubmitTypedParams, TypedData, TypedDataDomain, TypedDataField, TypedDataInput,
     TypedDataMessage, TypedDataOutput, TypedDataTypes,

@@ -5,8 +5,8 @@
 
 use crate::journal_news::JournalNews;
 use plasma_core::db_update::TxPos;
-use plasma_core::journal::{JournalEntry, JournalFact, Topic};
-use plasma_core::root_chain::RootChainEvent;
+use plasma_core::journal::{JournalBlock, JournalEntry, JournalFact, Topic};
+use plasma_core::root_chain::{RootChainEvent, SubmittedAt};
 use plasma_core::transfers::Transfer;
 use plasma_core::wire::{Blknum, InputPointer, OutputIndex, SignedTx, Transaction, UtxoPos};
 use plasma_rpc::server::{Event, EventLog, EventLogError};
@@ -82,7 +82,15 @@ impl StoredEvents {
 
     fn data(&self, entry: &JournalEntry) -> Result<Box<RawValue>, EventLogError> {
         match &entry.fact {
-            JournalFact::Block(block) => rendered(&BlockEvent::from(block)),
+            JournalFact::Block(block) => {
+                // A reorganisation of the root chain may have moved it since.
+                let at = self.store.submitted_at(block.blknum).map_err(failed)?;
+                let SubmittedAt { eth_height, timestamp_s } = at.unwrap_or(SubmittedAt {
+                    eth_height: block.eth_height,
+                    timestamp_s: block.timestamp_s,
+                });
+                rendered(&BlockEvent::from(&JournalBlock { eth_height, timestamp_s, ..*block }))
+            }
             JournalFact::Byzantine { change, event } => {
                 let event = ConditionEvent { change: (*change).into(), event: (&**event).into() };
                 rendered(&event)

@@ -24,6 +24,7 @@ use plasma_node::core_actor::{Core, CoreActor, CoreHandle, Fatal, Order, Unanswe
 use plasma_node::supervisor::Nursery;
 use plasma_rpc::watcher::InFlightExitStatus;
 use plasma_store::{Store, StoreError};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -213,10 +214,15 @@ impl GuardHandle {
             let unknown: Vec<UtxoPos> = guard.state.unknown(positions.iter().copied()).collect();
             let facts = store.output_facts(&unknown)?;
             let mut written = Vec::new();
-            guard.state.deposit(&deposits, &facts, &mut written);
+            let credited = guard.state.deposit(&deposits, &facts, &mut written);
+            let mut credited: BTreeSet<Blknum> = credited.into_iter().collect();
             updates.extend(written.into_iter().map(DbUpdate::from));
             updates.push(batch.height_update());
-            guard.note_events(batch.events, updates);
+            // After a reorganisation of the root chain deposits come again, from other blocks.
+            let news = batch.events.into_iter().filter(|event| {
+                deposit(event).is_some_and(|deposit| credited.remove(&deposit.blknum))
+            });
+            guard.note_events(news, updates);
             guard.touched.extend(positions);
             Ok(())
         })
@@ -368,7 +374,11 @@ impl Guard {
     }
 
     /// Has the journal tell of events whose effects are about to be committed.
-    fn note_events(&mut self, events: Vec<EthEvent>, updates: &mut Vec<DbUpdate>) {
+    fn note_events(
+        &mut self,
+        events: impl IntoIterator<Item = EthEvent>,
+        updates: &mut Vec<DbUpdate>,
+    ) {
         let now_ms = now_ms();
         for event in events {
             self.journal.append(now_ms, JournalFact::RootChain(Box::new(event)), updates);

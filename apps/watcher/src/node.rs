@@ -89,7 +89,8 @@ struct InfoNode {
 }
 
 impl Node {
-    /// Opens the port, and that of the informational methods where a database is configured.
+    /// Opens the port, and that of the informational methods where a database is configured. When only that one cannot be opened, the
+    /// node goes on without.
     ///
     /// # Errors
     /// [`SetupError`], as when the port is in use.
@@ -151,16 +152,17 @@ impl Node {
         let (database, watcher_db) =
             WatcherDbTask::start(&config.watcher_db, identity, &store, news)?.unzip();
         let info = info.or_else(|| database.map(|database| Arc::new(database) as _));
+        let mut server_config = ServerConfig::new(config.listen, version.clone());
+        server_config.events = Events::of(events.clone());
+        let table = methods(Service::Watcher, api.clone());
+        let server = Server::start(server_config, table, probes.clone()).await?;
         let info = match info {
             Some(reads) => {
-                let api = InfoApi { watcher: api.clone(), reads, events: events.clone() };
-                Some(start_info(&config, api, &version, probes.clone()).await?)
+                let info_api = InfoApi { watcher: api, reads, events };
+                serve_info(&config, info_api, &version, probes).await
             }
             None => None,
         };
-        let mut server_config = ServerConfig::new(config.listen, version);
-        server_config.events = Events::of(events);
-        let server = Server::start(server_config, methods(Service::Watcher, api), probes).await?;
         let parts = Parts {
             config,
             deployment,
@@ -214,6 +216,21 @@ impl Node {
         self.server.stop().await;
         ended
     }
+}
+
+/// Nobody who guards funds stops because people cannot look at them.
+async fn serve_info(
+    config: &WatcherConfig,
+    api: InfoApi,
+    version: &str,
+    probes: Probes,
+) -> Option<InfoNode> {
+    let started = start_info(config, api, version, probes).await;
+    let refused = |error: &StartError| {
+        let listen = config.info.listen;
+        tracing::error!(%error, %listen, "the informational methods are not served; everything else is. Free the port and restart");
+    };
+    started.inspect_err(refused).ok()
 }
 
 async fn start_info(

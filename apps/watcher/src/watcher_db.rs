@@ -19,6 +19,7 @@ mod fees;
 mod inspection;
 mod queries;
 mod reads;
+mod reason;
 mod rebuild;
 mod rows;
 mod source;
@@ -41,6 +42,7 @@ use status::StatusSender;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::watch;
 use writer::Writer;
@@ -53,6 +55,8 @@ pub struct WatcherDb {
     write_pool: PgPool,
     status: watch::Receiver<WatcherDbStatus>,
     lag_blocks_max: u64,
+    /// How long a question may take altogether.
+    question_max: Duration,
 }
 
 /// A question was not answered.
@@ -93,8 +97,10 @@ pub fn start_watcher_db(
     let pool = config.read_pool()?;
     let write_pool = config.write_pool()?;
     let lag_blocks_max = config.lag_blocks_max;
+    let question_max = config.question_max();
     let writer = Writer { config, identity, source, status: sender };
-    Ok((WatcherDb { pool, write_pool, status, lag_blocks_max }, writer.run(news)))
+    let db = WatcherDb { pool, write_pool, status, lag_blocks_max, question_max };
+    Ok((db, writer.run(news)))
 }
 
 impl WatcherDb {
@@ -121,7 +127,7 @@ impl WatcherDb {
 
     fn failed(&self, error: &sqlx::Error) -> WatcherDbError {
         tracing::warn!(%error, "a query failed");
-        unavailable(&self.status(), error.to_string())
+        unavailable(&self.status(), reason::reason(error))
     }
 }
 

@@ -9,10 +9,12 @@
 //! whether the chain can be used ─────────────┘
 //! ```
 
+use super::told::ToldEvents;
 use super::{JournalEntry, JournalFact, JournalSeq, Topic};
 use crate::byzantine::ByzantineEvent;
 use crate::db_update::DbUpdate;
 use crate::eventer::{Change, Eventer, Notification};
+use crate::root_chain::EthEvent;
 use crate::wire::Blknum;
 use std::collections::BTreeMap;
 
@@ -58,6 +60,8 @@ pub struct JournalRecord {
     pub open: Vec<(u64, ByzantineEvent)>,
     /// The newest entry of [`Topic::Status`].
     pub status: Option<ToldStatus>,
+    /// The newest entries of [`Topic::Exits`], the oldest first; [`TOLD_EXIT_EVENTS_MAX`](super::TOLD_EXIT_EVENTS_MAX) are enough.
+    pub exits: Vec<EthEvent>,
 }
 
 /// See the module.
@@ -70,22 +74,35 @@ pub struct Journal {
     topics: BTreeMap<Topic, u64>,
     eventer: Eventer,
     status: Option<ToldStatus>,
+    exits: ToldEvents,
 }
 
 impl Journal {
     /// Continues where the store left off.
     pub fn restore(record: JournalRecord) -> Self {
         let last_sequence = record.topics.get(&Topic::Byzantine).copied().unwrap_or_default();
+        let mut exits = ToldEvents::default();
+        for event in &record.exits {
+            exits.take(event);
+        }
         Self {
             head: record.head,
             topics: record.topics,
             eventer: Eventer::restore(record.open, last_sequence),
             status: record.status,
+            exits,
         }
     }
 
-    /// Something happened at `at_ms`. The write belongs into the batch of its cause.
+    /// Something happened at `at_ms`. The write belongs into the batch of its cause. An exit event of a root chain transaction that was
+    /// mined again, in another block, is not told again.
     pub fn append(&mut self, at_ms: u64, fact: JournalFact, updates: &mut Vec<DbUpdate>) {
+        if let JournalFact::RootChain(event) = &fact
+            && fact.topic() == Some(Topic::Exits)
+            && !self.exits.take(event)
+        {
+            return;
+        }
         self.head = self.head.next();
         let topic = fact.topic().map(|topic| {
             let newest = self.topics.entry(topic).or_default();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::wire::{Blknum, ETH, OutputIndex, OutputType, TxIndex};
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 const ALICE: Address = primitive_types::H160([0xa1; 20]);
 const BOB: Address = primitive_types::H160([0xb0; 20]);
@@ -119,7 +119,7 @@ fn for_others_every_free_input_is_filled() {
         |utxos: &[(Currency, u64)], payments: &[(Address, Currency, u64)]| match create_payment(
             &order(payments, (ETH, 0)),
             coins(utxos),
-            &BTreeSet::new(),
+            &BTreeMap::new(),
         ) {
             Ok(PaymentPlan::Complete(created)) => show_tx(&created),
             other => format!("{other:?}"),
@@ -138,9 +138,13 @@ fn an_account_with_more_outputs_than_are_listed_merges_first() {
     let order = order(&[(BOB, ETH, 50), (BOB, TOKEN, 1)], (ETH, 0));
     let listed = coins(&[(ETH, 3), (ETH, 2), (TOKEN, 1)]);
     let missing = vec![Missing { currency: ETH, amount: 45.into() }];
-    let none = create_payment(&order, listed.clone(), &BTreeSet::from([TOKEN]));
+    let more = |currency, all: u64| BTreeMap::from([(currency, all.into())]);
+    let none = create_payment(&order, listed.clone(), &more(TOKEN, 90));
     assert_eq!(none, Err(PaymentError::InsufficientFunds { missing }));
-    let plan = create_payment(&order, listed, &BTreeSet::from([ETH])).unwrap();
+    let missing = vec![Missing { currency: ETH, amount: 1.into() }];
+    let almost = create_payment(&order, listed.clone(), &more(ETH, 49));
+    assert_eq!(almost, Err(PaymentError::InsufficientFunds { missing }), "all of it is too little");
+    let plan = create_payment(&order, listed, &more(ETH, 50)).unwrap();
     let PaymentPlan::Intermediate(merges) = plan else {
         panic!("{plan:?}");
     };

@@ -11,6 +11,8 @@ use std::str::FromStr;
 
 /// What `limit` has to be below. Above the most that a method gives, it is lowered to that.
 pub const LIMIT_BOUND: i64 = 1_000;
+/// Most rows before a page that is asked for by number, since all of them have to be passed: further on, cursors lead.
+pub const PAGE_OFFSET_MAX: u64 = 100_000;
 /// Most numbers in a cursor.
 pub const CURSOR_PARTS_MAX: usize = 4;
 /// Longest cursor: so many numbers of 20 digits, and what stands between them.
@@ -21,7 +23,8 @@ pub const CURSOR_LEN_MAX: usize = CURSOR_PARTS_MAX * 20 + CURSOR_PARTS_MAX - 1;
 pub struct Paging {
     /// Most rows, at most what the method gives.
     pub limit: u32,
-    /// Counted from 1. A number beyond 64 bits counts as the largest one: the page is empty.
+    /// Counted from 1; empty behind the last one. Of a very long list the first 100,000 rows can be asked for in this way, and all of
+    /// them by `cursor`.
     pub page: u64,
     /// `next_cursor` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +94,20 @@ impl Paging {
     /// How many rows come before a page that is asked for by number.
     pub fn offset(&self) -> u64 {
         self.page.saturating_sub(1).saturating_mul(self.limit.into())
+    }
+
+    /// Whether a page of a list that is long enough may be asked for.
+    ///
+    /// # Errors
+    /// `page`: `{:lesser, N}`, when more than [`PAGE_OFFSET_MAX`] rows come before it.
+    pub fn check_offset(&self) -> Result<(), ParamError> {
+        if self.cursor.is_some() || self.offset() <= PAGE_OFFSET_MAX {
+            return Ok(());
+        }
+        let pages = PAGE_OFFSET_MAX.checked_div(self.limit.into()).unwrap_or_default();
+        let bound = i64::try_from(pages).unwrap_or(i64::MAX).saturating_add(2);
+        let validator = Validator::Check(Check::Lesser(bound));
+        Err(ParamError { parameter: "page".to_owned(), validator })
     }
 
     /// Answers with rows. `key` is the sort key of a row: it makes the cursor if the page is full, because there may be more.
@@ -211,6 +228,18 @@ mod tests {
         }
         let far = parse(r#"{"page": 18446744073709551615}"#).unwrap();
         assert_eq!(far.offset(), u64::MAX);
+    }
+
+    #[test]
+    fn pages_far_behind_are_asked_for_by_cursor() {
+        let check =
+            |body: &str| parse(body).unwrap().check_offset().map_err(|error| error.to_string());
+        assert_eq!(check(r#"{"page": 501}"#), Ok(()));
+        let refused = Err("parameter page fails {:lesser, 502}".to_owned());
+        assert_eq!(check(r#"{"page": 502}"#), refused);
+        assert_eq!(check(r#"{"page": 18446744073709551616}"#), refused);
+        assert_eq!(check(r#"{"page": 502, "limit": 1}"#), Ok(()));
+        assert_eq!(check(r#"{"page": 502, "cursor": "1.2"}"#), Ok(()));
     }
 
     #[test]

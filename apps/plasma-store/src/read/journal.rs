@@ -5,9 +5,9 @@ use crate::error::StoreError;
 use crate::store::Store;
 use crate::{keys, records};
 use plasma_core::journal::{
-    JournalEntry, JournalFact, JournalRecord, JournalSeq, ToldStatus, Topic,
+    JournalEntry, JournalFact, JournalRecord, JournalSeq, TOLD_EXIT_EVENTS_MAX, ToldStatus, Topic,
 };
-use plasma_core::root_chain::SubmittedAt;
+use plasma_core::root_chain::{EthEvent, SubmittedAt};
 use plasma_core::wire::Blknum;
 use rocksdb::{Direction, IteratorMode, ReadOptions};
 
@@ -159,7 +159,7 @@ impl Store {
     }
 
     /// What the journal goes on from, for [`Journal::restore`](plasma_core::journal::Journal::restore): its heads and what is open, of
-    /// which there is no more than there are faults. The journal itself is not read.
+    /// which there is no more than there are faults, and its newest exit events.
     ///
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Corrupted`]
@@ -177,7 +177,20 @@ impl Store {
                 }
                 _ => None,
             }),
+            exits: self.newest_exits()?,
         })
+    }
+
+    /// The newest exit events, the oldest first.
+    fn newest_exits(&self) -> Result<Vec<EthEvent>, StoreError> {
+        let kept = u64::try_from(TOLD_EXIT_EVENTS_MAX).unwrap_or(u64::MAX);
+        let after = self.topic_head(Topic::Exits)?.saturating_sub(kept);
+        let entries = self.topic_after(Topic::Exits, after, TOLD_EXIT_EVENTS_MAX)?;
+        let events = entries.into_iter().filter_map(|(_, entry)| match entry.fact {
+            JournalFact::RootChain(event) => Some(*event),
+            _ => None,
+        });
+        Ok(events.collect())
     }
 
     fn open_conditions(

@@ -22,13 +22,16 @@ pub struct DbUnavailable(pub DbLag);
 pub struct Spendable {
     /// Outputs that are unspent and in no exit.
     pub utxos: Vec<Utxo>,
-    /// Whether the owner has more of them in this currency.
-    pub more: bool,
+    /// Where the owner has further ones in this currency, and these are not enough: how much there is altogether.
+    pub more: Option<U256>,
 }
 
 /// Questions to a WatcherDB. "Can be spent" means unspent and in no exit.
 #[async_trait]
 pub trait InfoReads: Send + Sync + 'static {
+    /// No list of what is on the chain is longer than this, so that pages behind it are empty; `None` when that is not known now.
+    fn rows_max(&self) -> Option<u64>;
+
     /// What an owner can spend, by currency in ascending order; currencies without anything are not listed.
     async fn balance(&self, owner: Address) -> Result<Vec<Balance>, DbUnavailable>;
 
@@ -64,13 +67,13 @@ pub trait InfoReads: Send + Sync + 'static {
     async fn spendable_at(&self, positions: &[UtxoPos])
     -> Result<Vec<Option<Utxo>>, DbUnavailable>;
 
-    /// What an owner can spend of one currency: one of exactly the amount, if there is one; the largest; and the three smallest. At
-    /// most `count_max` besides.
+    /// What an owner can spend of one currency: one of exactly the amount that is needed, if there is one; the largest; and the three
+    /// smallest. At most `count_max` besides.
     async fn spendable(
         &self,
         owner: Address,
         currency: Currency,
-        exactly: U256,
+        needed: U256,
         count_max: usize,
     ) -> Result<Spendable, DbUnavailable>;
 

@@ -11,7 +11,7 @@ use plasma_core::payment_builder::{
     funds_needed, merge_account, merge_outputs,
 };
 use plasma_core::wire::{
-    Currency, H256, OutputType, Transaction, TypedDataDomain, TypedTx, UtxoPos,
+    Currency, H256, OutputType, Transaction, TypedDataDomain, TypedTx, U256, UtxoPos,
 };
 use plasma_rpc::child_chain::{self, FeesAllParams, SubmitAnswer, SubmitParams};
 use plasma_rpc::info::{
@@ -22,7 +22,7 @@ use plasma_rpc::info::{
 use plasma_rpc::params::{ParamError, Validator};
 use plasma_rpc::server::MethodTable;
 use plasma_rpc::{RpcError, codes};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Most outputs of one currency that are looked at for one payment, and merged in one answer.
 const CHOSEN_FROM_MAX: usize = 2_000;
@@ -77,19 +77,20 @@ impl InfoApi {
         })
     }
 
-    /// Outputs to choose from, and the currencies of which the owner has more than these.
-    async fn choice(&self, order: &PaymentOrder) -> Result<(Rows, BTreeSet<Currency>), RpcError> {
+    /// Outputs to choose from, and the currencies of which the owner has more than these, with everything there is.
+    async fn choice(
+        &self,
+        order: &PaymentOrder,
+    ) -> Result<(Rows, BTreeMap<Currency, U256>), RpcError> {
         let reads = funds_needed(order).into_iter().map(|(currency, amount)| async move {
             let found = self.reads();
             let found = found.spendable(order.owner, currency, amount, CHOSEN_FROM_MAX).await?;
             Ok::<_, RpcError>((currency, found))
         });
-        let (mut rows, mut more) = (Rows::new(), BTreeSet::new());
+        let (mut rows, mut more) = (Rows::new(), BTreeMap::new());
         for (currency, found) in try_join_all(reads).await? {
             rows.extend(found.utxos.into_iter().map(|utxo| (utxo.utxo_pos, utxo)));
-            if found.more {
-                more.insert(currency);
-            }
+            more.extend(found.more.map(|all| (currency, all)));
         }
         Ok((rows, more))
     }

@@ -59,6 +59,17 @@ pub(super) async fn apply(
     Ok(Position { seq: target.seq, last_blknum })
 }
 
+/// Tables whose rows may be there already: a reorganisation of the root chain can put another event in the place of one.
+const STAGES: &str = "
+    CREATE TEMPORARY TABLE IF NOT EXISTS new_ethevents (LIKE ethevents) ON COMMIT DELETE ROWS;
+    CREATE TEMPORARY TABLE IF NOT EXISTS new_ethevents_txoutputs (LIKE ethevents_txoutputs) ON COMMIT DELETE ROWS;
+    CREATE TEMPORARY TABLE IF NOT EXISTS new_unlinked_piggybacks (LIKE unlinked_piggybacks) ON COMMIT DELETE ROWS;";
+/// What takes over the rows that are not there.
+const UNSTAGE: &str = "
+    INSERT INTO ethevents SELECT * FROM new_ethevents ON CONFLICT DO NOTHING;
+    INSERT INTO ethevents_txoutputs SELECT * FROM new_ethevents_txoutputs ON CONFLICT DO NOTHING;
+    INSERT INTO unlinked_piggybacks SELECT * FROM new_unlinked_piggybacks ON CONFLICT DO NOTHING;";
+
 async fn copy(db: &mut PgConnection, statement: &str, rows: Copy) -> Result<(), WriteError> {
     let mut copy = db.copy_in_raw(statement).await?;
     for chunk in rows.finish().chunks(COPY_CHUNK_LEN) {
@@ -217,6 +228,7 @@ async fn copy_events(db: &mut PgConnection, rows: &Rows) -> Result<(), WriteErro
     if rows.events.is_empty() {
         return Ok(());
     }
+    sqlx::raw_sql(STAGES).execute(&mut *db).await?;
     let mut copied = Copy::new(rows.events.len().saturating_mul(160));
     for event in &rows.events {
         copied
@@ -230,7 +242,7 @@ async fn copy_events(db: &mut PgConnection, rows: &Rows) -> Result<(), WriteErro
             .time(event.at_ms)
             .time(event.at_ms);
     }
-    let statement = "COPY ethevents (root_chain_txhash, log_index, event_type, root_chain_txhash_event, eth_height, owner, inserted_at, updated_at) FROM STDIN (FORMAT binary)";
+    let statement = "COPY new_ethevents (root_chain_txhash, log_index, event_type, root_chain_txhash_event, eth_height, owner, inserted_at, updated_at) FROM STDIN (FORMAT binary)";
     copy(db, statement, copied).await?;
     let mut copied = Copy::new(rows.links.len().saturating_mul(128));
     for link in &rows.links {
@@ -244,7 +256,7 @@ async fn copy_events(db: &mut PgConnection, rows: &Rows) -> Result<(), WriteErro
             .time(link.at_ms)
             .time(link.at_ms);
     }
-    let statement = "COPY ethevents_txoutputs (root_chain_txhash_event, child_chain_utxohash, blknum, txindex, oindex, inserted_at, updated_at) FROM STDIN (FORMAT binary)";
+    let statement = "COPY new_ethevents_txoutputs (root_chain_txhash_event, child_chain_utxohash, blknum, txindex, oindex, inserted_at, updated_at) FROM STDIN (FORMAT binary)";
     copy(db, statement, copied).await?;
     let mut copied = Copy::new(rows.piggybacks.len().saturating_mul(96));
     for piggyback in &rows.piggybacks {
@@ -255,8 +267,10 @@ async fn copy_events(db: &mut PgConnection, rows: &Rows) -> Result<(), WriteErro
             .bytes(piggyback.event.as_bytes())
             .time(piggyback.at_ms);
     }
-    let statement = "COPY unlinked_piggybacks (txhash, oindex, root_chain_txhash_event, inserted_at) FROM STDIN (FORMAT binary)";
-    copy(db, statement, copied).await
+    let statement = "COPY new_unlinked_piggybacks (txhash, oindex, root_chain_txhash_event, inserted_at) FROM STDIN (FORMAT binary)";
+    copy(db, statement, copied).await?;
+    sqlx::raw_sql(UNSTAGE).execute(db).await?;
+    Ok(())
 }
 
 /// Links exits and outputs, whichever came first, and takes exiting outputs away from what can be spent.

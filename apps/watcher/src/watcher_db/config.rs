@@ -1,6 +1,7 @@
 //! What can be set about the database.
 
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Settings of the WatcherDB.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,20 @@ pub struct WatcherDbConfig {
     pub retry_ms_max: u64,
     /// How often the journal is looked at when nobody says that there is news.
     pub tick_ms: u64,
+}
+
+impl WatcherDbConfig {
+    /// Longest time for a question, whatever becomes of the connection: to get one, and for two queries.
+    pub(super) const fn question_max(&self) -> Duration {
+        let queries_ms = self.query_ms_max.saturating_mul(2);
+        Duration::from_millis(self.connect_ms_max.saturating_add(queries_ms))
+    }
+
+    /// Longest time for the writer's opening of the database, and for a batch: as long as its slowest statement may take, twice.
+    pub(super) const fn batch_max(&self) -> Duration {
+        let statements_ms = self.write_ms_max.saturating_mul(2);
+        Duration::from_millis(self.connect_ms_max.saturating_add(statements_ms))
+    }
 }
 
 impl Default for WatcherDbConfig {

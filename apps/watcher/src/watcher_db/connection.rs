@@ -42,7 +42,7 @@ pub enum WriteError {
     /// It does not answer, or not as it should: gone, full, read-only. It may come back.
     #[error("the database cannot be used: {0}")]
     Database(#[from] sqlx::Error),
-    /// It took too long to open.
+    /// It took too long to open it, or to write a batch.
     #[error("the database does not answer")]
     Timeout,
     /// It holds tables, and they are not ours.

@@ -9,6 +9,11 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Error, PgPool};
 use std::time::Duration;
 
+/// Fees of one look that are noted: an operator who asks for more does not want to be understood.
+const OBSERVED_FEES_MAX: usize = 1_024;
+/// Changes that are kept, the newest: whatever the operator asks for, they take no more room.
+const FEE_CHANGES_MAX: i64 = 100_000;
+
 /// A fee that is asked for now.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ObservedFee {
@@ -58,6 +63,7 @@ impl WatcherDb {
     }
 
     async fn note_fees(&self, at_ms: u64, fees: &[ObservedFee]) -> Result<(), Error> {
+        let fees = fees.get(..OBSERVED_FEES_MAX).unwrap_or(fees);
         let txtypes: Vec<i64> = fees.iter().map(|fee| int8(fee.txtype)).collect();
         let currencies: Vec<&[u8]> = fees.iter().map(|fee| fee.currency.as_bytes()).collect();
         let amounts: Vec<String> = fees.iter().map(|fee| fee.amount.to_string()).collect();
@@ -84,6 +90,12 @@ impl WatcherDb {
             &currencies as &[&[u8]],
             &amounts,
             int8(at_ms),
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "DELETE FROM fee_changes WHERE sequence <= (SELECT max(sequence) FROM fee_changes) - $1::bigint",
+            FEE_CHANGES_MAX,
         )
         .execute(&mut *tx)
         .await?;

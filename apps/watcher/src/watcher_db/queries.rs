@@ -7,12 +7,15 @@ mod history;
 mod records;
 mod transactions;
 
+pub(super) use accounts::{exact, largest, smallest_spendable, total};
 pub(super) use records::{address, amount, time};
 
 use super::WatcherDb;
 use super::WatcherDbError;
 use plasma_rpc::info::Paging;
+use sqlx::{Postgres, Transaction};
 use std::future::Future;
+use tokio::time::timeout;
 
 impl WatcherDb {
     /// Runs a question, if the database can be used.
@@ -21,7 +24,16 @@ impl WatcherDb {
         question: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, WatcherDbError> {
         self.check()?;
-        question.await.map_err(|error| self.failed(&error))
+        // The server's own limit does not count where the server cannot be reached any more.
+        match timeout(self.question_max, question).await {
+            Ok(answer) => answer.map_err(|error| self.failed(&error)),
+            Err(_) => Err(self.failed(&sqlx::Error::PoolTimedOut)),
+        }
+    }
+
+    /// A connection that sees one state of the database, for answers that take several queries: replicas are not all equally far.
+    pub(super) async fn snapshot(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
     }
 }
 

@@ -1,10 +1,13 @@
 //! The database as the informational methods see it.
 
 use super::fees::ObservedFee;
+use super::queries::{exact, largest, smallest_spendable, total};
 use super::{WatcherDb, WatcherDbError};
 use crate::info_api::{DbUnavailable, InfoReads, Spendable};
 use async_trait::async_trait;
-use plasma_core::wire::{Address, Blknum, Currency, TxHash, U256, UtxoPos};
+use plasma_core::wire::{
+    Address, Blknum, CHILD_BLOCK_INTERVAL, Currency, TxHash, U256, U512, UtxoPos,
+};
 use plasma_rpc::child_chain::FeesAnswer;
 use plasma_rpc::info::{
     Balance, Block, DbLag, Deposit, FeeChange, FeeHistoryParams, Page, Paging, Stats,
@@ -12,6 +15,8 @@ use plasma_rpc::info::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// No block makes more outputs.
+const OUTPUTS_PER_BLOCK_MAX: u64 = 65_536 * 4;
 /// Small outputs that a payment may sweep up (protocol 5.10).
 const DUST_COUNT: i64 = 3;
 
@@ -28,6 +33,15 @@ impl From<WatcherDbError> for DbUnavailable {
 
 #[async_trait]
 impl InfoReads for WatcherDb {
+    fn rows_max(&self) -> Option<u64> {
+        let status = self.status();
+        let position = status.position.filter(|_| status.reason.is_none())?;
+        let blocks = position.last_blknum.get().div_ceil(CHILD_BLOCK_INTERVAL);
+        // Everything in a list is an output of a block, something less frequent, or in the journal.
+        let outputs = blocks.saturating_mul(OUTPUTS_PER_BLOCK_MAX);
+        Some(outputs.saturating_add(position.seq.0))
+    }
+
     async fn balance(&self, owner: Address) -> Result<Vec<Balance>, DbUnavailable> {
         Ok(Self::balance(self, owner).await?)
     }
@@ -82,19 +96,25 @@ impl InfoReads for WatcherDb {
         &self,
         owner: Address,
         currency: Currency,
-        exactly: U256,
+        needed: U256,
         count_max: usize,
     ) -> Result<Spendable, DbUnavailable> {
         let limit = i64::try_from(count_max).unwrap_or(i64::MAX);
         let question = async {
-            let mut utxos = self.largest(owner, currency, limit.saturating_add(1)).await?;
-            let more = utxos.len() > count_max;
-            if more {
+            let db = &mut *self.snapshot().await?;
+            let mut utxos = largest(db, owner, currency, limit.saturating_add(1)).await?;
+            let mut more = None;
+            if utxos.len() > count_max {
                 utxos.truncate(count_max);
-                utxos.extend(self.exact(owner, currency, exactly, 1).await?);
-                utxos.extend(self.smallest_spendable(owner, currency, DUST_COUNT).await?);
+                utxos.extend(exact(db, owner, currency, needed, 1).await?);
+                utxos.extend(smallest_spendable(db, owner, currency, DUST_COUNT).await?);
                 let mut known = BTreeSet::new();
                 utxos.retain(|utxo| known.insert(utxo.utxo_pos));
+                let listed = utxos.iter().map(|utxo| U512::from(utxo.amount));
+                let listed = listed.fold(U512::zero(), |sum, one| sum.saturating_add(one));
+                if listed < U512::from(needed) {
+                    more = Some(total(db, owner, currency).await?);
+                }
             }
             Ok(Spendable { utxos, more })
         };
@@ -108,7 +128,11 @@ impl InfoReads for WatcherDb {
         count_max: usize,
     ) -> Result<Vec<Utxo>, DbUnavailable> {
         let limit = i64::try_from(count_max).unwrap_or(i64::MAX);
-        Ok(self.ask(self.smallest_spendable(owner, currency, limit)).await?)
+        let read = async {
+            let db = &mut *self.pool.acquire().await?;
+            smallest_spendable(db, owner, currency, limit).await
+        };
+        Ok(self.ask(read).await?)
     }
 
     async fn fee_history(

@@ -60,6 +60,15 @@ impl StatusSender {
         self.publish(WatcherDbStatus { position, newest_blknum, reason: Some(reason) });
     }
 
+    /// The journal went on, whatever the database does meanwhile.
+    pub(super) fn newest(&self, newest_blknum: Blknum) {
+        self.0.send_if_modified(|known| {
+            let is_new = known.newest_blknum < newest_blknum;
+            known.newest_blknum = known.newest_blknum.max(newest_blknum);
+            is_new
+        });
+    }
+
     fn publish(&self, status: WatcherDbStatus) {
         self.0.send_if_modified(|known| {
             let is_new = *known != status;

@@ -18,6 +18,7 @@ use super::status::StatusSender;
 use plasma_core::journal::{JournalFact, JournalSeq};
 use sqlx::PgConnection;
 use std::convert::Infallible;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -38,7 +39,34 @@ struct Prepared {
 
 impl Writer {
     /// Follows for ever.
-    pub(super) async fn run(self, mut news: watch::Receiver<u64>) -> Infallible {
+    pub(super) async fn run(self, news: watch::Receiver<u64>) -> Infallible {
+        let (never, _) = tokio::join!(self.write(news.clone()), self.keep_count(news));
+        never
+    }
+
+    /// Tells how far the journal is while the database keeps the writer waiting: nobody takes what it had then for what is now.
+    async fn keep_count(&self, mut news: watch::Receiver<u64>) -> Infallible {
+        loop {
+            self.status.newest(self.newest().await);
+            self.wait(&mut news).await;
+        }
+    }
+
+    /// Waits for news, at most a tick; says whether there are any.
+    async fn wait(&self, news: &mut watch::Receiver<u64>) -> bool {
+        let tick = Duration::from_millis(self.config.tick_ms);
+        match tokio::time::timeout(tick, news.changed()).await {
+            Ok(Ok(())) => true,
+            // Whoever brings news may be gone while its tree is built again; then the tick goes on.
+            Ok(Err(_)) => {
+                tokio::time::sleep(tick).await;
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    async fn write(&self, mut news: watch::Receiver<u64>) -> Infallible {
         let mut pause_ms = self.config.retry_ms_min;
         loop {
             let before = self.status.position();
@@ -47,7 +75,7 @@ impl Writer {
                 pause_ms = self.config.retry_ms_min;
             }
             tracing::warn!(%error, pause_ms, "the WatcherDB cannot be written");
-            self.status.failed(error.to_string(), self.newest().await);
+            self.status.failed(error.reason(), self.newest().await);
             tokio::time::sleep(Duration::from_millis(pause_ms)).await;
             pause_ms = pause_ms.saturating_mul(2).min(self.config.retry_ms_max);
         }
@@ -58,19 +86,16 @@ impl Writer {
         loop {
             news.borrow_and_update();
             self.catch_up(&mut db, position_of(&self.status, position)).await?;
-            let tick = Duration::from_millis(self.config.tick_ms);
-            // Whoever brings news may be gone while its tree is built again; then the tick goes on.
-            match tokio::time::timeout(tick, news.changed()).await {
-                Ok(Err(_)) => tokio::time::sleep(tick).await,
-                Ok(Ok(())) => {}
-                Err(_) => self.check_alive(&mut db).await?,
+            if !self.wait(news).await {
+                self.check_alive(&mut db).await?;
             }
         }
     }
 
     /// Opens the database, where it is the right one.
     pub(super) async fn open(&self) -> Result<(PgConnection, Position), WriteError> {
-        let (db, position, at_ms) = open(&self.config, self.identity).await?;
+        let opening = open(&self.config, self.identity);
+        let (db, position, at_ms) = self.in_time(opening).await?;
         let source = self.source.clone();
         run_blocking(move || check_journal(&*source, position, at_ms)).await??;
         self.status.opened(position, self.newest().await);
@@ -87,7 +112,7 @@ impl Writer {
         while let Some(Prepared { rows, target }) = prepared {
             // Both at the same time: the database writes while we decode.
             let next = self.prepare(target.seq);
-            let applied = apply(db, position, rows, target);
+            let applied = self.in_time(apply(db, position, rows, target));
             let (applied, next) = tokio::join!(applied, next);
             position = applied?;
             self.status.applied(position, self.newest().await);
@@ -95,6 +120,15 @@ impl Writer {
         }
         self.status.applied(position, self.newest().await);
         Ok(position)
+    }
+
+    /// Gives up what takes longer than the server may: then it is gone, or cannot be reached any more.
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, WriteError>>,
+    ) -> Result<T, WriteError> {
+        let done = tokio::time::timeout(self.config.batch_max(), work).await;
+        done.map_err(|_| WriteError::Timeout)?
     }
 
     async fn prepare(&self, after: JournalSeq) -> Result<Option<Prepared>, WriteError> {

@@ -336,6 +336,24 @@ async fn a_block_that_a_reorganisation_moves_is_told_to_be_elsewhere_also_after_
 }
 
 #[actix::test]
+async fn a_deposit_that_a_reorganisation_moves_is_told_once() {
+    let mut world = World::new().await;
+    let deposit = world.deposit(Alice, 10);
+    let watched = world.start().await;
+    let block = world.block(vec![pay(&[(deposit, Alice)], &[(Bob, 10)])]);
+    watched.validated(block.number).await;
+    world.chain.reorg(4, Orphaned::Dropped);
+    world.forget_from(block.number);
+    assert_eq!(world.deposit(Alice, 10), deposit, "the same deposit, in another block");
+    world.chain.mine(4);
+    world.submit(block.hash);
+    watched.assert_quiet().await;
+    watched.stop().await;
+    let told = Told::of(&world.open_store().await);
+    assert_eq!(told.deposits.len(), 1, "{:?}", told.deposits);
+}
+
+#[actix::test]
 async fn a_store_from_before_the_journal_is_refused() {
     let world = World::new().await;
     let header = BlockHeader { number: Blknum::new(1000), hash: H256::zero(), tx_count: 0 };

@@ -118,6 +118,11 @@ impl Chain {
         self.push(JournalFact::RootChain(Box::new(event)));
     }
 
+    /// The next event has the transaction and the place of the last one.
+    pub(crate) fn forget_last_place(&mut self) {
+        self.eth_height -= 1;
+    }
+
     pub(crate) fn deposit(&mut self, owner: Address, currency: Currency, amount: U256) -> UtxoPos {
         let blknum = Blknum::new(self.next_deposit);
         self.next_deposit += 1;

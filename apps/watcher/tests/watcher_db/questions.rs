@@ -91,9 +91,12 @@ async fn coins_come_largest_first_with_the_exact_one_and_the_smallest() {
         utxos.iter().map(|utxo| utxo.amount.as_u64()).collect()
     };
     let found = follower.db.spendable(account(1), ETH, U256::from(40), 2).await.unwrap();
-    assert_eq!((amounts(&found.utxos), found.more), (vec![900, 300, 40, 2, 3, 5], true));
+    assert_eq!((amounts(&found.utxos), found.more), (vec![900, 300, 40, 2, 3, 5], None));
+    let found = follower.db.spendable(account(1), ETH, U256::from(1_251), 2).await.unwrap();
+    let all = Some(U256::from(1_347));
+    assert_eq!((amounts(&found.utxos), found.more), (vec![900, 300, 2, 3, 5], all), "not enough");
     let found = follower.db.spendable(account(1), ETH, U256::from(40), 8).await.unwrap();
-    assert_eq!((found.utxos.len(), found.more), (8, false));
+    assert_eq!((found.utxos.len(), found.more), (8, None));
     let found = follower.db.smallest(account(1), ETH, 3).await.unwrap();
     assert_eq!(amounts(&found), [2, 3, 5]);
     assert!(follower.db.smallest(account(1), token(), 3).await.unwrap().is_empty());

@@ -5,7 +5,7 @@ use super::{limit_and_offset, part};
 use crate::watcher_db::{WatcherDb, WatcherDbError};
 use plasma_core::wire::{Address, Currency, U256, UtxoPos};
 use plasma_rpc::info::{Balance, Page, Paging, Utxo};
-use sqlx::Error;
+use sqlx::{Error, PgConnection};
 
 impl WatcherDb {
     /// Unspent outputs of an account that are in no exit, added up by currency.
@@ -77,88 +77,8 @@ impl WatcherDb {
     /// # Errors
     /// [`WatcherDbError::Unavailable`]
     pub async fn utxo(&self, position: UtxoPos) -> Result<Option<Utxo>, WatcherDbError> {
-        Ok(self.ask(self.outputs_at(&[position])).await?.pop())
-    }
-
-    /// Outputs that can be spent, those that hold most first.
-    pub(in crate::watcher_db) async fn largest(
-        &self,
-        owner: Address,
-        currency: Currency,
-        limit: i64,
-    ) -> Result<Vec<Utxo>, Error> {
-        let rows = select_outputs!(
-            "FROM txoutputs o
-        WHERE owner = $1 AND currency = $2 AND spending_txhash IS NULL AND NOT exiting
-        ORDER BY o.amount DESC, blknum DESC, txindex DESC, oindex DESC LIMIT $3",
-            owner.as_bytes(),
-            currency.as_bytes(),
-            limit,
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        told(rows)
-    }
-
-    /// Outputs that can be spent, those that hold least first, the oldest first among equals.
-    pub(in crate::watcher_db) async fn smallest_spendable(
-        &self,
-        owner: Address,
-        currency: Currency,
-        limit: i64,
-    ) -> Result<Vec<Utxo>, Error> {
-        let rows = select_outputs!(
-            "FROM txoutputs o
-        WHERE owner = $1 AND currency = $2 AND spending_txhash IS NULL AND NOT exiting
-        ORDER BY o.amount, blknum, txindex, oindex LIMIT $3",
-            owner.as_bytes(),
-            currency.as_bytes(),
-            limit,
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        told(rows)
-    }
-
-    /// Outputs that can be spent and hold exactly this, the oldest first.
-    pub(in crate::watcher_db) async fn exact(
-        &self,
-        owner: Address,
-        currency: Currency,
-        amount: U256,
-        limit: i64,
-    ) -> Result<Vec<Utxo>, Error> {
-        let rows = select_outputs!(
-            "FROM txoutputs o
-        WHERE owner = $1 AND currency = $2 AND o.amount = $4::text::numeric
-            AND spending_txhash IS NULL AND NOT exiting
-        ORDER BY blknum, txindex, oindex LIMIT $3",
-            owner.as_bytes(),
-            currency.as_bytes(),
-            limit,
-            amount.to_string(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        told(rows)
-    }
-
-    pub(in crate::watcher_db) async fn outputs_at(
-        &self,
-        positions: &[UtxoPos],
-    ) -> Result<Vec<Utxo>, Error> {
-        let (blknums, txindexes, oindexes) = columns(positions);
-        let rows = select_outputs!(
-                "FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS p (blknum, txindex, oindex)
-                JOIN txoutputs o ON o.blknum = p.blknum AND o.txindex = p.txindex AND o.oindex = p.oindex
-                ORDER BY o.blknum, o.txindex, o.oindex",
-            &blknums,
-            &txindexes,
-            &oindexes,
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        told(rows)
+        let read = async { outputs_at(&mut *self.pool.acquire().await?, &[position]).await };
+        Ok(self.ask(read).await?.pop())
     }
 
     /// Of these outputs, those that can be spent; in the order of their positions.
@@ -180,6 +100,104 @@ impl WatcherDb {
         .await?;
         told(rows)
     }
+}
+
+/// Outputs that can be spent, those that hold most first.
+pub(in crate::watcher_db) async fn largest(
+    db: &mut PgConnection,
+    owner: Address,
+    currency: Currency,
+    limit: i64,
+) -> Result<Vec<Utxo>, Error> {
+    let rows = select_outputs!(
+        "FROM txoutputs o
+        WHERE owner = $1 AND currency = $2 AND spending_txhash IS NULL AND NOT exiting
+        ORDER BY o.amount DESC, blknum DESC, txindex DESC, oindex DESC LIMIT $3",
+        owner.as_bytes(),
+        currency.as_bytes(),
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    told(rows)
+}
+
+/// What an account can spend of a currency.
+pub(in crate::watcher_db) async fn total(
+    db: &mut PgConnection,
+    owner: Address,
+    currency: Currency,
+) -> Result<U256, Error> {
+    let all = sqlx::query_scalar!(
+        r#"SELECT coalesce(sum(amount), 0)::text AS "amount!" FROM txoutputs
+            WHERE owner = $1 AND currency = $2 AND spending_txhash IS NULL AND NOT exiting"#,
+        owner.as_bytes(),
+        currency.as_bytes(),
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(sum(&all))
+}
+
+/// Outputs that can be spent, those that hold least first, the oldest first among equals.
+pub(in crate::watcher_db) async fn smallest_spendable(
+    db: &mut PgConnection,
+    owner: Address,
+    currency: Currency,
+    limit: i64,
+) -> Result<Vec<Utxo>, Error> {
+    let rows = select_outputs!(
+        "FROM txoutputs o
+        WHERE owner = $1 AND currency = $2 AND spending_txhash IS NULL AND NOT exiting
+        ORDER BY o.amount, blknum, txindex, oindex LIMIT $3",
+        owner.as_bytes(),
+        currency.as_bytes(),
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    told(rows)
+}
+
+/// Outputs that can be spent and hold exactly this, the oldest first.
+pub(in crate::watcher_db) async fn exact(
+    db: &mut PgConnection,
+    owner: Address,
+    currency: Currency,
+    amount: U256,
+    limit: i64,
+) -> Result<Vec<Utxo>, Error> {
+    let rows = select_outputs!(
+        "FROM txoutputs o
+        WHERE owner = $1 AND currency = $2 AND o.amount = $4::text::numeric
+            AND spending_txhash IS NULL AND NOT exiting
+        ORDER BY blknum, txindex, oindex LIMIT $3",
+        owner.as_bytes(),
+        currency.as_bytes(),
+        limit,
+        amount.to_string(),
+    )
+    .fetch_all(db)
+    .await?;
+    told(rows)
+}
+
+pub(super) async fn outputs_at(
+    db: &mut PgConnection,
+    positions: &[UtxoPos],
+) -> Result<Vec<Utxo>, Error> {
+    let (blknums, txindexes, oindexes) = columns(positions);
+    let rows = select_outputs!(
+                "FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS p (blknum, txindex, oindex)
+                JOIN txoutputs o ON o.blknum = p.blknum AND o.txindex = p.txindex AND o.oindex = p.oindex
+                ORDER BY o.blknum, o.txindex, o.oindex",
+            &blknums,
+            &txindexes,
+            &oindexes,
+        )
+        .fetch_all(db)
+        .await?;
+    told(rows)
 }
 
 pub(super) fn told(rows: Vec<OutputRecord>) -> Result<Vec<Utxo>, Error> {

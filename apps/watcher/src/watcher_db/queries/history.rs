@@ -148,12 +148,13 @@ impl WatcherDb {
     pub async fn stats(&self, now_s: u64) -> Result<Stats, WatcherDbError> {
         let since = part(now_s.saturating_sub(DAY_S), i64::MAX);
         self.ask(async {
+            let db = &mut *self.snapshot().await?;
             let all = sqlx::query!(
                 r#"SELECT block_count, transaction_count,
                     (SELECT min("timestamp") FROM blocks) AS oldest, (SELECT max("timestamp") FROM blocks) AS newest
                 FROM cursor"#
             )
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *db)
             .await?;
             let day = sqlx::query!(
                 r#"SELECT count(*) AS "block_count!", coalesce(sum(tx_count), 0)::bigint AS "transaction_count!",
@@ -161,7 +162,7 @@ impl WatcherDb {
                 FROM blocks WHERE "timestamp" >= $1"#,
                 since
             )
-            .fetch_one(&self.pool)
+            .fetch_one(db)
             .await?;
             Ok(Stats {
                 transaction_count: Count {

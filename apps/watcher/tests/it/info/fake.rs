@@ -79,6 +79,10 @@ fn page<T: Clone>(rows: &[T], paging: &Paging, key: impl Fn(&T) -> Vec<u64>) -> 
 
 #[async_trait]
 impl InfoReads for FakeDb {
+    fn rows_max(&self) -> Option<u64> {
+        None
+    }
+
     async fn balance(&self, owner: Address) -> Result<Vec<Balance>, DbUnavailable> {
         let mut sums = BTreeMap::<Currency, U256>::new();
         for utxo in self.spendable_of(owner)? {
@@ -150,7 +154,8 @@ impl InfoReads for FakeDb {
         utxos.retain(|utxo| utxo.currency == currency);
         utxos.sort_by_key(|utxo| std::cmp::Reverse(utxo.amount));
         let count_max = self.change(|rows| rows.listed_max).unwrap_or(count_max);
-        let more = utxos.len() > count_max;
+        let all = utxos.iter().fold(U256::zero(), |sum, utxo| sum + utxo.amount);
+        let more = (utxos.len() > count_max).then_some(all);
         utxos.truncate(count_max);
         Ok(Spendable { utxos, more })
     }
