@@ -1,31 +1,13 @@
 // The same page on a real watcher: PENNING_EXPLORER_URL=http://127.0.0.1:7534/explorer/.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { close, fits, isAccessible, launch, open, ready } from './browser.mjs';
+import { test } from 'node:test';
+import { fits, isAccessible, ready } from './browser.mjs';
+import { Scene } from './scene.mjs';
 
 const url = process.env.PENNING_EXPLORER_URL;
 const options = { skip: url ? false : 'PENNING_EXPLORER_URL names no running watcher' };
-let browser;
-let page;
-
-before(async () => {
-  if (url) browser = await launch();
-});
-
-after(() => browser?.close());
-
-afterEach(async () => {
-  if (page) await close(page);
-  page = null;
-});
-
-async function visit(path, settings) {
-  page ??= await open(browser, url, settings);
-  await page.goto(new URL(`#/${path}`, url).href);
-  await page.locator('main h1').first().waitFor();
-  await ready(page);
-}
+const scene = url ? new Scene(url) : null;
 
 test('the files come with types and rules that keep everything else out', options, async () => {
   const { headers } = await fetch(url);

@@ -1,36 +1,21 @@
 // News as they come, and what happens when they do not.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { close, launch, open, ready } from './browser.mjs';
+import { test } from 'node:test';
 import { BYZANTINE, hash, status } from './fixtures.mjs';
-import { Watcher } from './server.mjs';
+import { Scene, until } from './scene.mjs';
 
-const watcher = new Watcher();
-let browser;
+const scene = new Scene();
+const { watcher } = scene;
 let page;
 
-before(async () => {
-  await watcher.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser.close();
-  await watcher.stop();
-});
-
-beforeEach(() => watcher.reset());
-
-afterEach(() => close(page));
-
-async function start(options) {
-  page = await open(browser, watcher.url, options);
-  await ready(page);
+async function start(path, options) {
+  page = await scene.open(path, options);
 }
 
 const mode = (name) => page.locator(`.mode[data-mode="${name}"]`).waitFor();
 const newest = (blknum) => page.waitForFunction((wanted) => document.querySelector('.blocks tbody tr a')?.textContent === wanted, String(blknum));
+const asked = (wanted) => watcher.calls.filter((method) => method === wanted).length;
 const paid = (tx) => page.locator(`.payments a[href="#/tx/${tx.txhash}"]`).waitFor();
 
 test('blocks and payments appear as they come, and nothing moves', async () => {
@@ -53,19 +38,15 @@ test('blocks and payments appear as they come, and nothing moves', async () => {
 });
 
 test('the page opens without moving what is there', async () => {
-  page = await open(browser, 'about:blank');
-  await page.addInitScript(() => {
+  const prepare = (opened) => opened.addInitScript(() => {
     window.shifts = 0;
     new PerformanceObserver((list) => {
       for (const { value } of list.getEntries()) window.shifts += value;
     }).observe({ type: 'layout-shift', buffered: true });
   });
-  page.removeAllListeners('request');
   for (const viewport of [{ width: 1280, height: 900 }, { width: 360, height: 740 }]) {
-    await page.setViewportSize(viewport);
-    await page.goto(watcher.url);
+    await start('', { prepare, viewport });
     await mode('live');
-    await ready(page);
     const shifts = await page.evaluate(() => window.shifts);
     assert.ok(shifts < 0.1, `layout shift of ${shifts} at ${viewport.width}`);
   }
@@ -127,8 +108,7 @@ test('a chain that becomes unsafe is told at once', async () => {
 });
 
 test('the exit board follows, and keeps open what was open', async () => {
-  page = await open(browser, `${watcher.url}#/exits`);
-  await ready(page);
+  await start('exits');
   await page.locator('article summary').first().click();
   watcher.exits.pop();
   watcher.tell('exits', { event: 'in_flight_exit_deleted', root_chain_txhash: hash('deleted'), log_index: 0, eth_height: 1301, exit_id: 42n });
@@ -168,9 +148,8 @@ test('a database that is late is asked again for the payments of a block', async
   const { block } = watcher.grow();
   const late = watcher.transactions.pop();
   await newest(block.blknum);
-  await page.waitForFunction(() => true);
-  const asked = watcher.calls.filter((method) => method === 'transaction.all').length;
-  while (watcher.calls.filter((method) => method === 'transaction.all').length === asked) await page.waitForTimeout(100);
+  const before = asked('transaction.all');
+  await until(() => asked('transaction.all') > before);
   watcher.transactions.push(late);
   await paid(late);
 });

@@ -1,39 +1,20 @@
 // Every page, every kind of search, and what hostile or huge things look like.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { close, fits, launch, open, ready } from './browser.mjs';
+import { beforeEach, test } from 'node:test';
+import { fits, ready } from './browser.mjs';
 import { ALICE, BOB, BYZANTINE, ETHER, HOSTILE, MAX, ODD, TOKEN, WHALE, account, hash, positionOf, status } from './fixtures.mjs';
-import { Watcher } from './server.mjs';
+import { Scene } from './scene.mjs';
 
-const watcher = new Watcher();
-let browser;
+const scene = new Scene();
+const { watcher } = scene;
 let page;
 
-before(async () => {
-  await watcher.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser.close();
-  await watcher.stop();
-});
-
 beforeEach(async () => {
-  watcher.reset();
-  page = await open(browser, watcher.url);
-  await ready(page);
+  page = await scene.open();
 });
 
-afterEach(() => close(page));
-
-async function go(path) {
-  await page.goto(`${watcher.url}#/${path}`);
-  await page.locator('main h1').first().waitFor();
-  await ready(page);
-}
-
+const go = (path) => scene.go(path);
 const heading = () => page.locator('main h1').innerText();
 const said = (text) => page.getByText(text, { exact: false }).first().waitFor();
 

@@ -1,25 +1,16 @@
 // The parts that only compute, imported in the browser that will run them.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { close, launch, open } from './browser.mjs';
+import { beforeEach, test } from 'node:test';
 import { ALICE, BYZANTINE, MAX, NOW, ODD, hash, status } from './fixtures.mjs';
-import { Watcher } from './server.mjs';
+import { Scene } from './scene.mjs';
 
-const watcher = new Watcher();
-let browser;
+const scene = new Scene();
+const { watcher } = scene;
 let page;
 
-before(async () => {
-  await watcher.start();
-  browser = await launch();
-  page = await open(browser, `${watcher.url}#/blocks`);
-});
-
-after(async () => {
-  await close(page);
-  await browser.close();
-  await watcher.stop();
+beforeEach(async () => {
+  page = await scene.open('blocks');
 });
 
 /** Runs a function of a module with JSON arguments; BigInts come back as `123n`. */
