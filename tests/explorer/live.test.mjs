@@ -153,3 +153,26 @@ test('a database that is late is asked again for the payments of a block', async
   watcher.transactions.push(late);
   await paid(late);
 });
+
+test('a tab that was opened in the background lets its connection go, and comes back when it is looked at', async () => {
+  const prepare = async (opened) => {
+    await opened.clock.install();
+    await opened.addInitScript(() => Object.defineProperty(document, 'hidden', { get: () => !window.isLookedAt }));
+  };
+  await start('', { prepare });
+  await mode('live');
+  assert.equal(watcher.streams.size, 1);
+  await page.clock.fastForward(61_000);
+  await mode('asleep');
+  await until(() => watcher.streams.size === 0);
+  const { block } = watcher.grow();
+  await page.evaluate(() => {
+    window.isLookedAt = true;
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  await mode('live');
+  await newest(block.blknum);
+  await page.clock.fastForward(61_000);
+  await until(() => watcher.streams.size === 1);
+  await mode('live');
+});

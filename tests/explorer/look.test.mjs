@@ -136,5 +136,5 @@ test('the page is small, and made of plain files that are all asked for at once'
     assert.ok(text.split('\n').length < 500, name);
     assert.doesNotMatch(text, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|style=|https?:\/\/(?!www\.w3\.org\/2000\/svg)/, name);
   }
-  assert.ok(bytes < 122_880, `${bytes} bytes`);
+  assert.ok(bytes < 131_072, `${bytes} bytes`);
 });
