@@ -116,6 +116,47 @@ test('the exit board follows, and keeps open what was open', async () => {
   assert.equal(await page.locator('article').first().locator('details[open]').count(), 1);
 });
 
+test('exits are read again after a condition, a cut, and a time that passed on the root chain', async () => {
+  const [first] = watcher.exits;
+  for (const path of ['exits', `exit/${first.exit_id}`, `address/${first.exitor}`]) {
+    watcher.reset();
+    const at = watcher.status.last_seen_eth_block_timestamp + 100;
+    const becomes = async (phase, name, act) => {
+      watcher.exits[0] = { ...first, phase, exitable_at_s: at };
+      await act();
+      await page.locator(`article[data-id="${first.exit_id}"] .badge`, { hasText: name }).waitFor();
+    };
+    await becomes('waiting', 'Waiting', () => start(path));
+    await page.locator('#health[data-state="safe"]').waitFor();
+    await becomes('invalid', 'Invalid', () => watcher.tell('byzantine', { change: 'appeared', event: BYZANTINE.invalid_exit }));
+    await becomes('superseded', 'Superseded', () => watcher.cut());
+    await becomes('due', 'Due', () => {
+      watcher.status = status({ last_seen_eth_block_timestamp: at + 1 });
+      watcher.tell('status', { is_safe: true });
+    });
+  }
+});
+
+test('an answer that comes late does not take the place of a newer one', async () => {
+  await start('exits');
+  let release;
+  const held = new Promise((resolve) => {
+    release = resolve;
+  });
+  watcher.hold = (method, text) => (method === 'exit.all' && text.includes('in_flight') ? held : null);
+  const cards = (count) => page.waitForFunction((wanted) => document.querySelectorAll('article').length === wanted, count);
+  await page.selectOption('select[name=kind]', 'in_flight');
+  await page.selectOption('select[name=kind]', 'standard');
+  await cards(3);
+  const late = page.waitForResponse((response) => response.request().postData()?.includes('in_flight'));
+  release();
+  await (await late).finished();
+  // What the page asks for afterwards is answered after the page has read it.
+  await page.evaluate(async () => (await fetch('../alarm.get')).text());
+  await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); }));
+  assert.equal(await page.locator('article').count(), 3);
+});
+
 test('without a connection the page says that it cannot tell, and recovers by itself', async () => {
   await start();
   await page.locator('#health[data-state="safe"]').waitFor();

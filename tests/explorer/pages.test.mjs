@@ -116,8 +116,31 @@ test('the exit board says what to do, and can be filtered', async () => {
   await page.locator('article a').first().click();
   await page.locator('main h1', { hasText: /^Exit$/ }).waitFor();
   await page.goBack();
-  await page.selectOption('select[name=phase]', 'paid');
+  await page.selectOption('select[name=phase]', 'deletable');
   await said('No open exit fits');
+  const offered = await page.locator('select[name=phase] option').evaluateAll((options) => options.map(({ value }) => value));
+  // Exits that are over are not on the board, but for those that took what was not theirs.
+  assert.deepEqual(offered, ['', 'waiting', 'due', 'invalid', 'superseded', 'piggyback_window', 'response_window', 'deletable', 'paid_wrongly']);
+});
+
+test('an account lists all of its exits, page by page, the open ones first', async () => {
+  const [pattern] = watcher.exits;
+  watcher.exits = Array.from({ length: 120 }, (_, index) => {
+    const isOver = index % 60 !== 40;
+    return { ...pattern, exit_id: BigInt(1000 + index), is_over: isOver, phase: isOver ? 'paid' : 'waiting' };
+  });
+  await go(`address/${ALICE}`);
+  const list = page.getByRole('region', { name: 'Exits' });
+  const ids = () => list.locator('article').evaluateAll((cards) => cards.map((card) => card.dataset.id));
+  assert.equal((await ids()).length, 50);
+  assert.equal((await ids())[0], '1040');
+  for (const [count, first] of [[100, ['1040', '1100', '1000']], [120, ['1040', '1100', '1000']]]) {
+    await list.getByRole('button', { name: 'Show more' }).click();
+    await page.waitForFunction((wanted) => document.querySelectorAll('article').length === wanted, count);
+    if (count === 120) assert.deepEqual((await ids()).slice(0, 3), first);
+  }
+  assert.equal(new Set(await ids()).size, 120);
+  assert.equal(await list.getByRole('button', { name: 'Show more' }).count(), 0);
 });
 
 test('charts have the same numbers as tables', async () => {
