@@ -94,12 +94,31 @@ test('an account shows balances to the last digit, outputs, transactions, deposi
 test('an output tells who owns it, what made it and whether it leaves', async () => {
   await go('output/2000:0:0');
   assert.equal(await heading(), 'Output 2000:0:0');
-  await said('Unspent, and leaving by an exit');
+  await said('Not spent on this chain, and leaving by an exit');
   await said(String(positionOf(2000, 0, 0)));
   await said('place 1 of 4');
   await go('output/1:0:0');
   await said('a deposit on the root chain');
   await said('never taken out');
+});
+
+test('an output that no payment spent may have left all the same', async () => {
+  const state = page.locator('main dt', { hasText: /^State$/ }).locator('xpath=following-sibling::dd');
+  const [exit] = watcher.exits;
+  for (const [phase, text] of [['paid', 'Left the chain by an exit'], ['omitted', 'Left the chain by another exit'], ['challenged', 'Not spent on this chain']]) {
+    watcher.exits = [{ ...exit, phase, is_over: true }];
+    await page.reload();
+    await go('output/2000:0:0');
+    assert.equal(await state.innerText(), text);
+  }
+  // Nobody asks for in-flight exits of each output of a list.
+  watcher.exits = [];
+  const tx = watcher.transactions.at(-2);
+  await go(`output/${tx.block.blknum}:${tx.txindex}:0`);
+  assert.equal(await state.innerText(), 'Not spent on this chain');
+  await go(`tx/${tx.txhash}`);
+  await page.getByRole('cell', { name: 'not spent on this chain' }).first().waitFor();
+  assert.doesNotMatch(await page.locator('main').innerText(), /\bunspent/i);
 });
 
 test('the exit board says what to do, and can be filtered', async () => {
@@ -153,6 +172,23 @@ test('charts have the same numbers as tables', async () => {
   assert.deepEqual((await rows.first().innerText()).split(/\s+/), [String(newest.blknum), String(newest.tx_count)]);
   assert.equal(await page.locator('figure').first().locator('rect').count(), 100);
   await said('Fees asked');
+});
+
+test('the chart of fees has the same blocks as the others', async () => {
+  const isFee = ({ txtype }) => txtype === 3;
+  const rows = page.locator('figure').last().locator('tbody tr');
+  // Fewer claims than blocks.
+  watcher.transactions = watcher.transactions.filter((tx) => !isFee(tx) || tx.block.blknum <= 90_000);
+  await go('charts');
+  assert.equal(await rows.count(), 60);
+  // And more: a block has one for each currency.
+  watcher.reset();
+  watcher.transactions = watcher.transactions.flatMap((tx) => (isFee(tx) ? [tx, ...['a', 'b', 'c'].map((name) => (
+    { ...tx, txhash: hash(`${name} ${tx.txhash}`), outputs: [{ ...tx.outputs[0], currency: account(name) }] }))] : [tx]));
+  await page.reload();
+  await ready(page);
+  assert.equal(await page.locator('select[name=currency] option').count(), 4);
+  assert.equal(await rows.count(), 100);
 });
 
 test('a search goes to what the text is', async () => {
