@@ -15,7 +15,7 @@ if (!findBrowser()) {
 try {
   await import('playwright-core');
 } catch {
-  console.log('\n  The packages are missing: npm ci --prefix tests/explorer\n');
+  console.log('\n  The packages are missing: npm ci --ignore-scripts --prefix tests/explorer\n');
   process.exit(1);
 }
 /** A file of tests that takes longer has stopped somewhere, and all of them together cannot take longer either. */
