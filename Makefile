@@ -1,20 +1,22 @@
 # Thin: each line calls a real tool. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-# What npm installs, each with its own lock file: contracts' tools, PostgreSQL, OMG's client, and what drives a browser.
-NPM := contracts priv/postgres tests/omg-js tests/explorer
-NPM_STAMPS := $(NPM:%=%/node_modules/.package-lock.json)
+# What npm installs, each with its own lock file: contracts' tools and PostgreSQL; for tests alone OMG's client, and what drives a browser.
+npm_stamps = $(1:%=%/node_modules/.package-lock.json)
 export PENNING_ANVIL ?= $(CURDIR)/contracts/node_modules/.bin/anvil
 
-.PHONY: help tools build devnet test bench benchexits benchdatabase queries fuzz lint docs contracts clean
+.PHONY: help tools testtools build devnet test bench benchexits benchdatabase queries fuzz lint docs contracts clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
 
-tools: $(NPM_STAMPS) ## Install what the build needs, pinned, without root (anvil, forge, solc, PostgreSQL, libclang)
+tools: $(call npm_stamps,contracts priv/postgres) ## Install what the build needs, pinned, without root (anvil, forge, solc, PostgreSQL, libclang)
 	@node priv/scripts/fetch-libclang.mjs
 
+testtools: $(call npm_stamps,tests/omg-js tests/explorer) ## Install what only tests need, pinned: OMG's client, and what drives a browser
+
+# No package runs a program of its own on this machine just because it is installed.
 %/node_modules/.package-lock.json: %/package-lock.json
-	npm ci --prefix $* --no-audit --no-fund
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
 	npm run --prefix $* --if-present hydrate
 	@touch $@
 
@@ -24,7 +26,7 @@ build: tools ## Build the penning binary
 devnet: build ## Run a whole network on this machine: L1, operator, watcher, ten funded accounts
 	cargo run --locked -q -p penning -- devnet $(ARGS)
 
-test: tools ## Run every test: contracts, core, nodes, end to end against a real anvil, OMG's client, a real browser
+test: tools testtools ## Run every test: contracts, core, nodes, end to end against a real anvil, OMG's client, a real browser
 	npm --prefix contracts test
 	cargo test --workspace --locked
 	npm --prefix tests/omg-js test

@@ -3,21 +3,23 @@
 import { call, explain } from './api.js';
 import { copyButton, h, notice, section, table } from './dom.js';
 import { ETHER, ethers, grouped } from './format.js';
-import { exitCard } from './exit_card.js';
+import { exitList } from './exit_list.js';
 import { depositList, transactionList, utxoList } from './lists.js';
 
 /** The page of an address. */
 export async function address([text], ctx) {
   const account = text.toLowerCase();
   const balance = h('div', { 'aria-busy': 'true' }, notice('wait', 'Loading…'));
-  const exits = h('div', { class: 'exits' }, notice('wait', 'Loading…'));
+  const exits = exitList({
+    params: () => ({ address: account }), level: 3, empty: () => 'No exit, neither open nor over.', signal: ctx.signal,
+    order: (found) => [...found].sort((one, other) => one.is_over - other.is_over),
+  });
   const utxos = utxoList(account, ctx.signal);
   const transactions = transactionList({ address: account }, 'Transactions of this account, the newest first', 'No transaction.', ctx.signal);
   const deposits = depositList(account, ctx.signal);
   await Promise.all([
     part(balance, ctx, async () => balances(await call('account.get_balance', { address: account }, ctx.signal))),
-    part(exits, ctx, async () => leaving(await call('exit.all', { address: account }, ctx.signal))),
-    utxos.ready, transactions.ready, deposits.ready,
+    utxos.ready, transactions.ready, deposits.ready, exits.ready,
   ]);
   return h('div', null,
     h('h1', { tabindex: '-1' }, 'Account'),
@@ -48,9 +50,4 @@ function balances(found) {
     h('span', { class: 'amount' }, grouped(currency === ETHER ? ethers(value) : BigInt(value)), currency === ETHER ? ' ETH' : null),
   ]);
   return table('Balance in each currency', columns, rows);
-}
-
-function leaving({ exits }) {
-  if (!exits.length) return notice('none', 'No exit, neither open nor over.');
-  return h('div', { class: 'exits' }, exits.map((exit) => exitCard(exit)));
 }

@@ -8,30 +8,33 @@ import { kindOf } from './lists.js';
 
 const BLOCKS = 100;
 const FEE_CLAIM = 3;
+/** A block has a claim for each currency: so many are read at once, and so many times at most. */
+const CLAIMS = 200;
+const CLAIM_PAGES_MAX = 10;
 const FEE_CHANGES = 50;
 
 /** The page. */
 export async function charts(_, ctx) {
   const throughput = h('div', null);
   const fees = h('div', null);
-  await Promise.all([part(throughput, drawThroughput, ctx), part(fees, drawFees, ctx)]);
+  const newest = call('block.all', { limit: BLOCKS }, ctx.signal).then((found) => found.reverse());
+  await Promise.all([part(throughput, drawThroughput, newest, ctx), part(fees, drawFees, newest, ctx)]);
   return h('div', null,
     h('h1', { tabindex: '-1' }, 'Throughput and fees'),
     h('p', { class: 'lead' }, `Of the newest ${BLOCKS} blocks, the oldest on the left.`),
     throughput, fees);
 }
 
-async function part(element, make, ctx) {
+async function part(element, make, newest, ctx) {
   try {
-    fill(element, await make(ctx));
+    fill(element, await make(await newest, ctx));
   } catch (error) {
     if (ctx.signal.aborted) return;
     fill(element, notice('warn', explain(error)));
   }
 }
 
-async function drawThroughput(ctx) {
-  const found = (await call('block.all', { limit: BLOCKS }, ctx.signal)).reverse();
+function drawThroughput(found, ctx) {
   if (!found.length) return notice('none', 'No block yet.');
   const perBlock = found.map((block) => ({
     label: `block ${block.blknum}`, value: Number(block.tx_count), text: String(block.tx_count), link: blockLink(block.blknum),
@@ -58,11 +61,25 @@ async function drawThroughput(ctx) {
 
 const rate = (value) => (value >= 100 ? grouped(Math.round(value)) : String(Number(value.toPrecision(3))));
 
-async function drawFees(ctx) {
-  const claims = (await ask('transaction.all', { txtypes: [FEE_CLAIM], limit: BLOCKS }, ctx.signal)).data.reverse();
+/** The claims of these blocks, the oldest first. */
+async function claimsOf(blocks, ctx) {
+  const [first, last] = [blocks[0]?.blknum, blocks.at(-1)?.blknum];
+  const claims = [];
+  let cursor;
+  for (let page = 0; blocks.length && page < CLAIM_PAGES_MAX; page += 1) {
+    const answer = await ask('transaction.all', { txtypes: [FEE_CLAIM], limit: CLAIMS, cursor }, ctx.signal);
+    claims.push(...answer.data.filter(({ block }) => first <= block.blknum && block.blknum <= last));
+    cursor = answer.data_paging?.next_cursor ?? undefined;
+    if (cursor === undefined || answer.data.some(({ block }) => block.blknum < first)) return { claims: claims.reverse(), isWhole: true };
+  }
+  return { claims: claims.reverse(), isWhole: !blocks.length };
+}
+
+async function drawFees(blocks, ctx) {
+  const { claims, isWhole } = await claimsOf(blocks, ctx);
   const asked = await history(ctx);
   const currencies = [...new Set(claims.flatMap((claim) => claim.outputs.map(({ currency }) => currency)))].sort();
-  if (!currencies.length) return [section('Fees collected', notice('none', 'No fee was collected yet.')), asked];
+  if (!currencies.length) return [section('Fees collected', notice('none', 'No fee was collected in these blocks.')), asked];
   const place = h('div', null);
   const choose = h('select', { name: 'currency' }, currencies.map((currency) =>
     h('option', { value: currency }, currency === ETHER ? 'Ether' : `token ${short(currency, 6)}`)));
@@ -70,7 +87,8 @@ async function drawFees(ctx) {
   const draw = (currency) => fill(place, collected(claims, currency, ctx));
   draw(currencies[0]);
   const picker = currencies.length > 1 ? h('p', { class: 'filters' }, h('label', null, h('span', null, 'Currency'), choose)) : null;
-  return [picker, place, asked];
+  const since = isWhole ? null : notice('none', `Fees before block ${claims[0].block.blknum} are not shown: there are too many.`);
+  return [picker, place, since, asked];
 }
 
 function collected(claims, currency, ctx) {

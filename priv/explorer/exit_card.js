@@ -20,8 +20,8 @@ const PHASES = {
   deleted: ['Deleted', 'over', 'Nobody joined, and it was deleted.'],
 };
 
-/** Phases by name, in the order of an exit's life. */
-export const PHASE_NAMES = Object.entries(PHASES).map(([name, [label]]) => [name, label]);
+/** Phases and their names, as far as the board has exits of them: of open ones, and of those that took what was not theirs. */
+export const BOARD_PHASES = Object.entries(PHASES).filter(([, [, tone]]) => tone !== 'over').map(([name, [label]]) => [name, label]);
 
 const SLOT_PHASES = {
   __proto__: null,

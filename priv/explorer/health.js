@@ -65,8 +65,9 @@ async function askStatus() {
 
 async function askNewestBlock() {
   try {
-    const [newest] = await call('block.all', { limit: 1 });
-    news.indexed = newest ? newest.blknum : 0;
+    const newest = await call('block.all', { limit: 1 });
+    // What is no list tells nothing, which verdict.js notices.
+    news.indexed = Array.isArray(newest) ? (newest.length ? newest[0]?.blknum : 0) : undefined;
     news.databaseError = null;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

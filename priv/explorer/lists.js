@@ -66,7 +66,8 @@ function transactionCells(tx) {
 export function outputCells(output) {
   return [
     outputLink(output.utxo_pos), addressLink(output.owner), amount(output.amount, output.currency),
-    output.spending_txhash ? ['spent by ', txLink(output.spending_txhash)] : 'unspent',
+    // It may have left with an exit: its own page looks for that.
+    output.spending_txhash ? ['spent by ', txLink(output.spending_txhash)] : 'not spent on this chain',
   ];
 }
 

@@ -44,12 +44,16 @@ export function start() {
     return;
   }
   connect();
-  addEventListener('online', () => mode !== 'live' && connect());
-  document.addEventListener('visibilitychange', () => {
-    clearTimeout(timers.hidden);
-    if (document.hidden) timers.hidden = setTimeout(sleep, HIDDEN_MS_MAX);
-    else if (mode === 'asleep') connect();
-  });
+  addEventListener('online', () => mode !== 'live' && mode !== 'asleep' && connect());
+  document.addEventListener('visibilitychange', seen);
+  // Opened in the background, it may never be looked at.
+  seen();
+}
+
+function seen() {
+  clearTimeout(timers.hidden);
+  if (document.hidden) later('hidden', sleep, HIDDEN_MS_MAX);
+  else if (mode === 'asleep') connect();
 }
 
 function sleep() {

@@ -47,13 +47,18 @@ async function optional(method, position, ctx) {
   }
 }
 
+/** Who left with an in-flight exit is not known here: what no payment spent need not be there any more. */
+function unspent(exit) {
+  if (['superseded', 'omitted'].includes(exit?.phase)) return 'Left the chain by another exit';
+  if (['paid', 'paid_wrongly'].includes(exit?.phase)) return 'Left the chain by an exit';
+  return exit && !exit.is_over ? 'Not spent on this chain, and leaving by an exit' : 'Not spent on this chain';
+}
+
 function known(found, isDeposit, exit) {
-  const isLeaving = exit && !exit.is_over;
-  const state = found.spending_txhash ? ['Spent by ', txLink(found.spending_txhash)] : isLeaving ? 'Unspent, and leaving by an exit' : exit?.phase === 'paid' ? 'Left the chain by an exit' : 'Unspent';
   return facts([
     ['Amount', amount(found.amount, found.currency)],
     ['Owner', addressLink(found.owner, true)],
-    ['State', state],
+    ['State', found.spending_txhash ? ['Spent by ', txLink(found.spending_txhash)] : unspent(exit)],
     ['Made by', found.creating_txhash ? txLink(found.creating_txhash, true) : isDeposit ? 'a deposit on the root chain' : 'unknown'],
   ]);
 }

@@ -13,6 +13,11 @@ const VALIDATION_S_MAX = 600;
 /** So many blocks of lag of the database are usual. */
 const DATABASE_BEHIND_MAX = 20;
 const CHILD_BLOCK_INTERVAL = 1000;
+/** What a status has to have before anybody is told that the chain is safe. */
+const NUMBERS = [
+  'last_validated_child_block_number', 'last_mined_child_block_number', 'last_mined_child_block_timestamp', 'last_seen_eth_block_number',
+  'last_seen_eth_block_timestamp',
+];
 
 const LEAVE = '`penning wallet evacuate`';
 const ALARMS = {
@@ -30,8 +35,9 @@ const ALARMS = {
 export function verdict(news) {
   const { status, error } = news;
   if (error) return silence(news);
-  if (!status) return { state: 'unknown', title: 'Asking the watcher…', text: 'One moment.', items: [] };
-  const items = (status.byzantine_events ?? []).map((event) => explainEvent(event, status));
+  if (!status) return unknown('Asking the watcher…', 'One moment.');
+  if (!Array.isArray(status.byzantine_events)) return unknown(UNREADABLE.title, UNREADABLE.text);
+  const items = status.byzantine_events.map((event) => explainEvent(event, status));
   const fatal = items.filter((item) => item.isUnsafe);
   if (fatal.length) {
     return {
@@ -77,7 +83,16 @@ function unknown(title, text) {
   return { state: 'unknown', title, text, items: [] };
 }
 
+const UNREADABLE = {
+  title: 'Cannot tell: the answer of the watcher cannot be read',
+  text: 'Its status lacks what this page has to know, or has something else in its place. Ask another watcher. Accept no payment until one says that the chain is safe.',
+};
+
+const isNumber = (value) => typeof value === 'bigint' || Number.isFinite(value);
+
 function behind({ status, indexed, databaseError, now }) {
+  const isReadable = NUMBERS.every((name) => isNumber(status[name])) && typeof status.eth_syncing === 'boolean' && isNumber(now);
+  if (!isReadable) return UNREADABLE;
   const wait = 'Wait until it has caught up, or ask another watcher. Accept no payment until then.';
   if (status.eth_syncing) {
     return { title: 'Cannot tell: the watcher\u2019s Ethereum node is still syncing', text: wait };
@@ -109,21 +124,24 @@ function databaseBehind(status, checked, indexed, error) {
     const by = lag === undefined || lag === null ? '' : ` (${lag} blocks behind)`;
     return { title: `Cannot tell what accounts hold: the database is not available${by}`, text };
   }
-  const lag = indexed === undefined || indexed === null ? 0 : Math.floor((checked - Number(indexed)) / CHILD_BLOCK_INTERVAL);
+  if (!isNumber(indexed)) return { title: 'Cannot tell what accounts hold: the lists do not say how far they are', text };
+  const lag = Math.floor((checked - Number(indexed)) / CHILD_BLOCK_INTERVAL);
   if (lag <= DATABASE_BEHIND_MAX) return null;
   return { title: `Cannot tell what accounts hold: the database is ${lag} blocks behind`, text };
 }
 
 /** One byzantine event: what happened, until when something can be done, and the command. */
-export function explainEvent({ event, details = {} }, status) {
-  const explained = EVENTS[event];
-  if (!explained) {
-    return {
-      name: event, isUnsafe: true, title: `Unknown condition: ${event}`,
-      what: 'This page does not know it, so it counts as unsafe.', until: 'Now.', act: [`Ask whoever runs the watcher, and be ready to leave: ${LEAVE}`],
-    };
+export function explainEvent(told, status) {
+  const event = typeof told?.event === 'string' ? told.event : 'without a name';
+  try {
+    if (EVENTS[event]) return { name: event, ...EVENTS[event](told.details ?? {}, status) };
+  } catch {
+    // Its details are not what they should be: then it is not known what it says.
   }
-  return { name: event, ...explained(details, status) };
+  return {
+    name: event, isUnsafe: true, title: `Unknown condition: ${event}`,
+    what: 'This page does not know it, so it counts as unsafe.', until: 'Now.', act: [`Ask whoever runs the watcher, and be ready to leave: ${LEAVE}`],
+  };
 }
 
 const BEFORE_BLOCK = 'Start your exits within one exit period after that block was submitted. They are then paid before anything that only this block made.';

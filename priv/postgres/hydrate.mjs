@@ -1,5 +1,5 @@
-// Makes the links between the server's libraries, which npm does not carry: the step that the package does after its installation,
-// and that npm's policy for scripts may refuse.
+// Makes the links between the server's libraries, which npm does not carry: what the package does in an install script, and we run
+// none of those.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';

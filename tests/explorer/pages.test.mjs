@@ -1,39 +1,20 @@
 // Every page, every kind of search, and what hostile or huge things look like.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { close, fits, launch, open, ready } from './browser.mjs';
+import { beforeEach, test } from 'node:test';
+import { fits, ready } from './browser.mjs';
 import { ALICE, BOB, BYZANTINE, ETHER, HOSTILE, MAX, ODD, TOKEN, WHALE, account, hash, positionOf, status } from './fixtures.mjs';
-import { Watcher } from './server.mjs';
+import { Scene } from './scene.mjs';
 
-const watcher = new Watcher();
-let browser;
+const scene = new Scene();
+const { watcher } = scene;
 let page;
 
-before(async () => {
-  await watcher.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser.close();
-  await watcher.stop();
-});
-
 beforeEach(async () => {
-  watcher.reset();
-  page = await open(browser, watcher.url);
-  await ready(page);
+  page = await scene.open();
 });
 
-afterEach(() => close(page));
-
-async function go(path) {
-  await page.goto(`${watcher.url}#/${path}`);
-  await page.locator('main h1').first().waitFor();
-  await ready(page);
-}
-
+const go = (path) => scene.go(path);
 const heading = () => page.locator('main h1').innerText();
 const said = (text) => page.getByText(text, { exact: false }).first().waitFor();
 
@@ -113,12 +94,31 @@ test('an account shows balances to the last digit, outputs, transactions, deposi
 test('an output tells who owns it, what made it and whether it leaves', async () => {
   await go('output/2000:0:0');
   assert.equal(await heading(), 'Output 2000:0:0');
-  await said('Unspent, and leaving by an exit');
+  await said('Not spent on this chain, and leaving by an exit');
   await said(String(positionOf(2000, 0, 0)));
   await said('place 1 of 4');
   await go('output/1:0:0');
   await said('a deposit on the root chain');
   await said('never taken out');
+});
+
+test('an output that no payment spent may have left all the same', async () => {
+  const state = page.locator('main dt', { hasText: /^State$/ }).locator('xpath=following-sibling::dd');
+  const [exit] = watcher.exits;
+  for (const [phase, text] of [['paid', 'Left the chain by an exit'], ['omitted', 'Left the chain by another exit'], ['challenged', 'Not spent on this chain']]) {
+    watcher.exits = [{ ...exit, phase, is_over: true }];
+    await page.reload();
+    await go('output/2000:0:0');
+    assert.equal(await state.innerText(), text);
+  }
+  // Nobody asks for in-flight exits of each output of a list.
+  watcher.exits = [];
+  const tx = watcher.transactions.at(-2);
+  await go(`output/${tx.block.blknum}:${tx.txindex}:0`);
+  assert.equal(await state.innerText(), 'Not spent on this chain');
+  await go(`tx/${tx.txhash}`);
+  await page.getByRole('cell', { name: 'not spent on this chain' }).first().waitFor();
+  assert.doesNotMatch(await page.locator('main').innerText(), /\bunspent/i);
 });
 
 test('the exit board says what to do, and can be filtered', async () => {
@@ -135,8 +135,31 @@ test('the exit board says what to do, and can be filtered', async () => {
   await page.locator('article a').first().click();
   await page.locator('main h1', { hasText: /^Exit$/ }).waitFor();
   await page.goBack();
-  await page.selectOption('select[name=phase]', 'paid');
+  await page.selectOption('select[name=phase]', 'deletable');
   await said('No open exit fits');
+  const offered = await page.locator('select[name=phase] option').evaluateAll((options) => options.map(({ value }) => value));
+  // Exits that are over are not on the board, but for those that took what was not theirs.
+  assert.deepEqual(offered, ['', 'waiting', 'due', 'invalid', 'superseded', 'piggyback_window', 'response_window', 'deletable', 'paid_wrongly']);
+});
+
+test('an account lists all of its exits, page by page, the open ones first', async () => {
+  const [pattern] = watcher.exits;
+  watcher.exits = Array.from({ length: 120 }, (_, index) => {
+    const isOver = index % 60 !== 40;
+    return { ...pattern, exit_id: BigInt(1000 + index), is_over: isOver, phase: isOver ? 'paid' : 'waiting' };
+  });
+  await go(`address/${ALICE}`);
+  const list = page.getByRole('region', { name: 'Exits' });
+  const ids = () => list.locator('article').evaluateAll((cards) => cards.map((card) => card.dataset.id));
+  assert.equal((await ids()).length, 50);
+  assert.equal((await ids())[0], '1040');
+  for (const [count, first] of [[100, ['1040', '1100', '1000']], [120, ['1040', '1100', '1000']]]) {
+    await list.getByRole('button', { name: 'Show more' }).click();
+    await page.waitForFunction((wanted) => document.querySelectorAll('article').length === wanted, count);
+    if (count === 120) assert.deepEqual((await ids()).slice(0, 3), first);
+  }
+  assert.equal(new Set(await ids()).size, 120);
+  assert.equal(await list.getByRole('button', { name: 'Show more' }).count(), 0);
 });
 
 test('charts have the same numbers as tables', async () => {
@@ -149,6 +172,23 @@ test('charts have the same numbers as tables', async () => {
   assert.deepEqual((await rows.first().innerText()).split(/\s+/), [String(newest.blknum), String(newest.tx_count)]);
   assert.equal(await page.locator('figure').first().locator('rect').count(), 100);
   await said('Fees asked');
+});
+
+test('the chart of fees has the same blocks as the others', async () => {
+  const isFee = ({ txtype }) => txtype === 3;
+  const rows = page.locator('figure').last().locator('tbody tr');
+  // Fewer claims than blocks.
+  watcher.transactions = watcher.transactions.filter((tx) => !isFee(tx) || tx.block.blknum <= 90_000);
+  await go('charts');
+  assert.equal(await rows.count(), 60);
+  // And more: a block has one for each currency.
+  watcher.reset();
+  watcher.transactions = watcher.transactions.flatMap((tx) => (isFee(tx) ? [tx, ...['a', 'b', 'c'].map((name) => (
+    { ...tx, txhash: hash(`${name} ${tx.txhash}`), outputs: [{ ...tx.outputs[0], currency: account(name) }] }))] : [tx]));
+  await page.reload();
+  await ready(page);
+  assert.equal(await page.locator('select[name=currency] option').count(), 4);
+  assert.equal(await rows.count(), 100);
 });
 
 test('a search goes to what the text is', async () => {

@@ -1,25 +1,16 @@
 // The parts that only compute, imported in the browser that will run them.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { close, launch, open } from './browser.mjs';
+import { beforeEach, test } from 'node:test';
 import { ALICE, BYZANTINE, MAX, NOW, ODD, hash, status } from './fixtures.mjs';
-import { Watcher } from './server.mjs';
+import { Scene } from './scene.mjs';
 
-const watcher = new Watcher();
-let browser;
+const scene = new Scene();
+const { watcher } = scene;
 let page;
 
-before(async () => {
-  await watcher.start();
-  browser = await launch();
-  page = await open(browser, `${watcher.url}#/blocks`);
-});
-
-after(async () => {
-  await close(page);
-  await browser.close();
-  await watcher.stop();
+beforeEach(async () => {
+  page = await scene.open('blocks');
 });
 
 /** Runs a function of a module with JSON arguments; BigInts come back as `123n`. */
@@ -120,6 +111,21 @@ test('what is typed is recognised, and refused with a reason', async () => {
 /** JSON with BigInts as integers. */
 const plain = (value) => JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? `\u0001${item}\u0001` : item)).replace(/"\\u0001(-?\d+)\\u0001"/g, '$1');
 
+async function judges(news, state, title) {
+  const text = plain({ status: status(), error: null, alarms: [], indexed: 130000, databaseError: null, now: NOW, ...news });
+  const said = await page.evaluate(async ([from, given]) => {
+    const { verdict } = await import(new URL('verdict.js', from).href);
+    const { parse } = await import(new URL('json.js', from).href);
+    try {
+      return verdict(parse(given));
+    } catch (error) {
+      return { state: 'broken', title: error.stack };
+    }
+  }, [watcher.url, text]);
+  assert.equal(said.state, state, `${said.title}: ${text}`);
+  assert.match(said.title, title, text);
+}
+
 test('the banner says safe only when the watcher said so just now', async () => {
   const unavailable = { code: 'operation:service_unavailable' };
   for (const [news, state, title] of [
@@ -140,15 +146,28 @@ test('the banner says safe only when the watcher said so just now', async () => 
     [{ status: status({ byzantine_events: [BYZANTINE.invalid_block], eth_syncing: true }) }, 'unsafe', /Unsafe/],
     [{ status: status({ byzantine_events: [{ event: 'something_new', details: {} }] }) }, 'unsafe', /Unsafe/],
     [{ status: status({ byzantine_events: [{ event: 'toString' }] }) }, 'unsafe', /Unsafe/],
-  ]) {
-    const said = await page.evaluate(async ([from, text]) => {
-      const { verdict } = await import(new URL('verdict.js', from).href);
-      const { parse } = await import(new URL('json.js', from).href);
-      return { state: verdict(parse(text)).state, title: verdict(parse(text)).title };
-    }, [watcher.url, plain({ status: status(), error: null, alarms: [], indexed: 130000, databaseError: null, now: NOW, ...news })]);
-    assert.equal(said.state, state, JSON.stringify(said));
-    assert.match(said.title, title);
-  }
+  ]) await judges(news, state, title);
+});
+
+test('the banner cannot tell what an answer means that lacks something', async () => {
+  const numbers = Object.keys(status()).filter((name) => /^last_(mined|seen)|^last_validated_child_block_number/.test(name));
+  assert.equal(numbers.length, 5);
+  const broken = [undefined, null, '130000', 'soon', {}, [], true];
+  for (const answer of [
+    {}, [], 'safe', 1, true, { byzantine_events: [] },
+    ...broken.filter((value) => !Array.isArray(value)).map((value) => status({ byzantine_events: value })),
+    ...numbers.flatMap((name) => broken.map((value) => status({ [name]: value }))),
+    ...[undefined, null, 'false', 0].map((value) => status({ eth_syncing: value })),
+  ]) await judges({ status: answer }, 'unknown', /^Cannot tell: the answer of the watcher cannot be read$/);
+  await judges({ now: null }, 'unknown', /cannot be read/);
+  for (const indexed of [undefined, null, '130000', {}]) await judges({ indexed }, 'unknown', /^Cannot tell what accounts hold/);
+});
+
+test('a condition that cannot be read counts as unsafe', async () => {
+  for (const event of [
+    null, 'invalid_block', 7, [], {}, { event: null }, { event: {} }, { event: 'invalid_exit', details: { ...BYZANTINE.invalid_exit.details, utxo_pos: 'x' } },
+    { event: 'invalid_exit', details: { ...BYZANTINE.invalid_exit.details, amount: 'much' } }, { event: 'invalid_piggyback', details: { inputs: 'all' } },
+  ]) await judges({ status: { byzantine_events: [event] } }, 'unsafe', /Unsafe/);
 });
 
 test('every condition is explained, with what to do', async () => {

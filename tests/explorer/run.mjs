@@ -15,9 +15,12 @@ if (!findBrowser()) {
 try {
   await import('playwright-core');
 } catch {
-  console.log('\n  The packages are missing: npm ci --prefix tests/explorer\n');
+  console.log('\n  The packages are missing: npm ci --ignore-scripts --prefix tests/explorer\n');
   process.exit(1);
 }
+/** A file of tests that takes longer has stopped somewhere, and all of them together cannot take longer either. */
+const FILE_MS_MAX = 10 * 60_000;
+const RUN_MS_MAX = 30 * 60_000;
 const files = readdirSync(here).filter((name) => name.endsWith('.test.mjs')).map((name) => here + name);
 
 /** A network with something to look at: deposits, payments, an exit. */
@@ -33,7 +36,9 @@ async function liveNetwork() {
 const given = process.env.PENNING_EXPLORER_URL;
 const devnet = given ? null : await liveNetwork();
 const PENNING_EXPLORER_URL = given ?? devnet.file.explorer_url;
-const args = ['--test', '--test-concurrency=1', ...process.argv.slice(2), ...files];
-const ended = spawnSync(process.execPath, args, { stdio: 'inherit', env: { ...process.env, PENNING_EXPLORER_URL } });
+const args = ['--test', '--test-concurrency=1', `--test-timeout=${FILE_MS_MAX}`, ...process.argv.slice(2), ...files];
+const env = { ...process.env, PENNING_EXPLORER_URL, PENNING_EXPLORER_IS_OURS: devnet ? '1' : '' };
+const ended = spawnSync(process.execPath, args, { stdio: 'inherit', env, timeout: RUN_MS_MAX });
+if (ended.error) console.log(`\n  The tests did not end: ${ended.error.message}\n`);
 await devnet?.stop();
 process.exit(ended.status ?? 1);

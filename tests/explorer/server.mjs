@@ -44,6 +44,8 @@ export class Watcher {
     this.events = [];
     this.calls = [];
     this.lastEventIds = [];
+    /** `hold(method, text)` is awaited before an answer is sent. */
+    this.hold = null;
   }
 
   /** Starts on a free port, or again on the same one. */
@@ -116,6 +118,7 @@ export class Watcher {
       if (!(error instanceof Refused)) throw error;
       body = { version: '0.1.0+1a2b3c4', success: false, data: error.body, service_name: 'watcher_info' };
     }
+    await this.hold?.(method, text);
     response.writeHead(200, { 'content-type': 'application/json' }).end(json(body));
   }
 
@@ -183,8 +186,14 @@ export class Watcher {
       case 'deposit.all': return paged(this.deposits.filter(({ txoutputs }) => txoutputs[0].owner === params.address), params, 100);
       case 'utxo.get': return found(outputs().find(({ utxo_pos: at }) => at === position()), 'utxo:not_found');
       case 'fees.history': return paged(fixtures.fees(), params, 200);
-      case 'exit.all': return { data: { exits: this.exits.filter((exit) => (!params.kind || exit.kind === params.kind) && (!params.phase || exit.phase === params.phase)
-        && (!params.address || exit.exitor === params.address)), cursor: null } };
+      case 'exit.all': {
+        const isListed = (exit) => (params.address ? exit.exitor === params.address : !exit.is_over || exit.phase === 'paid_wrongly');
+        const fits = this.exits.filter((exit) => isListed(exit) && (!params.kind || exit.kind === params.kind) && (!params.phase || exit.phase === params.phase));
+        const after = /"cursor":(\d+)/.exec(text)?.[1];
+        const start = after === undefined ? 0 : fits.findIndex(({ exit_id: id }) => id === BigInt(after)) + 1;
+        const exits = fits.slice(start, start + (params.limit ?? 100));
+        return { data: { exits, cursor: start + exits.length < fits.length ? exits.at(-1).exit_id : null } };
+      }
       case 'exit.get': {
         const id = /"exit_id":(\d+)/.exec(text)?.[1];
         return found(this.exits.find((exit) => (id ? exit.exit_id === BigInt(id) : exit.utxo_pos === position())), 'exit:not_found');

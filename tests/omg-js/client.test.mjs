@@ -1,6 +1,6 @@
 // The JavaScript client that OMG published on npm, unmodified, through everything it can do, against a devnet.
 //
-//   npm ci --prefix tests/omg-js && npm test --prefix tests/omg-js
+//   npm ci --ignore-scripts --prefix tests/omg-js && npm test --prefix tests/omg-js
 //
 // PENNING_DEVNET_FILE=.penning/devnet.json drives a network that runs (without --sentinel: it would challenge first). Otherwise a
 // fresh one is started from PENNING_BIN, and stopped. Accounts are new in every run, and what they own is asserted to the wei.

@@ -36,6 +36,7 @@ const FILES: &[Page] = files! {
     "charts.js": JS,
     "dom.js": JS,
     "exit_card.js": JS,
+    "exit_list.js": JS,
     "exits.js": JS,
     "format.js": JS,
     "health.js": JS,
