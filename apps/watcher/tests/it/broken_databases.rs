@@ -81,7 +81,7 @@ impl Story {
     }
 
     /// Nobody was harmed: it is used as soon as it can be.
-    async fn is_used_again(self) {
+    async fn answers_again(self) {
         let amount = eventually("the database is used", async || {
             let balance = balance(&self.watched).await.ok()?;
             balance.first().map(|one| one.amount)
@@ -192,7 +192,7 @@ async fn a_lie_is_told_and_exits_are_served_when_the_database_is_full() {
     .await;
     let story = check(story, (1, 1_000), "No space left").await;
     story.database.give_writes_back().await;
-    story.is_used_again().await;
+    story.answers_again().await;
 }
 
 #[actix::test]
@@ -202,5 +202,5 @@ async fn a_lie_is_told_and_exits_are_served_when_the_database_is_of_somebody_els
     let story = Story::new(database, async |_, _| {}).await;
     let story = check(story, (2, 0), "somebody else").await;
     story.database.run("DROP TABLE blocks").await;
-    story.is_used_again().await;
+    story.answers_again().await;
 }
