@@ -35,7 +35,7 @@ pub(crate) enum Command {
     Devnet(DevnetArgs),
     ChildChain(Box<ChildChainArgs>),
     Watcher(Box<WatcherArgs>),
-    /// Look at a watcher's database, or build it again
+    /// Look at a watcher's database, prove that it is right, or build it again
     #[command(subcommand)]
     WatcherDb(WatcherDbCommand),
     /// Deploy the contracts on the root chain
@@ -172,6 +172,7 @@ mod tests {
             ("penning openapi", false),
             ("penning bench --exits --quick", true),
             ("penning watcher-db rebuild --network a.json --data-dir w", true),
+            ("penning watcher-db check --network a.json --data-dir w --json", true),
             ("penning watcher-db status --json", true),
             ("penning watcher-db", false),
             ("penning bench --subscribers 10000", true),

@@ -15,6 +15,7 @@ use plasma_rpc::ErrorBody;
 use plasma_rpc::client::ClientError;
 use serde::Serialize;
 use std::borrow::Cow;
+use watcher::watcher_db::WriteError;
 
 /// An error of our own, with everything a user needs.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +111,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<(String, Option<St
     }
     if let Some(error) = cause.downcast_ref::<KeystoreError>() {
         return Some((keystore_code(error).to_owned(), None));
+    }
+    if let Some(error) = cause.downcast_ref::<WriteError>() {
+        return Some((crate::watcher_db::code(error).to_owned(), None));
     }
     if cause.is::<AddressFileError>() {
         return Some(("network:bad_file".to_owned(), None));

@@ -1,4 +1,6 @@
-//! `penning watcher-db`: a look at the database of a watcher, and its rebuild from the store.
+//! `penning watcher-db`: a look at the database of a watcher, its rebuild from the store, and whether it is what that would give.
+
+mod report;
 
 use crate::failure::Failure;
 use crate::nodes::{NodeArgs, open_store};
@@ -6,13 +8,15 @@ use crate::output::Out;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use plasma_eth::Deployment;
-use plasma_store::NodeKind;
+use plasma_store::{NodeKind, Store};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 use watcher::WatcherConfig;
 use watcher::watcher_db::embedded::DATABASE_URL_ENV;
-use watcher::watcher_db::{Identity, Inspection, WatcherDbConfig, inspect, rebuild};
+use watcher::watcher_db::{
+    Identity, Inspection, WatcherDbConfig, WatcherDbStatus, WriteError, check, inspect, rebuild,
+};
 
 /// What can be done with it.
 #[derive(Debug, Subcommand)]
@@ -22,13 +26,20 @@ pub(crate) enum WatcherDbCommand {
     /// Stop the watcher first: its store can be open once only. Takes the settings of `penning watcher`. History of fees is kept. When it
     /// is interrupted, the watcher goes on from where it was.
     Rebuild(WatcherDbArgs),
+    /// Prove, row by row, that the database is what a rebuild from the watcher's store would give
+    ///
+    /// Stop the watcher first: its store can be open once only. Takes the settings of `penning watcher`. Rebuilds into a schema of its own,
+    /// penning_check, compares every table both ways as far as the database is, says for each how many rows are missing, too many or
+    /// changed and which is the first, and drops that schema, also one that a crash left behind. Needs the right to create a schema, and
+    /// room for a second copy. Fails with watcher_db:differs when a row differs. History of fees is not from the chain, and not compared.
+    Check(WatcherDbArgs),
     /// Say whose the database is, how far it is, and whether somebody writes into it now
     ///
     /// Changes nothing, and may be asked at any time. Takes the settings of `penning watcher`.
     Status(WatcherDbArgs),
 }
 
-/// What both are told.
+/// What all are told.
 #[derive(Args, Debug)]
 pub(crate) struct WatcherDbArgs {
     #[command(flatten)]
@@ -56,13 +67,14 @@ impl WatcherDbCommand {
     /// Whether scripts read what it prints.
     pub(crate) const fn is_json(&self) -> bool {
         match self {
-            Self::Rebuild(args) | Self::Status(args) => args.json,
+            Self::Rebuild(args) | Self::Check(args) | Self::Status(args) => args.json,
         }
     }
 
     pub(crate) async fn run(self) -> Result<()> {
         match self {
             Self::Rebuild(args) => args.rebuild().await,
+            Self::Check(args) => args.check().await,
             Self::Status(args) => args.status().await,
         }
     }
@@ -79,10 +91,31 @@ impl WatcherDbArgs {
     }
 
     async fn rebuild(self) -> Result<()> {
+        let Some(Stopped { config, identity, store }) = self.stopped()? else {
+            return Ok(());
+        };
+        let out = Out::new(self.json);
+        out.progress("dropping what comes from the chain, and reading the store again");
+        rebuild(config.clone(), identity, store, progress(out)).await?;
+        out.finish(&Report::of(inspect(&config).await?))
+    }
+
+    async fn check(self) -> Result<()> {
+        let Some(Stopped { config, identity, store }) = self.stopped()? else {
+            return Ok(());
+        };
+        let out = Out::new(self.json);
+        out.progress("reading the store again, beside the database");
+        let checked = check(config, identity, store, progress(out)).await;
+        report::tell(checked.map_err(report::cannot_check)?, self.json)
+    }
+
+    /// Opens what belongs to a watcher that does not run; `None` when the settings were only to be printed.
+    fn stopped(&self) -> Result<Option<Stopped>> {
         let Some((place, config)) =
             self.node.settings("PENNING_WATCHER", &WatcherConfig::default())?
         else {
-            return Ok(());
+            return Ok(None);
         };
         let config = database(config.watcher_db)?;
         let shown = place.address_file.display();
@@ -94,14 +127,34 @@ impl WatcherDbArgs {
             chain_id: deployment.chain_id,
             plasma_framework: deployment.addresses.plasma_framework,
         };
-        let out = Out::new(self.json);
-        out.progress("dropping what comes from the chain, and reading the store again");
-        rebuild(config.clone(), identity, Arc::new(store), |status| {
-            let (at, newest) = (status.last_indexed_blknum(), status.newest_blknum);
-            out.progress(format_args!("block {at} of {newest}"));
-        })
-        .await?;
-        out.finish(&Report::of(inspect(&config).await?))
+        Ok(Some(Stopped { config, identity, store: Arc::new(store) }))
+    }
+}
+
+/// What a watcher that does not run has left.
+struct Stopped {
+    config: WatcherDbConfig,
+    identity: Identity,
+    store: Arc<Store>,
+}
+
+fn progress(out: Out) -> impl FnMut(&WatcherDbStatus) {
+    move |status| {
+        let (at, newest) = (status.last_indexed_blknum(), status.newest_blknum);
+        out.progress(format_args!("block {at} of {newest}"));
+    }
+}
+
+/// The stable code of a database that cannot be used.
+pub(crate) const fn code(error: &WriteError) -> &'static str {
+    match error {
+        WriteError::Database(_) | WriteError::Timeout => "watcher_db:unavailable",
+        WriteError::ForeignSchema(_) => "watcher_db:foreign_schema",
+        WriteError::ForeignDeployment { .. } => "watcher_db:foreign_deployment",
+        WriteError::ForeignJournal => "watcher_db:foreign_journal",
+        WriteError::AnotherWriter | WriteError::CursorMoved => "watcher_db:another_writer",
+        WriteError::MissingOutputs { .. } => "watcher_db:missing_outputs",
+        WriteError::Source(_) | WriteError::Rows(_) => "watcher_db:bad_journal",
     }
 }
 

@@ -7,10 +7,12 @@
 //! journal ─► writer (rows, apply) ─► PostgreSQL ◄─ queries ◄─ WatcherDb ◄─ informational API
 //!                └────── status ────────────────────────────────┘
 //! ```
-//! - [`WatcherDb`]: queries. [`start_watcher_db`]: the writer. [`rebuild`]: from the beginning.
+//! - [`WatcherDb`]: queries. [`start_watcher_db`]: the writer. [`rebuild`]: from the beginning. [`check`]: is it what a rebuild
+//!   would give?
 //! - [`embedded`]: a PostgreSQL of our own, for development and tests.
 
 mod apply;
+mod check;
 mod config;
 mod connection;
 mod copy;
@@ -27,6 +29,7 @@ mod status;
 mod task;
 mod writer;
 
+pub use check::{CheckError, Checked, Difference, TableChecked, check};
 pub use config::WatcherDbConfig;
 pub use connection::{Identity, Position, WriteError};
 pub use inspection::{Inspection, inspect};

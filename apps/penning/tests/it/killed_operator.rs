@@ -1,16 +1,14 @@
 //! The operator is killed (SIGKILL) again and again under load, at any moment: nothing that was promised is lost, doubled or moved.
 
-use crate::load::{Load, Promises, User, client, told_by_watcher};
+use crate::load::{Load, Promises, client, settled, told_by_watcher, users};
 use crate::nodes::Nodes;
-use crate::process::{POLL, Process};
-use plasma_core::wire::{
-    Address, Blknum, ETH, OutputIndex, SignedTx, TxHash, TxIndex, TypedDataDomain, U256, UtxoPos,
-};
+use crate::process::{Moments, POLL, Process};
+use plasma_core::wire::{Address, Blknum, OutputIndex, SignedTx, TxHash, TxIndex, U256, UtxoPos};
 use plasma_eth::RootChain;
 use plasma_rpc::child_chain::{BLOCK_GET, BlockGetParams};
 use plasma_rpc::client::HttpRpcClient;
 use plasma_rpc::params::NoParams;
-use plasma_rpc::watcher::{STATUS_GET, Status};
+use plasma_rpc::watcher::STATUS_GET;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,19 +21,6 @@ const KILLS: u64 = 50;
 const LIFE_MS_MAX: u64 = 900;
 /// How long a restarted operator may take until it accepts again, on a busy machine.
 const BACK_MAX: Duration = Duration::from_secs(20);
-/// How long the chain may take to settle in the end.
-const SETTLED_MAX: Duration = Duration::from_secs(60);
-
-/// Moments that look random and are the same in every run.
-struct Moments(u64);
-
-impl Moments {
-    fn next_ms(&mut self) -> u64 {
-        // Knuth's multiplier; the upper bits are the good ones.
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (self.0 >> 33) % LIFE_MS_MAX
-    }
-}
 
 fn kills() -> u64 {
     std::env::var(KILLS_ENV).map_or(KILLS, |text| text.parse().unwrap())
@@ -47,30 +32,15 @@ async fn nothing_that_was_acknowledged_is_lost_however_the_operator_dies() {
     let mut watcher = nodes.watcher();
     let mut operator = nodes.child_chain();
     let load = Arc::new(Load::default());
-    let deposits = deposit(&nodes).await;
-    let users: Vec<_> = nodes
-        .accounts()
-        .iter()
-        .zip(&deposits)
-        .map(|(key, deposit)| {
-            let domain = TypedDataDomain::new(nodes.deployment.addresses.plasma_framework);
-            let urls = [nodes.child_chain_url.as_str(), nodes.watcher_url.as_str()];
-            let user = User::new(key.clone(), domain, urls, Arc::clone(&load), *deposit);
-            tokio::spawn(user.run())
-        })
-        .collect();
-
-    let started = Instant::now();
-    while load.users.load(Ordering::Relaxed) < users.len() {
-        assert!(started.elapsed() < SETTLED_MAX, "the operator does not see the deposits");
-        tokio::time::sleep(POLL).await;
-    }
+    let deposits = nodes.deposits().await;
+    let users = users(&nodes, &load, &deposits);
+    load.everybody_pays(users.len()).await;
     let watching = client(&nodes.watcher_url);
-    let mut moments = Moments(0x5eed);
+    let mut moments = Moments::new(0x5eed);
     let mut slowest = Duration::ZERO;
     for kill in 0..kills() {
         slowest = slowest.max(until_it_accepts(&load, &mut operator, kill).await);
-        tokio::time::sleep(Duration::from_millis(moments.next_ms())).await;
+        tokio::time::sleep(Duration::from_millis(moments.next_ms(LIFE_MS_MAX))).await;
         operator.kill();
         operator = nodes.child_chain();
         assert!(watcher.is_running());
@@ -110,18 +80,6 @@ async fn until_it_accepts(load: &Load, operator: &mut Process, kill: u64) -> Dur
         tokio::time::sleep(POLL).await;
     }
     started.elapsed()
-}
-
-/// One deposit for each user.
-async fn deposit(nodes: &Nodes) -> Vec<(UtxoPos, U256)> {
-    let mut deposits = Vec::new();
-    for key in nodes.accounts() {
-        let amount = U256::exp10(18);
-        let sent = nodes.client.deposit(key, ETH, amount).await.unwrap();
-        let receipt = nodes.client.confirm(&sent, 1, |_| {}).await.unwrap().success().unwrap();
-        deposits.push((UtxoPos::deposit(receipt.deposit_blknum().unwrap()), amount));
-    }
-    deposits
 }
 
 /// What the root chain and the operator's blocks say, without asking the watcher.
@@ -197,20 +155,5 @@ impl Books {
     fn unspent_of(&self, wanted: Address) -> BTreeMap<UtxoPos, U256> {
         let own = self.unspent.iter().filter(|(_, (owner, _))| *owner == wanted);
         own.map(|(at, (_, amount))| (*at, *amount)).collect()
-    }
-}
-
-/// Waits until the watcher has validated everything up to this block and there is nothing behind it; the newest block then.
-async fn settled(last: Blknum, watching: &HttpRpcClient) -> Blknum {
-    let started = Instant::now();
-    loop {
-        let status: Status = watching.call(&STATUS_GET, &NoParams {}).await.unwrap();
-        assert_eq!(status.byzantine_events, []);
-        let validated = status.last_validated_child_block_number;
-        if validated >= last && validated == status.last_mined_child_block_number {
-            return validated;
-        }
-        assert!(started.elapsed() < SETTLED_MAX, "block {last} is not there: {status:?}");
-        tokio::time::sleep(POLL).await;
     }
 }

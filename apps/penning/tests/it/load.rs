@@ -1,18 +1,22 @@
 //! Users who pay themselves as fast as they can, remember every promise of the operator, and never believe that silence means no.
 
+use crate::nodes::Nodes;
+use crate::process::POLL;
 use plasma_core::wire::{
-    Address, ETH, Output, OutputIndex, PaymentTx, SecretKey, SignedTx, TxHash, TypedDataDomain,
-    U256, UtxoPos,
+    Address, Blknum, ETH, Output, OutputIndex, PaymentTx, SecretKey, SignedTx, TxHash,
+    TypedDataDomain, U256, UtxoPos,
 };
 use plasma_rpc::child_chain::{
     BatchItem, BatchSubmitParams, SubmitAnswer, TRANSACTION_BATCH_SUBMIT,
 };
 use plasma_rpc::client::{ClientConfig, ClientError, HttpRpcClient};
-use plasma_rpc::watcher::{ACCOUNT_GET_EXITABLE_UTXOS, AccountParams};
+use plasma_rpc::params::NoParams;
+use plasma_rpc::watcher::{ACCOUNT_GET_EXITABLE_UTXOS, AccountParams, STATUS_GET, Status};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// What a payment costs (priv/fee_specs.json).
 const FEE_WEI: u64 = 1;
@@ -20,16 +24,46 @@ const FEE_WEI: u64 = 1;
 const OUTPUTS_MAX: usize = 64;
 /// Pause after the operator did not answer.
 const AWAY: Duration = Duration::from_millis(10);
+/// How long the chain may take to begin, and to settle in the end.
+const SETTLED_MAX: Duration = Duration::from_secs(60);
 
 /// What all users share.
 #[derive(Default)]
 pub(crate) struct Load {
     /// Told to end.
     pub(crate) is_over: AtomicBool,
+    /// What each user waits after each batch.
+    pub(crate) pause: Duration,
     /// Transactions that the operator has accepted.
     pub(crate) acknowledged: AtomicU64,
     /// Users whose deposit the operator knows. Nobody may kill him before all are there.
     pub(crate) users: AtomicUsize,
+}
+
+impl Load {
+    /// Waits until the operator has taken a payment of each of so many users.
+    pub(crate) async fn everybody_pays(&self, users: usize) {
+        let started = Instant::now();
+        while self.users.load(Ordering::Relaxed) < users {
+            assert!(started.elapsed() < SETTLED_MAX, "the operator does not see the deposits");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// Lets every account pay what it has deposited.
+pub(crate) fn users(
+    nodes: &Nodes,
+    load: &Arc<Load>,
+    deposits: &[(UtxoPos, U256)],
+) -> Vec<JoinHandle<Promises>> {
+    let user = |(key, deposit): (&SecretKey, &(UtxoPos, U256))| {
+        let domain = TypedDataDomain::new(nodes.deployment.addresses.plasma_framework);
+        let urls = [nodes.child_chain_url.as_str(), nodes.watcher_url.as_str()];
+        let user = User::new(key.clone(), domain, urls, Arc::clone(load), *deposit);
+        tokio::spawn(user.run())
+    };
+    nodes.accounts().iter().zip(deposits).map(user).collect()
 }
 
 /// What one user knows in the end.
@@ -98,6 +132,9 @@ impl User {
                 self.look_for_outputs().await;
             }
             self.submit().await;
+            if !self.load.pause.is_zero() {
+                tokio::time::sleep(self.load.pause).await;
+            }
         }
     }
 
@@ -189,4 +226,19 @@ pub(crate) async fn told_by_watcher(
     let params = AccountParams { address: owner };
     let listed = watcher.call(&ACCOUNT_GET_EXITABLE_UTXOS, &params).await;
     listed.unwrap().into_iter().map(|utxo| (utxo.utxo_pos, utxo.amount)).collect()
+}
+
+/// Waits until the watcher has validated everything up to this block and there is nothing behind it; the newest block then.
+pub(crate) async fn settled(last: Blknum, watching: &HttpRpcClient) -> Blknum {
+    let started = Instant::now();
+    loop {
+        let status: Status = watching.call(&STATUS_GET, &NoParams {}).await.unwrap();
+        assert_eq!(status.byzantine_events, []);
+        let validated = status.last_validated_child_block_number;
+        if validated >= last && validated == status.last_mined_child_block_number {
+            return validated;
+        }
+        assert!(started.elapsed() < SETTLED_MAX, "block {last} is not there: {status:?}");
+        tokio::time::sleep(POLL).await;
+    }
 }

@@ -2,12 +2,13 @@
 
 use crate::kit::root;
 use crate::process::{Process, free_port};
-use plasma_core::wire::{SecretKey, U256};
+use plasma_core::wire::{ETH, SecretKey, U256, UtxoPos};
 use plasma_eth::{
     Anvil, AnvilConfig, DeployRequest, Deployment, DevChain, EthConfig, EthersRootChain,
     RootChainClient, deploy, dev_keys, find_anvil,
 };
 use std::path::Path;
+use watcher::watcher_db::embedded::DATABASE_URL_ENV;
 
 /// A root chain with our contracts on it, and where the nodes will listen.
 pub(crate) struct Nodes {
@@ -18,7 +19,9 @@ pub(crate) struct Nodes {
     pub(crate) reader: EthersRootChain,
     pub(crate) child_chain_url: String,
     pub(crate) watcher_url: String,
-    ports: [u16; 2],
+    /// Where a watcher with a database answers questions to it.
+    pub(crate) info_url: String,
+    ports: [u16; 3],
     anvil: Anvil,
 }
 
@@ -61,7 +64,7 @@ impl Nodes {
         let dev = DevChain::new(&config).unwrap();
         dev.set_automine(false).await.unwrap();
         dev.set_interval_mining(1).await.unwrap();
-        let ports = [free_port(), free_port()];
+        let ports = [free_port(), free_port(), free_port()];
         Self {
             folder,
             client: RootChainClient::new(config.clone(), &deployment).unwrap(),
@@ -70,6 +73,7 @@ impl Nodes {
             keys,
             child_chain_url: format!("http://127.0.0.1:{}", ports[0]),
             watcher_url: format!("http://127.0.0.1:{}", ports[1]),
+            info_url: format!("http://127.0.0.1:{}", ports[2]),
             ports,
             anvil,
         }
@@ -86,6 +90,18 @@ impl Nodes {
 
     pub(crate) fn fee_claimer(&self) -> &SecretKey {
         &self.keys[4]
+    }
+
+    /// One deposit for each account.
+    pub(crate) async fn deposits(&self) -> Vec<(UtxoPos, U256)> {
+        let mut deposits = Vec::new();
+        for key in self.accounts() {
+            let amount = U256::exp10(18);
+            let sent = self.client.deposit(key, ETH, amount).await.unwrap();
+            let receipt = self.client.confirm(&sent, 1, |_| {}).await.unwrap().success().unwrap();
+            deposits.push((UtxoPos::deposit(receipt.deposit_blknum().unwrap()), amount));
+        }
+        deposits
     }
 
     /// The arguments of the operator's node.
@@ -110,15 +126,27 @@ impl Nodes {
     }
 
     pub(crate) fn child_chain(&self) -> Process {
-        self.start("child-chain", &self.child_chain_arguments())
+        self.start("child-chain", &self.child_chain_arguments(), &[])
     }
 
     pub(crate) fn watcher(&self) -> Process {
+        self.start("watcher", &self.watcher_arguments(), &[])
+    }
+
+    /// A watcher that writes into this database.
+    pub(crate) fn watcher_with(&self, database_url: &str) -> Process {
+        self.start("watcher", &self.watcher_arguments(), &[(DATABASE_URL_ENV, database_url)])
+    }
+
+    /// The arguments of a watcher, and of commands that take its settings.
+    pub(crate) fn watcher_arguments(&self) -> Vec<String> {
         let listen = format!("listen=127.0.0.1:{}", self.ports[1]);
         let child_chain = format!("child_chain_url={}", self.child_chain_url);
         let mut arguments = self.arguments("watcher");
+        let info_listen = format!("info.listen=127.0.0.1:{}", self.ports[2]);
         for setting in [
             &listen,
+            &info_listen,
             &child_chain,
             "deposit_finality_margin_eth_blocks=1",
             "exit_finality_margin_eth_blocks=1",
@@ -133,7 +161,7 @@ impl Nodes {
         ] {
             arguments.extend(["--set".to_owned(), setting.to_owned()]);
         }
-        self.start("watcher", &arguments)
+        arguments
     }
 
     fn arguments(&self, node: &str) -> Vec<String> {
@@ -144,8 +172,8 @@ impl Nodes {
         line.split(' ').map(str::to_owned).collect()
     }
 
-    fn start(&self, name: &str, arguments: &[String]) -> Process {
+    fn start(&self, name: &str, arguments: &[String], env: &[(&str, &str)]) -> Process {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        Process::start(self.at(), name, &arguments, &[])
+        Process::start(self.at(), name, &arguments, env)
     }
 }

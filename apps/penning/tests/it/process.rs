@@ -150,6 +150,21 @@ pub(crate) fn free_port() -> u16 {
     panic!("no free port");
 }
 
+/// Moments that look random and are the same in every run.
+pub(crate) struct Moments(u64);
+
+impl Moments {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) const fn next_ms(&mut self, below: u64) -> u64 {
+        // Knuth's multiplier; the upper bits are the good ones.
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.0 >> 33) % below
+    }
+}
+
 /// Looks again and again, until there is an answer.
 pub(crate) fn wait_for<T>(what: &str, timeout: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();

@@ -153,18 +153,26 @@ pub(super) async fn open(
     if !is_ours {
         return Err(WriteError::AnotherWriter);
     }
-    refuse_foreign_tables(&mut db).await?;
-    MIGRATIONS.run_direct(None, &mut db, false).await.map_err(explain)?;
+    let (position, at_ms) = bring_up(&mut db, identity).await?;
+    Ok((db, position, at_ms))
+}
+
+/// Brings the schema that a connection is in up to date, and checks whose it is; where it is then, and the time of that entry.
+pub(super) async fn bring_up(
+    db: &mut PgConnection,
+    identity: Identity,
+) -> Result<(Position, u64), WriteError> {
+    refuse_foreign_tables(db).await?;
+    MIGRATIONS.run_direct(None, &mut *db, false).await.map_err(explain)?;
     sqlx::query!(
         "INSERT INTO cursor (chain_id, plasma_framework, journal_seq, journal_at_ms, last_blknum, block_count, transaction_count)
          VALUES ($1, $2, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING",
         int8(identity.chain_id),
         identity.plasma_framework.as_bytes(),
     )
-    .execute(&mut db)
+    .execute(&mut *db)
     .await?;
-    let (position, at_ms) = cursor(&mut db, identity).await?;
-    Ok((db, position, at_ms))
+    cursor(db, identity).await
 }
 
 /// Where the database is, and the time of that entry.

@@ -32,6 +32,8 @@ const STOP_MS_MAX: u64 = 20_000;
 const DROP_MS_MAX: u64 = 5_000;
 /// Pause between two looks at a process.
 const POLL_MS: u64 = 20;
+/// What it says while processes of a server that was killed have not noticed it yet.
+const HELD_BY_THE_DEAD: &str = "pre-existing shared memory block";
 /// End of the log that is shown when it did not start.
 const LOG_TAIL_BYTES: usize = 2_000;
 
@@ -127,13 +129,29 @@ pub struct EmbeddedPostgres {
 
 impl EmbeddedPostgres {
     /// Starts a server, with a new cluster where there is none, and waits until it takes connections. A server that was left behind with
-    /// the same data is stopped first.
+    /// the same data is stopped first, and what is left of one that was killed is waited for.
     ///
     /// # Errors
     /// [`EmbeddedError`]; nothing is left running then.
     pub fn start(config: &EmbeddedConfig) -> Result<Self, EmbeddedError> {
         let cluster = Cluster::open(config)?;
         cluster.stop_orphan();
+        let started = Instant::now();
+        loop {
+            let mut server = Self::spawn(config, &cluster)?;
+            match server.wait_until_ready(&cluster.data()) {
+                Err(EmbeddedError::Failed { log, .. })
+                    if log.contains(HELD_BY_THE_DEAD)
+                        && started.elapsed() < Duration::from_millis(STOP_MS_MAX) =>
+                {
+                    std::thread::sleep(Duration::from_millis(POLL_MS));
+                }
+                result => return result.map(|()| server),
+            }
+        }
+    }
+
+    fn spawn(config: &EmbeddedConfig, cluster: &Cluster) -> Result<Self, EmbeddedError> {
         let port = match config.port {
             Some(port) => port,
             None => free_port().map_err(failed("looking for a free port".to_owned()))?,
@@ -149,9 +167,7 @@ impl EmbeddedPostgres {
         // Out of reach of a Ctrl-C in the terminal: we catch it, and then stop things in order.
         command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
         let child = command.spawn().map_err(failed("starting PostgreSQL".to_owned()))?;
-        let mut server = Self { child, port, password: cluster.password.clone(), log_file };
-        server.wait_until_ready(&cluster.data())?;
-        Ok(server)
+        Ok(Self { child, port, password: cluster.password.clone(), log_file })
     }
 
     /// URL of a database of this server. `postgres` is always there.

@@ -5,8 +5,9 @@ use super::source::JournalSource;
 use super::status::StatusSender;
 use super::writer::Writer;
 use super::{WatcherDbConfig, WatcherDbStatus};
-use sqlx::Connection;
+use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What a rebuild ended with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,31 +25,39 @@ pub async fn rebuild(
     config: WatcherDbConfig,
     identity: Identity,
     source: Arc<dyn JournalSource>,
-    mut progress: impl FnMut(&WatcherDbStatus),
+    progress: impl FnMut(&WatcherDbStatus),
 ) -> Result<Rebuilt, WriteError> {
-    let (status, mut watch) = StatusSender::new();
+    let (status, watch) = StatusSender::new();
     let writer = Writer { config, identity, source, status };
     let mut db = writer.open_and_empty().await?;
-    let position = {
-        let catching_up = writer.catch_up(&mut db, Position::default());
-        tokio::pin!(catching_up);
-        loop {
-            tokio::select! {
-                done = &mut catching_up => break done?,
-                _ = watch.changed() => {
-                    let status = watch.borrow_and_update().clone();
-                    progress(&status);
-                }
-            }
-        }
-    };
+    let position = catch_up_telling(&writer, &mut db, watch, progress).await?;
     // Plans depend on what the planner knows of the tables.
     sqlx::query!("ANALYZE").execute(&mut db).await?;
     Ok(Rebuilt { position })
 }
 
+/// Applies the whole journal to an empty database, and tells of every batch.
+pub(super) async fn catch_up_telling(
+    writer: &Writer,
+    db: &mut PgConnection,
+    mut watch: watch::Receiver<WatcherDbStatus>,
+    mut progress: impl FnMut(&WatcherDbStatus),
+) -> Result<Position, WriteError> {
+    let catching_up = writer.catch_up(db, Position::default());
+    tokio::pin!(catching_up);
+    loop {
+        tokio::select! {
+            done = &mut catching_up => return done,
+            _ = watch.changed() => {
+                let status = watch.borrow_and_update().clone();
+                progress(&status);
+            }
+        }
+    }
+}
+
 impl Writer {
-    async fn open_and_empty(&self) -> Result<sqlx::PgConnection, WriteError> {
+    async fn open_and_empty(&self) -> Result<PgConnection, WriteError> {
         let (mut db, _, _) = super::connection::open(&self.config, self.identity).await?;
         let mut tx = db.begin().await?;
         sqlx::query!(

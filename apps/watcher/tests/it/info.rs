@@ -299,6 +299,32 @@ async fn a_payment_can_be_proven_without_a_database() {
     watched.stop().await;
 }
 
+/// The codes with which everything that needs the database is refused.
+pub(crate) async fn codes_of_questions(watched: &Watched, deposit: UtxoPos) -> Vec<String> {
+    let utxos = AccountPageParams::first(Alice.address());
+    let deposits = AccountPageParams::first(Alice.address());
+    let all = TransactionsParams::default();
+    let id = TransactionByIdParams { id: H256::zero() };
+    let blocks = BlocksParams { paging: Paging::first(100) };
+    let number = BlockByNumberParams { blknum: Blknum::new(1_000) };
+    let fees = FeeHistoryParams { currency: None, paging: Paging::first(10) };
+    let merge = MergeParams::Account { address: Alice.address(), currency: ETH };
+    vec![
+        refusal(watched, &info::ACCOUNT_GET_UTXOS, &utxos).await,
+        refusal(watched, &info::ACCOUNT_GET_TRANSACTIONS, &all).await,
+        refusal(watched, &info::TRANSACTION_ALL, &all).await,
+        refusal(watched, &info::TRANSACTION_GET, &id).await,
+        refusal(watched, &info::TRANSACTION_CREATE, &order(1, ETH)).await,
+        refusal(watched, &info::TRANSACTION_MERGE, &merge).await,
+        refusal(watched, &info::BLOCK_ALL, &blocks).await,
+        refusal(watched, &info::BLOCK_GET, &number).await,
+        refusal(watched, &info::DEPOSIT_ALL, &deposits).await,
+        refusal(watched, &info::STATS_GET, &NoParams {}).await,
+        refusal(watched, &info::UTXO_GET, &UtxoPosParams::new(deposit)).await,
+        refusal(watched, &info::FEES_HISTORY, &fees).await,
+    ]
+}
+
 #[actix::test]
 async fn a_database_that_cannot_answer_says_so_and_the_watcher_goes_on() {
     let (world, db) = world().await;
@@ -317,28 +343,7 @@ async fn a_database_that_cannot_answer_says_so_and_the_watcher_goes_on() {
         messages(broken, "watcher_db:unavailable"),
         json!({"lag_blocks": 7, "last_indexed_child_block_number": 3_000, "reason": "it is full"})
     );
-    let utxos = AccountPageParams::first(Alice.address());
-    let deposits = AccountPageParams::first(Alice.address());
-    let all = TransactionsParams::default();
-    let id = TransactionByIdParams { id: H256::zero() };
-    let blocks = BlocksParams { paging: Paging::first(100) };
-    let number = BlockByNumberParams { blknum: Blknum::new(1_000) };
-    let fees = FeeHistoryParams { currency: None, paging: Paging::first(10) };
-    let merge = MergeParams::Account { address: Alice.address(), currency: ETH };
-    for code in [
-        refusal(&watched, &info::ACCOUNT_GET_UTXOS, &utxos).await,
-        refusal(&watched, &info::ACCOUNT_GET_TRANSACTIONS, &all).await,
-        refusal(&watched, &info::TRANSACTION_ALL, &all).await,
-        refusal(&watched, &info::TRANSACTION_GET, &id).await,
-        refusal(&watched, &info::TRANSACTION_CREATE, &order(1, ETH)).await,
-        refusal(&watched, &info::TRANSACTION_MERGE, &merge).await,
-        refusal(&watched, &info::BLOCK_ALL, &blocks).await,
-        refusal(&watched, &info::BLOCK_GET, &number).await,
-        refusal(&watched, &info::DEPOSIT_ALL, &deposits).await,
-        refusal(&watched, &info::STATS_GET, &NoParams {}).await,
-        refusal(&watched, &info::UTXO_GET, &UtxoPosParams::new(deposit)).await,
-        refusal(&watched, &info::FEES_HISTORY, &fees).await,
-    ] {
+    for code in codes_of_questions(&watched, deposit).await {
         assert_eq!(code, "watcher_db:unavailable");
     }
     watched.assert_quiet().await;

@@ -258,8 +258,11 @@ impl Watched {
         endpoint: &Endpoint<P, A>,
         params: &P,
     ) -> Result<A, ClientError> {
-        let client = self.info.as_ref().unwrap();
-        soon(endpoint.spec.name, client.call(endpoint, params)).await
+        soon(endpoint.spec.name, self.info_client().call(endpoint, params)).await
+    }
+
+    pub(crate) fn info_client(&self) -> &HttpRpcClient {
+        self.info.as_ref().unwrap()
     }
 
     /// The status, once there is one.

@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod api;
+mod broken_databases;
 mod concierge;
 mod crashes;
+#[path = "../watcher_db/database.rs"]
+mod database;
 mod exits;
 mod in_flight;
 mod info;

@@ -63,12 +63,11 @@ async fn a_database_that_takes_no_more_writes_is_told_and_catches_up() {
     let follower = database.follow(&chain);
     follower.caught_up(&chain).await;
     let name = database.config.database_url.rsplit_once('/').unwrap().1.to_owned();
-    // What a full disk looks like to a client: writes fail, everything else works.
-    database.run("CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$; CREATE TRIGGER disk_is_full BEFORE INSERT OR UPDATE ON ethevents FOR EACH ROW EXECUTE FUNCTION disk_is_full()").await;
+    database.take_writes_away().await;
     chain.deposit(account(1), ETH, U256::from(17));
     let told = reason(&follower).await;
     assert!(told.contains("disk is full"), "{told}");
-    database.run("DROP TRIGGER disk_is_full ON ethevents; DROP FUNCTION disk_is_full()").await;
+    database.give_writes_back().await;
     follower.caught_up(&chain).await;
     // The same for one that only reads, as after a failover.
     database.run(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;

@@ -36,8 +36,9 @@ fn scans(plan: &Value, is_limited: bool, found: &mut Vec<String>) {
     let kind = plan["Node Type"].as_str().unwrap();
     let is_looked_up = plan["Index Cond"].is_string() && kind != "Seq Scan";
     let is_walked = is_limited && kind != "Seq Scan" && plan["Filter"].is_null();
-    // A bitmap's conditions are those of the index below it.
-    let reads = plan["Relation Name"].is_string() && kind != "Bitmap Heap Scan";
+    // A bitmap's conditions are those of the index below it, and what is written is no row that is read.
+    let is_other = ["Bitmap Heap Scan", "ModifyTable"].contains(&kind);
+    let reads = plan["Relation Name"].is_string() && !is_other;
     if (reads || kind == "Bitmap Index Scan") && !is_looked_up && !is_walked {
         found.push(plan["Relation Name"].as_str().unwrap_or("?").to_owned());
     }
