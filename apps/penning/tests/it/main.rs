@@ -24,3 +24,4 @@ mod process;
 mod small_chain;
 mod standalone_nodes;
 mod test_chain;
+mod watch;
