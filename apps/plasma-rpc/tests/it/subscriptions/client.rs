@@ -131,7 +131,7 @@ async fn a_client_tries_again_what_a_proxy_may_grant_later() {
                 "HTTP/1.1 {status}\r\ncontent-type: text/html\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}",
                 page.len()
             );
-            stream.read(&mut [0; 4_096]).await.unwrap();
+            assert_ne!(stream.read(&mut [0; 4_096]).await.unwrap(), 0);
             stream.write_all(answer.as_bytes()).await.unwrap();
         };
         let (heard, ()) = tokio::join!(soon(client.next()), proxy);
