@@ -180,6 +180,8 @@ mod tests {
             ("penning bench --exits --subscribers 10", false),
             ("penning watch blocks status --from 1 --json", true),
             (&format!("penning watch transfer:{alice} --from blknum:1000 --count 1"), true),
+            ("penning watch blocks exits --place blocks:5,exits:0", true),
+            ("penning watch blocks --place 5", false),
             ("penning watch", false),
             ("penning watch nonsense", false),
             ("penning watch blocks --from yesterday", false),

@@ -136,6 +136,8 @@ codes! {
     SUBSCRIPTION_TOO_SLOW = "subscription:too_slow", 200, JSON_RPC_REFUSED, "Events were not read in time, so the subscription is over. Subscribe again from messages.next, and read faster.";
     /// The node cannot read its own events; `messages.next` is the number to go on from.
     EVENTS_UNAVAILABLE = "subscription:events_unavailable", 200, JSON_RPC_BUSY, "The node cannot read its events now, so the subscription is over. Subscribe again in a moment from messages.next.";
+    /// Told to every subscriber when the server stops; `messages.next` is the number to go on from.
+    SUBSCRIPTION_SERVER_STOPS = "subscription:server_stops", 200, JSON_RPC_BUSY, "The server stops, so the subscription is over. Subscribe again from messages.next when it is back.";
 }
 
 /// Reasons a watcher renders with a code of their own, whichever method refuses (protocol 6.6).

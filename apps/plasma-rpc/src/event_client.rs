@@ -245,7 +245,7 @@ impl EventClient {
         match refusal {
             Ok(refusal) if is_transient(&refusal) => Broken::Lost(refusal.to_string()),
             Ok(refusal) => Broken::Final(EventClientError::Refused(refusal)),
-            Err(_) if status.is_server_error() => Broken::Lost(format!("HTTP status {status}")),
+            Err(_) if may_pass(status) => Broken::Lost(format!("HTTP status {status}")),
             Err(error) => malformed(&self.url, &format!("HTTP status {status}: {error}")),
         }
     }
@@ -281,6 +281,13 @@ fn is_transient(refusal: &ErrorBody) -> bool {
     [codes::OVERLOADED, codes::SERVICE_UNAVAILABLE, codes::EVENTS_UNAVAILABLE, codes::INTERNAL]
         .iter()
         .any(|code| code.code == refusal.code)
+}
+
+/// Whether a status that something between us and the server made up may be another one later.
+fn may_pass(status: StatusCode) -> bool {
+    let passing =
+        [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    status.is_server_error() || passing.contains(&status)
 }
 
 fn malformed(url: &reqwest::Url, reason: &str) -> Broken {

@@ -27,7 +27,8 @@ use crate::refusals::Refusals;
 use chrono::{DateTime, SecondsFormat};
 use plasma_core::wire::Blknum;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -88,7 +89,7 @@ pub struct EventObject {
 }
 
 /// `params` of a notification.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Notification {
     /// What [`SUBSCRIBE`] answered.
     pub subscription: String,
@@ -105,6 +106,25 @@ pub enum Told {
     Result(EventObject),
     /// The subscription is over, and why.
     Error(ErrorBody),
+}
+
+/// Not derived: what is flattened is read by way of values, and JSON as it was written is not one.
+impl<'de> Deserialize<'de> for Notification {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Parts {
+            subscription: String,
+            result: Option<EventObject>,
+            error: Option<ErrorBody>,
+        }
+        let Parts { subscription, result, error } = Parts::deserialize(deserializer)?;
+        let told = match (result, error) {
+            (Some(event), None) => Told::Result(event),
+            (None, Some(error)) => Told::Error(error),
+            _ => return Err(D::Error::custom("a notification has either a result or an error")),
+        };
+        Ok(Self { subscription, told })
+    }
 }
 
 impl EventObject {
@@ -189,5 +209,35 @@ impl RequestParams for UnsubscribeParams {
     fn parse(raw: &RawParams<'_>) -> Result<Self, ParamError> {
         let subscription = raw.field("subscription").name(|id| Some(id.to_owned()))?;
         Ok(Self { subscription })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notification_survives_a_round_trip_and_its_data_stays_as_it_was_written() {
+        let big = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
+        let event = format!(
+            r#"{{"topic":"blocks","sequence":17,"id":"blocks:17","at":"2026-11-21T10:00:00Z","data":{{"amount": {big}}}}}"#
+        );
+        let error = r#"{"object":"error","code":"subscription:too_slow","description":"","messages":{"next":18}}"#;
+        for (text, is_event) in [
+            (format!(r#"{{"subscription":"4","result":{event}}}"#), true),
+            (format!(r#"{{"subscription":"4","error":{error}}}"#), false),
+        ] {
+            let read: Notification = serde_json::from_str(&text).unwrap();
+            assert_eq!(matches!(read.told, Told::Result(_)), is_event);
+            assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        }
+        for nonsense in [
+            r#"{"subscription":"4"}"#.to_owned(),
+            format!(r#"{{"subscription":"4","result":{event},"error":{error}}}"#),
+            format!(r#"{{"result":{event}}}"#),
+            format!(r#"{{"subscription":"4","result":{error}}}"#),
+        ] {
+            assert!(serde_json::from_str::<Notification>(&nonsense).is_err(), "{nonsense}");
+        }
     }
 }

@@ -26,3 +26,4 @@ mod small_chain;
 mod standalone_nodes;
 mod subscribers;
 mod test_chain;
+mod watch;

@@ -269,6 +269,7 @@ fn events(service: Service) -> Value {
             parameter("query", "topics", true, "`byzantine`, `blocks`, `deposits`, `exits`, `status` and `transfer:0x…`, separated by commas."),
             parameter("query", "from", false, "`sequence:<number>` or `blknum:<number>`; without it, what happens from now on."),
             parameter("header", "Last-Event-ID", false, "The `id` of the last event that was received."),
+            parameter("query", "place", false, "The same for who cannot set headers. Ignored where there is a `Last-Event-ID`."),
         ],
         "responses": {"200": {"description": "Events, or why there are none.", "content": {
             "text/event-stream": {"schema": {"description": stream, "type": "string"}},

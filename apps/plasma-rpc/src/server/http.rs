@@ -189,7 +189,7 @@ fn preflight() -> Answer {
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
-            "Authorization,Content-Type,Accept,Origin,User-Agent,X-Request-Id,X-Watcher-Version",
+            "Authorization,Content-Type,Accept,Origin,User-Agent,X-Request-Id,X-Watcher-Version,Last-Event-ID",
         ),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("1728000"));

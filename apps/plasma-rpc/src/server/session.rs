@@ -10,7 +10,7 @@ use crate::codes::{self, StableError};
 use crate::endpoint::Service;
 use crate::error::{ErrorBody, RpcError};
 use crate::params::{RawParams, RequestParams};
-use crate::subscription::{SUBSCRIBE, SubscribeParams, UNSUBSCRIBE, UnsubscribeParams};
+use crate::subscription::{SUBSCRIBE, SubscribeParams, TopicName, UNSUBSCRIBE, UnsubscribeParams};
 use futures::StreamExt;
 use futures::future::{AbortHandle, AbortRegistration, Abortable};
 use futures::stream::{BoxStream, unfold};
@@ -173,12 +173,13 @@ impl From<NoReader> for RpcError {
     fn from(error: NoReader) -> Self {
         #[derive(Serialize)]
         struct Messages {
+            topic: TopicName,
             head: u64,
         }
         match error {
             NoReader::TooMany => codes::OVERLOADED.into(),
-            NoReader::BeyondHead { head } => {
-                Self::from(codes::SUBSCRIPTION_BEYOND_HEAD).with_messages(&Messages { head })
+            NoReader::BeyondHead { topic, head } => {
+                Self::from(codes::SUBSCRIPTION_BEYOND_HEAD).with_messages(&Messages { topic, head })
             }
             NoReader::Log(error) => {
                 tracing::warn!(%error, "nobody can subscribe");

@@ -1,7 +1,8 @@
 //! Server-sent events: `GET /events?topics=blocks,status&from=sequence:1`.
 //!
 //! It must never leave an event out that a browser would not ask for again: every event carries the place of all topics of its
-//! stream, the stream begins with one, and `Last-Event-ID` goes on from there. Nothing is read for a client that does not read.
+//! stream, the stream begins with one, and `Last-Event-ID` goes on from there; a page that cannot set headers says `place=` instead.
+//! Nothing is read for a client that does not read.
 
 use super::body::AnswerBody;
 use super::envelope::json;
@@ -70,7 +71,7 @@ impl Wanted {
     fn read(query: &str, headers: &HeaderMap) -> Result<Self, RpcError> {
         let bad = |part: &str| RpcError::from(codes::SUBSCRIPTION_BAD_REQUEST).with_messages(&part);
         let mut topics = BTreeSet::new();
-        let mut from = Start::News;
+        let (mut from, mut place) = (Start::News, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "topics" => {
@@ -79,6 +80,7 @@ impl Wanted {
                     }
                 }
                 "from" => from = value.parse().map_err(|_| bad("from"))?,
+                "place" => place = Some(value),
                 _ => {}
             }
         }
@@ -88,9 +90,15 @@ impl Wanted {
         if topics.len() > STREAM_TOPICS_MAX {
             return Err(codes::SUBSCRIPTION_TOO_MANY.into());
         }
-        let place = headers.get(LAST_EVENT_ID).map_or(Ok(""), HeaderValue::to_str);
-        let place = place.ok().and_then(|text| text.parse().ok());
-        Ok(Self { topics, from, place: place.ok_or_else(|| bad("Last-Event-ID"))? })
+        // An `EventSource` that comes back by itself repeats its URL, so the header is newer.
+        let place = match headers.get(LAST_EVENT_ID).filter(|header| !header.is_empty()) {
+            Some(header) => {
+                let text = header.to_str().ok();
+                text.and_then(|text| text.parse().ok()).ok_or_else(|| bad("Last-Event-ID"))?
+            }
+            None => place.unwrap_or_default().parse().map_err(|_| bad("place"))?,
+        };
+        Ok(Self { topics, from, place })
     }
 }
 
@@ -160,18 +168,19 @@ impl EventStream {
     async fn next(mut self) -> Option<(Bytes, Option<Self>)> {
         // The connection asks for more when it has room. It had none for too long.
         if self.given.elapsed() > self.stall_timeout {
-            let topic = self.place.0.first_key_value().map(|(topic, _)| *topic)?;
-            return Some((self.goodbye(topic, Stop(codes::SUBSCRIPTION_TOO_SLOW)), None));
+            return Some((self.goodbye(None, Stop(codes::SUBSCRIPTION_TOO_SLOW)), None));
         }
         let chunk = tokio::select! {
             chunk = timeout(self.heartbeat, self.chunks.next()) => chunk,
-            () = reached(&mut self.phase, Phase::Stopping) => return None,
+            () = reached(&mut self.phase, Phase::Stopping) => {
+                return Some((self.goodbye(None, Stop(codes::SUBSCRIPTION_SERVER_STOPS)), None));
+            }
         };
         let bytes = match chunk {
             Err(_) => Bytes::from_static(b":\n\n"),
             Ok(None) => return None,
             Ok(Some(Chunk { topic, events: Err(stop) })) => {
-                return Some((self.goodbye(topic, stop), None));
+                return Some((self.goodbye(Some(topic), stop), None));
             }
             Ok(Some(Chunk { topic, events: Ok(events) })) => self.tell(topic, &events),
         };
@@ -189,9 +198,11 @@ impl EventStream {
         text.into()
     }
 
-    /// The last thing a client hears. It may come back with the id it has.
-    fn goodbye(&self, topic: TopicName, stop: Stop) -> Bytes {
-        let told = self.place.0.get(&topic).copied().unwrap_or_default();
+    /// The last thing a client hears. It may come back with the id it has; where one number is not enough to say where to go on,
+    /// that of the first topic is said.
+    fn goodbye(&self, topic: Option<TopicName>, stop: Stop) -> Bytes {
+        let topic = topic.as_ref().or_else(|| self.place.0.keys().next());
+        let told = topic.and_then(|topic| self.place.0.get(topic)).copied().unwrap_or_default();
         format!("event: end\ndata: {}\n\n", json(&stop_body(stop.0, told))).into()
     }
 }
@@ -227,6 +238,11 @@ mod tests {
         check("topics=nonsense", "", Err(bad));
         check("topics=blocks&from=1", "", Err(bad));
         check("topics=blocks", "17", Err(bad));
+        check("topics=blocks&place=blocks:3,exits:4", "", Ok((1, Start::News, "blocks:3,exits:4")));
+        check("place=blocks%3A3&topics=blocks", "blocks:17", Ok((1, Start::News, "blocks:17")));
+        check("topics=blocks&place=", "", Ok((1, Start::News, "")));
+        check("topics=blocks&place=17", "", Err(bad));
+        check("topics=blocks&place=blocks:3", "17", Err(bad));
         check(&format!("topics={many}"), "", Err("subscription:too_many"));
     }
 }

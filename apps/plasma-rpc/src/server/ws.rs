@@ -2,7 +2,8 @@
 //!
 //! A socket is read only while it has room for another call, and a call gives its room back when its answer is written. So a
 //! client that does not read its answers is not read from either, and costs no more than a bounded number of calls. What it is
-//! subscribed to is read for it only when it has taken what was written before; when that takes too long, its subscriptions end.
+//! subscribed to is read for it only when it has taken what was written before; when that takes too long, its subscriptions end. They
+//! are told so, and when the server stops, too.
 
 use super::body::AnswerBody;
 use super::events::Stop;
@@ -114,31 +115,56 @@ async fn serve(shared: &Shared, mut sender: Sender, receiver: Receiver) {
     // Every answer comes with a permit, so this never fills up.
     let (answers, outgoing) = mpsc::channel(shared.limits.websocket_in_flight_max.max(1));
     let is_alive = AtomicBool::new(true);
+    let whole = Whole(AtomicBool::new(true));
     let session = Session::default();
     let mut phase = shared.phase.clone();
     let all = async {
         tokio::try_join!(
             read(shared, receiver, calls, &is_alive),
             run(shared, &session, incoming, answers),
-            write(shared, &session, &mut sender, outgoing, &is_alive),
+            write(shared, &session, &mut sender, outgoing, (&is_alive, &whole)),
         )
     };
     let outcome = tokio::select! {
         outcome = all => outcome.map(|_| ()),
         () = reached(&mut phase, Phase::Stopped) => Ok(()),
     };
+    if let Err(error) = &outcome {
+        tracing::debug!(%error, "a WebSocket ended");
+    }
+    if !whole.0.into_inner() {
+        // What comes next would be taken for the rest of what was broken off. Such a peer has not read for long.
+        return;
+    }
     let last_word = async {
-        if let Err(error) = outcome {
-            tracing::debug!(%error, "a WebSocket ended");
-            if is_too_long(&error) {
+        match outcome {
+            // The server stops.
+            Ok(()) => {
+                let stop = Stop(codes::SUBSCRIPTION_SERVER_STOPS);
+                say(&mut sender, session.stop_all(stop)).await?;
+            }
+            Err(error) if is_too_long(&error) => {
                 let refusal = json_rpc::refuse(shared, Id::Null, codes::BODY_TOO_LARGE);
                 sender.send_text(&refusal.text).await?;
             }
+            Err(_) => {}
         }
         sender.close().await
     };
     // The peer may be gone, or not be reading: then there is nobody to tell.
     drop(timeout(CLOSE_TIMEOUT, last_word).await);
+}
+
+/// Whether everything that was begun to be written is written.
+struct Whole(AtomicBool);
+
+impl Whole {
+    async fn during(&self, writing: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+        self.0.store(false, Ordering::Relaxed);
+        writing.await?;
+        self.0.store(true, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 /// Whether a message was over the limit. What follows it cannot be told apart any more, so the socket ends with it.
@@ -209,7 +235,7 @@ async fn write(
     session: &Session,
     sender: &mut Sender,
     mut answers: mpsc::Receiver<Answered>,
-    is_alive: &AtomicBool,
+    (is_alive, whole): (&AtomicBool, &Whole),
 ) -> Result<(), Error> {
     let every = shared.limits.websocket_ping_interval;
     let mut pings = interval_at(Instant::now() + every, every);
@@ -223,13 +249,15 @@ async fn write(
                     return Ok(());
                 };
                 if let Some(answer) = answered.answer {
-                    sender.send_text(&answer.text).await?;
-                    sender.flush().await?;
+                    whole.during(async {
+                        sender.send_text(&answer.text).await?;
+                        sender.flush().await
+                    }).await?;
                 }
                 chunks.extend(answered.begun.into_iter().map(Subscription::chunks));
             }
             Some(chunk) = chunks.next(), if !chunks.is_empty() => {
-                tell(shared, session, sender, chunk).await?;
+                whole.during(tell(shared, session, sender, chunk)).await?;
             }
             _ = pings.tick() => {
                 missed = if is_alive.swap(false, Ordering::Relaxed) { 0 } else { missed + 1 };
@@ -237,8 +265,10 @@ async fn write(
                     return Err(Error::Closed);
                 }
                 let nothing = ByteSlice125::try_from(&[][..]).map_err(|_| Error::Closed)?;
-                sender.send_ping(nothing).await?;
-                sender.flush().await?;
+                whole.during(async {
+                    sender.send_ping(nothing).await?;
+                    sender.flush().await
+                }).await?;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Subscriptions over a WebSocket and as server-sent events, to a log that tests append to.
 
 mod client;
+mod damage;
 mod fake_log;
 mod limits;
 mod order;
@@ -15,7 +16,7 @@ use fake_log::FakeLog;
 use plasma_rpc::Service;
 use plasma_rpc::server::{Events, Limits, MethodTable, Probes, Server, ServerConfig};
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 /// A server with events.
@@ -31,14 +32,14 @@ async fn teller() -> Teller {
 
 async fn teller_with(limits: Limits) -> Teller {
     let log = Arc::new(FakeLog::default());
-    teller_of(log, limits).await
+    teller_at((Ipv4Addr::LOCALHOST, 0).into(), log, limits).await
 }
 
-async fn teller_of(log: Arc<FakeLog>, limits: Limits) -> Teller {
+async fn teller_at(listen: SocketAddr, log: Arc<FakeLog>, limits: Limits) -> Teller {
     let probes = Probes { alarms: Arc::new(Vec::new), metrics: Arc::new(String::new) };
     let table = MethodTable::new(Service::Watcher, Arc::new(()));
     let events = Events::of(Arc::clone(&log) as _);
-    let config = ServerConfig { events, ..nodes::config(limits) };
+    let config = ServerConfig { listen, events, ..nodes::config(limits) };
     let server = Server::start(config, table, probes).await.unwrap();
     Teller { addr: server.local_addr(), server, log }
 }

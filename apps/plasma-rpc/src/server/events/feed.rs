@@ -22,8 +22,18 @@ pub(super) const CHUNK_LEN_MAX: usize = 64 * 1_024;
 pub(super) struct Feed {
     topic: TopicName,
     ring: Mutex<Ring>,
-    /// The number of the newest event in the ring; `None` before the hub has looked.
-    head: watch::Sender<Option<u64>>,
+    head: watch::Sender<Head>,
+}
+
+/// How far a feed is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    /// The hub has not looked yet.
+    Unknown,
+    /// The number of the newest event that readers can take.
+    At(u64),
+    /// Its events cannot be read until somebody repairs something: the hub leaves it alone until it is wanted again.
+    Retired,
 }
 
 #[derive(Debug, Default)]
@@ -43,11 +53,13 @@ pub(super) enum Taken {
     Behind,
     /// Nothing yet.
     UpToDate,
+    /// Nothing, and nothing will come.
+    Retired,
 }
 
 impl Feed {
     pub(super) fn new(topic: TopicName) -> Self {
-        Self { topic, ring: Mutex::default(), head: watch::Sender::new(None) }
+        Self { topic, ring: Mutex::default(), head: watch::Sender::new(Head::Unknown) }
     }
 
     pub(super) const fn topic(&self) -> TopicName {
@@ -69,20 +81,37 @@ impl Feed {
         }
     }
 
-    /// The number of the newest event that readers can take.
-    pub(super) fn head(&self) -> Option<u64> {
+    /// How far it is.
+    pub(super) fn head(&self) -> Head {
         *self.head.borrow()
     }
 
     /// Changes with every event.
-    pub(super) fn news(&self) -> watch::Receiver<Option<u64>> {
+    pub(super) fn news(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
     }
 
     /// Forgets everything, to go on after this number.
     pub(super) fn restart(&self, after: u64) {
         *self.lock() = Ring { after, ..Ring::default() };
-        self.head.send_replace(Some(after));
+        self.head.send_replace(Head::At(after));
+    }
+
+    /// Ends it for everybody who reads it.
+    pub(super) fn retire(&self) {
+        *self.lock() = Ring::default();
+        self.head.send_replace(Head::Retired);
+    }
+
+    /// Makes the hub look again, if it was retired. Whether it was.
+    pub(super) fn revive(&self) -> bool {
+        self.head.send_if_modified(|head| {
+            let is_retired = *head == Head::Retired;
+            if is_retired {
+                *head = Head::Unknown;
+            }
+            is_retired
+        })
     }
 
     /// Adds events that follow the newest.
@@ -105,13 +134,15 @@ impl Feed {
             ring.len = ring.len.saturating_sub(oldest.json.len());
         }
         drop(ring);
-        self.head.send_replace(Some(newest.sequence));
+        self.head.send_replace(Head::At(newest.sequence));
     }
 
     /// What comes after a number.
     pub(super) fn take(&self, after: u64) -> Taken {
-        if self.head().is_none_or(|head| after >= head) {
-            return Taken::UpToDate;
+        match self.head() {
+            Head::At(head) if after < head => {}
+            Head::At(_) | Head::Unknown => return Taken::UpToDate,
+            Head::Retired => return Taken::Retired,
         }
         let ring = self.lock();
         let Some(skipped) = after.checked_sub(ring.after) else {
@@ -173,6 +204,23 @@ mod tests {
         check(&feed, 13, None);
         check(&feed, 2_000 - RING_EVENTS_MAX as u64 - 1, None);
         check(&feed, 2_000 - RING_EVENTS_MAX as u64, Some((977, CHUNK_EVENTS_MAX)));
+    }
+
+    #[test]
+    fn a_retired_feed_ends_its_readers_and_begins_again_when_it_is_wanted() {
+        let feed = Feed::new(TopicName(Topic::Blocks));
+        assert!(!feed.revive());
+        feed.restart(0);
+        feed.push(&texts(1..=3, 10));
+        assert!(!feed.revive());
+        feed.retire();
+        assert!(matches!(feed.take(0), Taken::Retired));
+        assert!(matches!(feed.take(3), Taken::Retired));
+        assert!(feed.revive());
+        assert_eq!(feed.head(), Head::Unknown);
+        check(&feed, 2, Some((0, 0)));
+        feed.restart(3);
+        check(&feed, 2, None);
     }
 
     #[test]

@@ -3,20 +3,21 @@
 //! It must never read an event twice because two subscribers want it, and never keep anybody waiting who is up to date: whoever is
 //! behind reads for itself ([`Reader`]).
 
-use super::feed::{CHUNK_EVENTS_MAX, CHUNK_LEN_MAX, Feed};
+use super::feed::{CHUNK_EVENTS_MAX, CHUNK_LEN_MAX, Feed, Head};
 use super::reader::Reader;
 use super::text::EventText;
 use super::{EventLog, EventLogError};
 use crate::server::config::Limits;
 use crate::server::shared::{Phase, reached};
 use crate::subscription::{Start, TopicName};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::sleep;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
-/// Pause after the log could not be read.
+/// Pause after events could not be read. Everything else goes on meanwhile.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// One of these exists per server that has events.
@@ -39,6 +40,7 @@ pub(in crate::server) enum NoReader {
     TooMany,
     /// No event has that number yet.
     BeyondHead {
+        topic: TopicName,
         head: u64,
     },
     Log(EventLogError),
@@ -80,14 +82,15 @@ impl Hub {
                 let head = log.head(&topic.0)?;
                 Ok(match from {
                     Start::News => Ok(head),
-                    Start::Sequence(first) if first > head.saturating_add(1) => Err(head),
+                    Start::Sequence(first) if first > head.saturating_add(1) => {
+                        Err(NoReader::BeyondHead { topic, head })
+                    }
                     Start::Sequence(first) => Ok(first.saturating_sub(1)),
                     Start::Blknum(blknum) => Ok(log.before_block(&topic.0, blknum)?),
                 })
             })
             .await
-            .map_err(NoReader::Log)?;
-        let after = after.map_err(|head| NoReader::BeyondHead { head })?;
+            .map_err(NoReader::Log)??;
         Ok(Reader::new(Arc::clone(self), self.feed(topic), after, permit))
     }
 
@@ -117,33 +120,54 @@ impl Hub {
     }
 
     /// Runs something that reads the log, off the async threads, when it is its turn.
+    ///
+    /// Whoever waits here may not be polled for long: it is one stream of many, and its socket takes nothing. So a task of its own
+    /// waits for the turn, takes it at once, and gives it back; otherwise a turn would be given to somebody who is asleep.
     async fn on_log<T: Send + 'static>(
         &self,
         job: impl FnOnce(&dyn EventLog) -> Result<T, EventLogError> + Send + 'static,
     ) -> Result<T, EventLogError> {
-        let turn = Arc::clone(&self.log_reads).acquire_owned().await;
-        let turn = turn.map_err(|error| EventLogError::Transient(error.to_string()))?;
-        let log = Arc::clone(&self.log);
-        off_thread(move || {
-            // A job that nobody waits for any more runs to its end all the same.
-            let _turn = turn;
-            job(&*log)
-        })
-        .await
+        let (turns, log) = (Arc::clone(&self.log_reads), Arc::clone(&self.log));
+        // Dropped with whoever waits, it aborts the task.
+        let mut reading = JoinSet::new();
+        reading.spawn(async move {
+            let turn = turns.acquire_owned().await;
+            let turn = turn.map_err(|error| EventLogError::Transient(error.to_string()))?;
+            off_thread(move || {
+                // A job that nobody waits for any more runs to its end all the same.
+                let _turn = turn;
+                job(&*log)
+            })
+            .await
+        });
+        match reading.join_next().await {
+            Some(Ok(read)) => read,
+            Some(Err(error)) => Err(EventLogError::Permanent(error.to_string())),
+            None => Err(EventLogError::Permanent("nothing was read".into())),
+        }
     }
 
+    /// The feed of a topic, which the hub reads from now on, also when it was retired before.
     fn feed(&self, topic: TopicName) -> Arc<Feed> {
-        if let Some(feed) = self.general.iter().find(|feed| feed.topic() == topic) {
-            return Arc::clone(feed);
+        let general = self.general.iter().find(|feed| feed.topic() == topic);
+        let (feed, is_new) = match general {
+            Some(feed) => (Arc::clone(feed), false),
+            None => self.account_feed(topic),
+        };
+        if feed.revive() || is_new {
+            self.has_new.notify_one();
         }
+        feed
+    }
+
+    fn account_feed(&self, topic: TopicName) -> (Arc<Feed>, bool) {
         let mut accounts = self.accounts();
         if let Some(feed) = accounts.get(&topic).and_then(Weak::upgrade) {
-            return feed;
+            return (feed, false);
         }
         let feed = Arc::new(Feed::new(topic));
         accounts.insert(topic, Arc::downgrade(&feed));
-        self.has_new.notify_one();
-        feed
+        (feed, true)
     }
 
     /// The feeds that somebody reads, those of no account first. The others are forgotten.
@@ -170,48 +194,79 @@ async fn follow(
     mut phase: watch::Receiver<Phase>,
 ) {
     let mut only_new = false;
+    let mut failing = BTreeSet::new();
+    let mut retry_at = None;
     loop {
-        changed.mark_unchanged();
+        if !only_new {
+            changed.mark_unchanged();
+        }
         let (feeds, log) = (hub.feeds(), Arc::clone(&hub.log));
-        let read = off_thread(move || advance_all(&*log, &feeds, only_new)).await;
+        let read = off_thread(move || Ok(advance_all(&*log, &feeds, only_new, &failing))).await;
+        let is_failing = read.as_ref().map_or(true, |failing| !failing.is_empty());
+        failing = read.unwrap_or_else(|error| {
+            tracing::error!(%error, "reading events failed");
+            BTreeSet::new()
+        });
+        retry_at = match retry_at.filter(|_| only_new) {
+            _ if !is_failing => None,
+            // What failed before was not looked at.
+            Some(at) => Some(at),
+            None => Some(Instant::now() + RETRY_PAUSE),
+        };
         only_new = tokio::select! {
             () = reached(&mut phase, Phase::Stopped) => return,
-            // After a failure everything is looked at again.
-            () = sleep(RETRY_PAUSE), if read.is_err() => false,
-            outcome = changed.changed(), if read.is_ok() => match outcome {
+            () = sleep_until(retry_at.unwrap_or_else(Instant::now)), if retry_at.is_some() => false,
+            outcome = changed.changed() => match outcome {
                 Ok(()) => false,
                 // The node is going down, and its server with it.
                 Err(_) => return,
             },
-            () = hub.has_new.notified(), if read.is_ok() => !changed.has_changed().unwrap_or(false),
+            () = hub.has_new.notified() => true,
         };
     }
 }
 
-/// Brings feeds up to date. One that fails does not hold up the others.
+/// Brings feeds up to date. One that fails does not hold up the others: it is tried again later, and if that is of no use, it is
+/// retired. Those to be tried again; what is among them already was complained of.
 fn advance_all(
     log: &dyn EventLog,
     feeds: &[Arc<Feed>],
     only_new: bool,
-) -> Result<(), EventLogError> {
-    let mut outcome = Ok(());
-    for feed in feeds.iter().filter(|feed| !only_new || feed.head().is_none()) {
-        if let Err(error) = advance(log, feed) {
-            tracing::warn!(topic = %feed.topic(), %error, "events cannot be read");
-            outcome = Err(error);
+    failing: &BTreeSet<TopicName>,
+) -> BTreeSet<TopicName> {
+    let mut later = if only_new { failing.clone() } else { BTreeSet::new() };
+    for feed in feeds {
+        let topic = feed.topic();
+        let outcome = match feed.head() {
+            Head::Unknown => begin(log, feed).and_then(|after| advance(log, feed, after)),
+            Head::At(head) if !only_new => advance(log, feed, head),
+            Head::At(_) | Head::Retired => continue,
+        };
+        let is_news = !failing.contains(&topic);
+        match outcome {
+            Ok(()) if is_news => {}
+            Ok(()) => {
+                tracing::info!(%topic, "events can be read again");
+                later.remove(&topic);
+            }
+            Err(error @ EventLogError::Transient(_)) => {
+                if is_news {
+                    tracing::warn!(%topic, %error, "events cannot be read, and are tried again");
+                }
+                later.insert(topic);
+            }
+            Err(error @ EventLogError::Permanent(_)) => {
+                tracing::error!(%topic, %error, "subscriptions end because their events cannot be read");
+                feed.retire();
+            }
         }
     }
-    outcome
+    later
 }
 
-fn advance(log: &dyn EventLog, feed: &Feed) -> Result<(), EventLogError> {
-    let topic = feed.topic();
-    let mut after = match feed.head() {
-        Some(head) => head,
-        None => begin(log, feed)?,
-    };
+fn advance(log: &dyn EventLog, feed: &Feed, mut after: u64) -> Result<(), EventLogError> {
     loop {
-        let events = read(log, topic, after)?;
+        let events = read(log, feed.topic(), after)?;
         let Some(newest) = events.last() else {
             return Ok(());
         };

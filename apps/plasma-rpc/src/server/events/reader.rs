@@ -1,7 +1,7 @@
 //! One subscriber's place in a topic.
 
 use super::EventLogError;
-use super::feed::{Feed, Taken};
+use super::feed::{Feed, Head, Taken};
 use super::hub::Hub;
 use super::text::EventText;
 use crate::codes::{self, StableError};
@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 pub(in crate::server) struct Reader {
     hub: Arc<Hub>,
     feed: Arc<Feed>,
-    news: watch::Receiver<Option<u64>>,
+    news: watch::Receiver<Head>,
     after: u64,
     _permit: OwnedSemaphorePermit,
 }
@@ -60,6 +60,8 @@ impl Reader {
                     drop(self.news.changed().await);
                     continue;
                 }
+                // The hub has said why.
+                Taken::Retired => return Err(Stop(codes::EVENTS_UNAVAILABLE)),
             };
             if let Some(newest) = events.last() {
                 self.after = newest.sequence;

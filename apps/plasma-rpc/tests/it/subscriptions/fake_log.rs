@@ -17,8 +17,12 @@ pub(crate) struct FakeLog {
     pub(crate) is_broken: AtomicBool,
     /// Reads begin with one event later than they should.
     pub(crate) has_gap: AtomicBool,
+    /// What cannot be read, and why.
+    pub(crate) damage: Mutex<Option<(Topic, EventLogError)>>,
     /// Calls of `read` that found something.
     pub(crate) reads: AtomicUsize,
+    /// Calls that failed because of the damage.
+    pub(crate) failures: AtomicUsize,
 }
 
 impl Default for FakeLog {
@@ -28,7 +32,9 @@ impl Default for FakeLog {
             changed: watch::Sender::new(0),
             is_broken: AtomicBool::new(false),
             has_gap: AtomicBool::new(false),
+            damage: Mutex::default(),
             reads: AtomicUsize::new(0),
+            failures: AtomicUsize::new(0),
         }
     }
 }
@@ -59,7 +65,13 @@ impl FakeLog {
         }
     }
 
-    fn check(&self) -> Result<(), EventLogError> {
+    fn check(&self, topic: &Topic) -> Result<(), EventLogError> {
+        if let Some((damaged, error)) = &*self.damage.lock().unwrap()
+            && damaged == topic
+        {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            return Err(error.clone());
+        }
         if self.is_broken.load(Ordering::Relaxed) {
             return Err(EventLogError::Transient("the disk is on fire".into()));
         }
@@ -69,7 +81,7 @@ impl FakeLog {
 
 impl EventLog for FakeLog {
     fn read(&self, topic: &Topic, after: u64, max: usize) -> Result<Vec<Event>, EventLogError> {
-        self.check()?;
+        self.check(topic)?;
         let topics = self.topics.lock().unwrap();
         let after = after + u64::from(self.has_gap.load(Ordering::Relaxed));
         let all = topics.get(topic).map_or(&[][..], Vec::as_slice).iter().zip(1_u64..);
@@ -89,7 +101,7 @@ impl EventLog for FakeLog {
     }
 
     fn head(&self, topic: &Topic) -> Result<u64, EventLogError> {
-        self.check()?;
+        self.check(topic)?;
         let topics = self.topics.lock().unwrap();
         Ok(topics.get(topic).map_or(0, Vec::len) as u64)
     }

@@ -71,8 +71,15 @@ async fn a_server_that_stops_ends_its_subscriptions_at_once() {
     teller.server.stop().await;
     assert!(started.elapsed() < Limits::default().stop_grace);
     log.append_blocks(1);
+    // Both hear why, and where to go on.
+    let told = one.next().await;
+    assert_eq!(told["subscription"], *one.id);
+    assert_eq!(told["error"]["code"], "subscription:server_stops");
+    assert_eq!(told["error"]["messages"]["next"], 1);
     assert_eq!(one.socket.receive().await, None);
-    let rest = raw::until_closed(&mut stream).await;
-    assert!(String::from_utf8(rest).unwrap().contains("id: blocks:0"));
+    let rest = String::from_utf8(raw::until_closed(&mut stream).await).unwrap();
+    assert!(rest.contains("id: blocks:0"), "{rest}");
+    assert!(rest.contains("event: end\ndata: "), "{rest}");
+    assert!(rest.contains(r#""code":"subscription:server_stops""#), "{rest}");
     assert!(tokio::net::TcpStream::connect(addr).await.is_err());
 }

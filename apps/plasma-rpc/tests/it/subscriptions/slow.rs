@@ -1,6 +1,6 @@
 //! Subscribers who do not read: told, dropped, and nobody waits for them.
 
-use super::{Subscriber, Teller, call, subscriber, teller_with};
+use super::{Socket, Subscriber, Teller, call, subscriber, teller_with};
 use crate::raw::{soon, until_closed};
 use plasma_core::journal::Topic;
 use plasma_rpc::server::Limits;
@@ -40,6 +40,51 @@ async fn whoever_does_not_read_is_told_and_dropped_while_others_go_on() {
     let rest = format!(r#"["blocks",{{"sequence":{}}}]"#, told.0 + 1);
     let mut again = subscriber(&teller, &rest).await;
     again.expect(told.0 + 1..=MANY as u64).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_does_not_read_keeps_nobody_else_from_the_log() {
+    let patient = Duration::from_secs(3_600);
+    let teller = teller_with(Limits {
+        subscription_stall_timeout: patient,
+        transfer_grace: patient,
+        event_log_reads_max: 1,
+        ..Limits::default()
+    })
+    .await;
+    fill(&teller);
+    let mut silent = Socket::open_at(teller.addr).await;
+    let ask = vec![call("subscribe", r#"["blocks",{"sequence":1}]"#); 16].join(",");
+    silent.send(&format!("[{ask}]")).await;
+    soon(teller.log.is_quiet_for(Duration::from_millis(500))).await;
+    let mut behind = subscriber(&teller, r#"["blocks",{"sequence":1}]"#).await;
+    behind.expect(1..=100).await;
+    let events = crate::raw::request("GET /events?topics=blocks&from=sequence:1", &[], b"");
+    let mut stream = TcpStream::connect(teller.addr).await.unwrap();
+    stream.write_all(&events).await.unwrap();
+    soon(stream.readable()).await.unwrap();
+    drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_does_not_read_does_not_keep_the_server_from_stopping() {
+    let patient = Duration::from_secs(3_600);
+    let teller = teller_with(Limits {
+        subscription_stall_timeout: patient,
+        transfer_grace: patient,
+        stop_grace: Duration::from_millis(200),
+        ..Limits::default()
+    })
+    .await;
+    let mut silent = subscriber(&teller, r#"["blocks"]"#).await;
+    fill(&teller);
+    soon(teller.log.is_quiet_for(Duration::from_millis(500))).await;
+    soon(teller.server.stop()).await;
+    // What was cut off in the middle is not followed by anything that could be taken for its rest.
+    while let Some(text) = silent.socket.receive().await {
+        let told: Value = serde_json::from_str(&text).unwrap();
+        assert!(told["params"]["result"].is_object(), "{told}");
+    }
 }
 
 /// Reads events from the first on, until something else comes: the last number, and what came.

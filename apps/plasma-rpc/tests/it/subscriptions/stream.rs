@@ -127,6 +127,23 @@ async fn a_browser_that_comes_back_with_its_last_id_misses_nothing() {
 }
 
 #[tokio::test]
+async fn a_page_that_cannot_set_headers_says_its_place_in_the_query() {
+    let teller = teller().await;
+    teller.log.append_blocks(5);
+    teller.log.append(Topic::Exits, "{}", 3);
+    let query = "topics=blocks,exits&place=blocks:4,exits:3";
+    let mut browser = Browser::open(&teller, query, None).await;
+    browser.next().await.unwrap();
+    assert_eq!(browser.last_event_id, "blocks:5,exits:3");
+    // The page repeats its query when it comes back by itself.
+    teller.log.append_blocks(1);
+    let last = browser.last_event_id;
+    let mut browser = Browser::open(&teller, query, Some(&last)).await;
+    browser.next().await.unwrap();
+    assert_eq!(browser.last_event_id, "blocks:6,exits:3");
+}
+
+#[tokio::test]
 async fn a_quiet_stream_says_that_it_is_alive() {
     let beat = Duration::from_millis(20);
     let teller = teller_with(Limits { event_stream_heartbeat: beat, ..Limits::default() }).await;
@@ -148,6 +165,8 @@ async fn a_stream_too_many_and_a_request_that_makes_no_sense_are_refused() {
         ("?topics=nonsense", "subscription:bad_request"),
         ("?topics=blocks&from=7", "subscription:bad_request"),
         ("?topics=blocks&from=sequence:7", "subscription:from_beyond_head"),
+        ("?topics=blocks&place=blocks", "subscription:bad_request"),
+        ("?topics=blocks&place=blocks:7", "subscription:from_beyond_head"),
     ] {
         let answer = raw::get(teller.addr, &format!("/events{query}")).await;
         assert!(answer.body.contains(&format!(r#""code":"{code}""#)), "{query}: {answer:?}");

@@ -71,7 +71,8 @@ async fn a_wrong_beginning_is_refused_and_says_what_to_do() {
         socket.send(&call("subscribe", params)).await;
         let answer = socket.receive().await.unwrap();
         assert_eq!(code(&answer), expected, "{params}");
-        assert!(!expected.ends_with("head") || answer.contains(r#""messages":{"head":5}"#));
+        let messages = r#""messages":{"topic":"blocks","head":5}"#;
+        assert!(!expected.ends_with("head") || answer.contains(messages), "{answer}");
     }
 }
 
@@ -178,12 +179,19 @@ async fn a_gap_in_the_log_is_never_told() {
     let mut live = subscriber(&teller, r#"["blocks"]"#).await;
     teller.log.append_blocks(1);
     live.expect([2_001]).await;
+    let mut others = subscriber(&teller, r#"["exits"]"#).await;
     teller.log.has_gap.store(true, Ordering::Relaxed);
     let mut one = subscriber(&teller, r#"["blocks",{"sequence":1}]"#).await;
     let told = one.next().await;
     assert_eq!(told["error"]["code"], "subscription:events_unavailable");
     assert_eq!(told["error"]["messages"]["next"], 1);
     teller.log.append_blocks(2);
+    let told = live.next().await;
+    assert_eq!(told["error"]["code"], "subscription:events_unavailable");
+    assert_eq!(told["error"]["messages"]["next"], 2_002);
     teller.log.has_gap.store(false, Ordering::Relaxed);
-    live.expect([2_002, 2_003]).await;
+    let mut again = subscriber(&teller, r#"["blocks",{"sequence":2002}]"#).await;
+    again.expect([2_002, 2_003]).await;
+    teller.log.append(Topic::Exits, "{}", 1);
+    others.expect([1]).await;
 }
