@@ -3,7 +3,7 @@
 use super::*;
 use crate::wire::{Blknum, ETH, OutputIndex, OutputType, TxIndex};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const ALICE: Address = primitive_types::H160([0xa1; 20]);
 const BOB: Address = primitive_types::H160([0xb0; 20]);

@@ -163,7 +163,7 @@ fn is_heard(event: &EventObject) {
 async fn a_lie_is_told_and_exits_are_served_where_no_database_listens() {
     let database = Database::at("postgres://nobody@127.0.0.1:1/nothing".to_owned());
     let story = Story::new(database, async |_, _| {}).await;
-    let story = check(story, (2, 0), "refused").await;
+    let story = check(story, (2, 0), "does not answer").await;
     story.watched.stop().await;
 }
 
@@ -190,7 +190,7 @@ async fn a_lie_is_told_and_exits_are_served_when_the_database_is_full() {
         database.take_writes_away().await;
     })
     .await;
-    let story = check(story, (1, 1_000), "No space left").await;
+    let story = check(story, (1, 1_000), "disk is full").await;
     story.database.give_writes_back().await;
     story.answers_again().await;
 }
