@@ -4,7 +4,7 @@ use super::fees::ObservedFee;
 use super::{WatcherDb, WatcherDbError};
 use crate::info_api::{DbUnavailable, InfoReads, Spendable};
 use async_trait::async_trait;
-use plasma_core::wire::{Address, Blknum, Currency, TxHash, U256, UtxoPos};
+use plasma_core::wire::{Address, Blknum, BlockHash, Currency, TxHash, U256, UtxoPos};
 use plasma_rpc::child_chain::FeesAnswer;
 use plasma_rpc::info::{
     Balance, Block, DbLag, Deposit, FeeChange, FeeHistoryParams, Page, Paging, Stats,
@@ -50,6 +50,10 @@ impl InfoReads for WatcherDb {
 
     async fn block(&self, blknum: Blknum) -> Result<Option<Block>, DbUnavailable> {
         Ok(Self::block(self, blknum).await?)
+    }
+
+    async fn block_of_hash(&self, hash: BlockHash) -> Result<Option<Block>, DbUnavailable> {
+        Ok(Self::block_of_hash(self, hash).await?)
     }
 
     async fn deposits(

@@ -13,6 +13,8 @@ mod lies;
 mod openapi;
 mod operator;
 mod outages;
+#[path = "../watcher_db/postgres.rs"]
+mod postgres;
 mod sentinel;
 mod syncing;
 mod users;

@@ -1,93 +1,21 @@
-//! One PostgreSQL for all tests of the process, and a database for each.
+//! Chains followed into a database, and everything that is in it then.
 
 use crate::journal::Chain;
-use sqlx::{Connection, Executor, PgConnection, Row};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use crate::postgres::Database;
+use sqlx::Row;
+use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
 use tokio::task::JoinHandle;
-use watcher::watcher_db::embedded::{EmbeddedConfig, EmbeddedPostgres, find_postgres};
-use watcher::watcher_db::{
-    Identity, WatcherDb, WatcherDbConfig, WatcherDbStatus, rebuild, start_watcher_db,
-};
+use watcher::watcher_db::{Identity, WatcherDb, WatcherDbStatus, rebuild, start_watcher_db};
 
 /// Longest wait for anything here.
 pub(crate) const WAIT: Duration = Duration::from_secs(60);
-
-/// A server with its data. It ends with the last test that uses it, for nothing else is dropped when a process ends.
-pub(crate) struct Server {
-    pub(crate) postgres: EmbeddedPostgres,
-    _folder: TempDir,
-}
-
-pub(crate) fn repository() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// A server of one's own.
-pub(crate) fn start_server(folder: &TempDir, port: Option<u16>) -> EmbeddedPostgres {
-    use std::os::unix::fs::PermissionsExt;
-    // Whoever runs it is not who made the folder.
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let native = find_postgres(&[repository()]).unwrap();
-    let data_dir = folder.path().join("postgres");
-    EmbeddedPostgres::start(&EmbeddedConfig { native, data_dir, port, is_durable: false }).unwrap()
-}
-
-fn shared_server() -> Arc<Server> {
-    static SERVER: OnceLock<Mutex<Weak<Server>>> = OnceLock::new();
-    let mut server = SERVER.get_or_init(Mutex::default).lock().unwrap();
-    if let Some(running) = server.upgrade() {
-        return running;
-    }
-    let folder = TempDir::new().unwrap();
-    let started = Arc::new(Server { postgres: start_server(&folder, None), _folder: folder });
-    *server = Arc::downgrade(&started);
-    started
-}
-
-/// A database of one's own on the shared server, or on the one in the environment.
-pub(crate) struct Database {
-    pub(crate) config: WatcherDbConfig,
-    _server: Option<Arc<Server>>,
-}
 
 pub(crate) fn identity() -> Identity {
     Identity { chain_id: 31_337, plasma_framework: plasma_core::wire::Address::repeat_byte(9) }
 }
 
-pub(crate) fn config(url: String) -> WatcherDbConfig {
-    WatcherDbConfig {
-        database_url: url,
-        retry_ms_min: 20,
-        retry_ms_max: 200,
-        tick_ms: 50,
-        connect_ms_max: 5_000,
-        ..WatcherDbConfig::default()
-    }
-}
-
 impl Database {
-    pub(crate) async fn new() -> Self {
-        let server = tokio::task::spawn_blocking(shared_server).await.unwrap();
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let mut db = PgConnection::connect(&server.postgres.url("postgres")).await.unwrap();
-        db.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
-        Self { config: config(server.postgres.url(&name)), _server: Some(server) }
-    }
-
-    pub(crate) async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.config.database_url).await.unwrap()
-    }
-
-    pub(crate) async fn run(&self, sql: &str) {
-        let sql = sqlx::AssertSqlSafe(sql.to_owned());
-        self.connect().await.execute(sqlx::raw_sql(sql)).await.unwrap();
-    }
-
     /// Follows a chain until dropped.
     pub(crate) fn follow(&self, chain: &Chain) -> Follower {
         let config = self.config.clone();
@@ -182,12 +110,5 @@ pub(crate) fn assert_same(found: &[String], expected: &[String]) {
 impl Follower {
     pub(crate) const fn new(db: WatcherDb, task: JoinHandle<()>) -> Self {
         Self { db, task }
-    }
-}
-
-impl Database {
-    /// One that is somewhere else.
-    pub(crate) fn at(url: String) -> Self {
-        Self { config: config(url), _server: None }
     }
 }

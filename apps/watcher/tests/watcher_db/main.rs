@@ -7,5 +7,6 @@ mod kit;
 mod offline_data;
 mod outages;
 mod plans;
+mod postgres;
 mod questions;
 mod rebuilds;
