@@ -1,13 +1,9 @@
 // The page for what is not there, and why.
 
-import { ApiError, ask, call, explain } from './api.js';
+import { ApiError, call, explain } from './api.js';
 import { h } from './dom.js';
 import { lastStatus } from './health.js';
 import { search } from './search.js';
-
-const BLOCKS_PAGE = 100;
-/** A block hash is looked for among so many pages of the newest blocks, where the watcher does not look it up itself. */
-const BLOCK_PAGES_MAX = 10;
 
 /** Says why nothing is found for a text. */
 export function missing(text, reasons, ctx, title = 'Nothing found') {
@@ -36,41 +32,22 @@ export async function searchPage([text], ctx) {
 }
 
 async function hashPage(hash, text, ctx) {
-  let databaseError = null;
-  try {
-    await call('transaction.get', { id: hash }, ctx.signal);
-    return ctx.redirect(`tx/${hash}`);
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    if (!error.isNotFound || error.code === 'operation:not_found') databaseError = error;
+  const questions = [
+    ['transaction.get', { id: hash }, () => `tx/${hash}`],
+    ['block.get', { hash }, ({ blknum }) => `block/${blknum}`],
+  ];
+  for (const [method, params, path] of questions) {
+    try {
+      return ctx.redirect(path(await call(method, params, ctx.signal)));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (!error.isNotFound || error.code === 'operation:not_found') {
+        return missing(text, ['This may be a transaction or a block.', explain(error)], ctx, 'Cannot search now');
+      }
+    }
   }
-  if (databaseError) return missing(text, ['This may be a transaction or a block.', explain(databaseError)], ctx, 'Cannot search now');
-  const blknum = await blockOfHash(hash, ctx.signal);
-  if (blknum.found) return ctx.redirect(`block/${blknum.found}`);
   return missing(text, [
-    `No transaction has this hash, and no block${blknum.looked ? ` among the newest ${blknum.looked}` : ''}.`,
+    'No transaction and no block has this hash.',
     'A transaction that waits for its block, or that the operator refused, is not listed. A hash of an Ethereum transaction is looked up in an Ethereum explorer.',
   ], ctx);
-}
-
-async function blockOfHash(hash, signal) {
-  try {
-    // The originals take a number only, and say that a hash is no number.
-    const block = await call('block.get', { hash }, signal);
-    return { found: block.blknum };
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    if (error.code !== 'operation:bad_request') return {};
-  }
-  let cursor;
-  let looked = 0;
-  for (let page = 0; page < BLOCK_PAGES_MAX; page += 1) {
-    const { data, data_paging: paging } = await ask('block.all', { limit: BLOCKS_PAGE, cursor }, signal);
-    const block = data.find((candidate) => candidate.hash === hash);
-    if (block) return { found: block.blknum };
-    looked += data.length;
-    cursor = paging?.next_cursor;
-    if (cursor === undefined) break;
-  }
-  return { looked };
 }

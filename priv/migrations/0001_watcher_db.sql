@@ -25,6 +25,7 @@ CREATE TABLE blocks (
     inserted_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL
 );
+CREATE INDEX blocks_hash_index ON blocks (hash, blknum);
 CREATE INDEX blocks_timestamp_index ON blocks ("timestamp", blknum) INCLUDE (tx_count);
 
 -- Nobody checks that a fee claim is unlike any other: two blocks may hold the same one, with the same hash.

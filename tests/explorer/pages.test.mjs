@@ -207,7 +207,7 @@ test('a search goes to what the text is', async () => {
 
 test('a search that finds nothing says why', async () => {
   for (const [typed, reason] of [
-    ['0x1234', '4 hex digits'], ['lunch', 'There are no names here'], [hash('nothing'), 'No transaction has this hash, and no block among the newest 130'], ['999000', 'There is no block 999000'],
+    ['0x1234', '4 hex digits'], ['lunch', 'There are no names here'], [hash('nothing'), 'No transaction and no block has this hash'], ['999000', 'There is no block 999000'],
     ['999001', 'There is no such deposit yet'], ['2000:900:0', 'No transaction 900 of block 2000'], ['5:70000:0', 'No output can have this position'], ['123456789012345678901234567890123', 'No exit with this id'],
     ['<script>alert(1)</script>', 'There are no names here'], ['%', 'There are no names here'],
   ]) {

@@ -172,8 +172,7 @@ export class Watcher {
       } };
       case 'block.all': return paged(newest(this.blocks), params, 100);
       case 'block.get':
-        if (params.blknum === undefined) throw new Refused('operation:bad_request', { validation_error: { parameter: 'blknum', validator: ':integer' } });
-        return found(this.blocks.find(({ blknum }) => blknum === params.blknum), 'get_block:block_not_found');
+        return found(this.blocks.find(({ blknum, hash }) => (params.hash ? hash === params.hash : blknum === params.blknum)), 'get_block:block_not_found');
       case 'transaction.get': return found(this.transactions.find(({ txhash }) => txhash === params.id), 'transaction:not_found');
       case 'transaction.all': {
         const fits = (tx) => (!params.address || involves(tx, params.address)) && (!params.blknum || tx.block.blknum === params.blknum)

@@ -8,10 +8,15 @@
 mod drive;
 mod examples;
 mod requests;
+mod socket;
+mod subscriptions;
+mod told;
 
 pub use drive::{Driven, drive};
 pub use examples::{Shown, check_examples};
 pub use requests::Known;
+pub use subscriptions::{Subscribed, drive_subscriptions};
+pub use told::check_told;
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::{Value, json};
@@ -147,16 +152,34 @@ fn close(document: &mut Value) {
         Value::Object(fields) => {
             let is_object = fields.get("type") == Some(&json!("object"));
             let is_open = !fields.contains_key("additionalProperties");
-            if is_object && is_open && fields.contains_key("properties") {
-                fields.insert("additionalProperties".to_owned(), false.into());
+            let is_closed = is_object && is_open && fields.contains_key("properties");
+            let has_more = is_closed && ALTERNATIVES.iter().any(|name| fields.contains_key(*name));
+            if is_closed {
+                let key = if has_more { "unevaluatedProperties" } else { "additionalProperties" };
+                fields.insert(key.to_owned(), false.into());
             }
             for (name, field) in fields.iter_mut() {
-                if !name.ends_with("Params") && name != "requestBody" {
+                if has_more && ALTERNATIVES.contains(&name.as_str()) {
+                    close_alternatives(field);
+                } else if !OPEN.iter().any(|open| name.ends_with(open)) {
                     close(field);
                 }
             }
         }
         _ => {}
+    }
+}
+
+/// What callers send, who may send more.
+const OPEN: [&str; 3] = ["Params", "params", "requestBody"];
+/// Where a schema has others, of which it is one as well.
+const ALTERNATIVES: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+
+/// Of what is one half of an object only the parts are closed: the object knows what else may be there.
+fn close_alternatives(alternatives: &mut Value) {
+    for alternative in alternatives.as_array_mut().into_iter().flatten() {
+        let parts = alternative.as_object_mut().into_iter().flat_map(|fields| fields.values_mut());
+        parts.for_each(close);
     }
 }
 
@@ -193,6 +216,23 @@ mod tests {
             ("{".to_owned(), 200, Some("EOF")),
         ] {
             check(&mut documents, &body, status, fault);
+        }
+    }
+
+    #[test]
+    fn keys_that_nobody_wrote_down_are_faults_beside_alternatives_too() {
+        let mut documents = Documents::read("watcher");
+        let place = "json_rpc#/components/schemas/Notification";
+        let error =
+            json!({"object": "error", "code": "subscription:too_slow", "description": null});
+        let good = json!({"subscription": "1", "error": error});
+        assert_eq!(documents.check(place, &good), Ok(()));
+        for wrong in [
+            json!({"subscription": "1"}),
+            json!({"subscription": "1", "error": error, "new": 1}),
+            json!({"subscription": "1", "error": {"object": "error", "code": "x", "description": null, "new": 1}}),
+        ] {
+            assert!(documents.check(place, &wrong).is_err(), "{wrong}");
         }
     }
 

@@ -20,8 +20,8 @@ pub use extras::{
     InclusionReference, ProofParams, ProofSubject, WATCH_EVENTS_MAX,
 };
 pub use filter::{
-    AccountPageParams, BlockByNumberParams, BlocksParams, TX_TYPES_MAX, TransactionByIdParams,
-    TransactionsParams,
+    AccountPageParams, BlockParams, BlockSubject, BlocksParams, TX_TYPES_MAX,
+    TransactionByIdParams, TransactionsParams,
 };
 pub use objects::{
     Balance, Block, Count, Deposit, DepositEvent, Interval, Stats, Tx, UtcTime, Utxo,
@@ -105,8 +105,8 @@ endpoints! {
     pub const BLOCK_ALL: Endpoint<BlocksParams, Page<Block>> =
         Endpoint::post("block.all", "get_blocks").in_flight_max(INFO_CALLS_IN_FLIGHT_MAX).paged()
             .refuses(&[DB]);
-    /// A block by its number.
-    pub const BLOCK_GET: Endpoint<BlockByNumberParams, Block> =
+    /// A block by its number or, ours, by its root.
+    pub const BLOCK_GET: Endpoint<BlockParams, Block> =
         Endpoint::post("block.get", "get_block")
             .refuses(&[DB, Refusals::Reasons(&["block_not_found"])]);
     /// Deposits of an account, the newest first.

@@ -181,9 +181,9 @@ fn data_schema(generator: &mut SchemaGenerator) -> Schema {
 fn subscribe_schema() -> serde_json::Value {
     let start = |name: &str, lowest: u64| {
         json!({
+            "type": "object",
             "required": [name],
             "properties": {name: {"type": "integer", "minimum": lowest, "maximum": u64::MAX}},
-            "maxProperties": 1,
         })
     };
     json!({

@@ -4,7 +4,7 @@ use crate::api::{Api, configuration, methods};
 use crate::config::WatcherConfig;
 use crate::event_log::StoredEvents;
 use crate::explorer::explorer;
-use crate::info_api::{FeeWatch, InfoApi, InfoReads, info_methods, watch_fees};
+use crate::info_api::{FeeWatch, InfoApi, info_methods, watch_fees};
 use crate::journal_news::JournalNews;
 use crate::status::StatusDocuments;
 use crate::tree::{Parts, Watcher, WatcherError};
@@ -93,19 +93,8 @@ impl Node {
     /// node goes on without.
     ///
     /// # Errors
-    /// [`SetupError`], as when the port is in use.
-    pub async fn start(setup: Setup) -> Result<Self, SetupError> {
-        Box::pin(Self::start_with_info(setup, None)).await
-    }
-
-    /// The same, but the informational methods are answered from something else, if there is.
-    ///
-    /// # Errors
     /// [`SetupError`], as when a port is in use.
-    pub async fn start_with_info(
-        setup: Setup,
-        info: Option<Arc<dyn InfoReads>>,
-    ) -> Result<Self, SetupError> {
+    pub async fn start(setup: Setup) -> Result<Self, SetupError> {
         let Setup { config, deployment, root_chain, sentinel, store, version } = setup;
         if store.lacks_journal()? {
             return Err(SetupError::NoJournal);
@@ -151,14 +140,13 @@ impl Node {
         let news = journal_news.subscribe();
         let (database, watcher_db) =
             WatcherDbTask::start(&config.watcher_db, identity, &store, news)?.unzip();
-        let info = info.or_else(|| database.map(|database| Arc::new(database) as _));
         let mut server_config = ServerConfig::new(config.listen, version.clone());
         server_config.events = Events::of(events.clone());
         let table = methods(Service::Watcher, api.clone());
         let server = Server::start(server_config, table, probes.clone()).await?;
-        let info = match info {
-            Some(reads) => {
-                let info_api = InfoApi { watcher: api, reads, events };
+        let info = match database {
+            Some(database) => {
+                let info_api = InfoApi { watcher: api, reads: Arc::new(database), events };
                 serve_info(&config, info_api, &version, probes).await
             }
             None => None,

@@ -31,12 +31,8 @@ pub async fn check_examples(
     volatile: &[&str],
 ) -> Shown {
     let mut documents = Documents::read(document);
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/api");
-    let mut pages: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    pages.sort();
     let mut shown = Shown::default();
-    for page in pages {
+    for page in pages() {
         let mut text = std::fs::read_to_string(&page).unwrap();
         let mut updates = Vec::new();
         let examples = parse(&text).unwrap_or_else(|reason| panic!("{}: {reason}", page.display()));
@@ -66,6 +62,15 @@ pub async fn check_examples(
     shown
 }
 
+/// The pages that have examples.
+pub(super) fn pages() -> Vec<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/api");
+    let mut pages: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    pages.sort();
+    pages
+}
+
 async fn ask(addr: SocketAddr, example: &Example, stands_for: &[(&str, String)]) -> Answer {
     let mut body = example.body.clone();
     for (name, bytes) in stands_for {
@@ -82,7 +87,12 @@ async fn ask(addr: SocketAddr, example: &Example, stands_for: &[(&str, String)])
     Answer { status, body: response.text().await.unwrap() }
 }
 
-fn same(expected: &Value, found: &Value, volatile: &[&str], at: &str) -> Result<(), String> {
+pub(super) fn same(
+    expected: &Value,
+    found: &Value,
+    volatile: &[&str],
+    at: &str,
+) -> Result<(), String> {
     let differ = || Err(format!("{at}: {expected} on the page, {found} in the answer"));
     match (expected, found) {
         (Value::Object(expected), Value::Object(found)) => {
@@ -115,7 +125,7 @@ fn same(expected: &Value, found: &Value, volatile: &[&str], at: &str) -> Result<
 
 /// An answer as pages show it: one member per line, small objects and lists on one, long texts shortened. Digits and the order of
 /// members are those of the answer.
-fn on_page(json: &str) -> String {
+pub(super) fn on_page(json: &str) -> String {
     let mut text = String::new();
     let mut depth = 0_usize;
     let mut rest = json.trim();

@@ -91,6 +91,11 @@ fn text(schema: &Value) -> BoxedStrategy<String> {
                 })
                 .boxed()
         }
+        Some(pattern) if pattern.starts_with("^(") => {
+            let inner = pattern.trim_start_matches('^').trim_end_matches('$');
+            let texts = proptest::string::string_regex(inner).expect("a pattern");
+            texts.prop_map(|text| Value::from(text).to_string()).boxed()
+        }
         Some(pattern) => panic!("nobody knows how to write {pattern}"),
         None => ".{0,20}".prop_map(|text: String| Value::from(text).to_string()).boxed(),
     }

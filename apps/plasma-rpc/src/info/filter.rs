@@ -4,7 +4,7 @@ use super::paging::Paging;
 use super::{BLOCKS_PAGE_LEN_MAX, TRANSACTIONS_PAGE_LEN_MAX};
 use crate::json::hex;
 use crate::params::{Check, ParamError, RawParams, RequestParams};
-use plasma_core::wire::{Address, Blknum, H256, TxHash};
+use plasma_core::wire::{Address, Blknum, BlockHash, H256, TxHash};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -65,12 +65,30 @@ pub struct BlocksParams {
     pub paging: Paging,
 }
 
-/// Parameters of [`BLOCK_GET`](super::BLOCK_GET).
+/// Parameters of [`BLOCK_GET`](super::BLOCK_GET): a number or, without one, a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct BlockByNumberParams {
+#[schemars(extend("anyOf" = [
+    {"required": ["blknum"], "properties": {"blknum": {"type": "integer"}}},
+    {"required": ["hash"], "properties": {"hash": {"type": "string"}}},
+]))]
+pub struct BlockParams {
     /// Its number. One beyond 64 bits is as unknown as the last one that fits.
-    #[schemars(with = "u64")]
-    pub blknum: Blknum,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<u64>")]
+    pub blknum: Option<Blknum>,
+    /// Its root. Of several blocks with the same root, the newest is meant.
+    #[serde(with = "hex::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<hex::Hex<BlockHash>>")]
+    pub hash: Option<BlockHash>,
+}
+
+/// What a block is asked for by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockSubject {
+    /// Its number.
+    Number(Blknum),
+    /// Its root.
+    Hash(BlockHash),
 }
 
 impl Default for TransactionsParams {
@@ -144,10 +162,37 @@ impl RequestParams for BlocksParams {
     }
 }
 
-impl RequestParams for BlockByNumberParams {
-    const NAMES: &'static [&'static str] = &["blknum"];
+impl BlockParams {
+    /// Asks for a block by its number.
+    pub const fn number(blknum: Blknum) -> Self {
+        Self { blknum: Some(blknum), hash: None }
+    }
 
+    /// Asks for a block by its root.
+    pub const fn hash(hash: BlockHash) -> Self {
+        Self { blknum: None, hash: Some(hash) }
+    }
+
+    /// What is asked for; number 0, which no block has, when it is nothing.
+    pub fn subject(&self) -> BlockSubject {
+        match (self.blknum, self.hash) {
+            (None, Some(hash)) => BlockSubject::Hash(hash),
+            (blknum, _) => BlockSubject::Number(blknum.unwrap_or_default()),
+        }
+    }
+}
+
+impl RequestParams for BlockParams {
+    const NAMES: &'static [&'static str] = &["blknum", "hash"];
+
+    /// Without either, it is the number that is missing, as callers of the originals know it.
     fn parse(raw: &RawParams<'_>) -> Result<Self, ParamError> {
-        Ok(Self { blknum: Blknum::new(raw.field("blknum").pos_u64()?) })
+        let blknum = raw.field("blknum").optional().map(|field| field.pos_u64()).transpose()?;
+        let hash = raw.field("hash").optional().map(|field| field.hash()).transpose()?;
+        let blknum = match (blknum, hash) {
+            (None, None) => Some(raw.field("blknum").pos_u64()?),
+            (blknum, _) => blknum,
+        };
+        Ok(Self { blknum: blknum.map(Blknum::new), hash })
     }
 }

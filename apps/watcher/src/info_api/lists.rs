@@ -3,7 +3,7 @@
 use super::{DbUnavailable, InfoApi};
 use plasma_rpc::info::{
     ACCOUNT_GET_BALANCE, ACCOUNT_GET_TRANSACTIONS, ACCOUNT_GET_UTXOS, BLOCK_ALL, BLOCK_GET,
-    DEPOSIT_ALL, Page, Paging, STATS_GET, TRANSACTION_ALL, TRANSACTION_GET, UTXO_GET,
+    BlockSubject, DEPOSIT_ALL, Page, Paging, STATS_GET, TRANSACTION_ALL, TRANSACTION_GET, UTXO_GET,
 };
 use plasma_rpc::server::MethodTable;
 use plasma_rpc::{RpcError, codes};
@@ -33,7 +33,10 @@ pub(super) fn methods(table: MethodTable<InfoApi>) -> MethodTable<InfoApi> {
             api.page(&params.paging, api.reads().blocks(&params.paging)).await
         })
         .on(&BLOCK_GET, |api, params| async move {
-            let found = api.reads().block(params.blknum).await?;
+            let found = match params.subject() {
+                BlockSubject::Number(blknum) => api.reads().block(blknum).await?,
+                BlockSubject::Hash(hash) => api.reads().block_of_hash(hash).await?,
+            };
             found.ok_or_else(|| RpcError::reason("block_not_found"))
         })
         .on(&DEPOSIT_ALL, |api, params| async move {

@@ -1,10 +1,10 @@
-//! What the informational API asks of a database: the port of the WatcherDB, and of the fake that tests break at will.
+//! What the informational API asks of a database: the port of the WatcherDB.
 //!
 //! Whoever implements it must answer from one state of the database per call, never scan a table, and never wait longer than a query may
 //! take: what cannot be answered is [`DbUnavailable`], at once and with the reason.
 
 use async_trait::async_trait;
-use plasma_core::wire::{Address, Blknum, Currency, TxHash, U256, UtxoPos};
+use plasma_core::wire::{Address, Blknum, BlockHash, Currency, TxHash, U256, UtxoPos};
 use plasma_rpc::child_chain::FeesAnswer;
 use plasma_rpc::info::{
     Balance, Block, DbLag, Deposit, FeeChange, FeeHistoryParams, Page, Paging, Stats,
@@ -49,6 +49,9 @@ pub trait InfoReads: Send + Sync + 'static {
 
     /// A block of transactions.
     async fn block(&self, blknum: Blknum) -> Result<Option<Block>, DbUnavailable>;
+
+    /// The newest block of transactions with this root.
+    async fn block_of_hash(&self, hash: BlockHash) -> Result<Option<Block>, DbUnavailable>;
 
     /// Deposits of an account, the newest first. Cursor: root chain block, log.
     async fn deposits(

@@ -6,7 +6,7 @@ use super::{WatcherDb, WatcherDbError};
 use crate::info_api::{DbUnavailable, InfoReads, Spendable};
 use async_trait::async_trait;
 use plasma_core::wire::{
-    Address, Blknum, CHILD_BLOCK_INTERVAL, Currency, TxHash, U256, U512, UtxoPos,
+    Address, Blknum, BlockHash, CHILD_BLOCK_INTERVAL, Currency, TxHash, U256, U512, UtxoPos,
 };
 use plasma_rpc::child_chain::FeesAnswer;
 use plasma_rpc::info::{
@@ -64,6 +64,10 @@ impl InfoReads for WatcherDb {
 
     async fn block(&self, blknum: Blknum) -> Result<Option<Block>, DbUnavailable> {
         Ok(Self::block(self, blknum).await?)
+    }
+
+    async fn block_of_hash(&self, hash: BlockHash) -> Result<Option<Block>, DbUnavailable> {
+        Ok(Self::block_of_hash(self, hash).await?)
     }
 
     async fn deposits(

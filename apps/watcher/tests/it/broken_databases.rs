@@ -1,9 +1,9 @@
 //! A watcher whose database is of no use, for any reason: it names the operator's lie and serves exits as if there were no database,
 //! and only the informational methods say what is wrong.
 
-use crate::database::Database;
-use crate::info::codes_of_questions;
+use crate::info::refusals_of_all;
 use crate::kit::{Watched, World, eventually, soon};
+use crate::postgres::Database;
 use crate::users::{Who, assert_included, output, pay, unsigned};
 use Who::{Alice, Bob, Carol};
 use plasma_core::journal::Topic;
@@ -135,7 +135,7 @@ async fn hear(subscriber: &mut EventClient) -> EventObject {
 /// and the last block that is indexed.
 async fn check(mut story: Story, lag: (u64, u64), reason: &str) -> Story {
     story.is_unavailable(lag, reason).await;
-    for code in codes_of_questions(&story.watched, story.deposit).await {
+    for code in refusals_of_all(&story.watched, story.deposit).await {
         assert_eq!(code, "watcher_db:unavailable");
     }
     let mut before = subscribers(&story.watched);

@@ -4,14 +4,18 @@
 //! [`World`] is what outlives a process: the root chain, the operator, the store's folder. [`Watched`] is one process.
 
 use crate::operator::Operator;
+use crate::postgres::Database;
 use crate::users::{Who, root_of};
-use plasma_core::wire::{Address, Blknum, Block, BlockHash, ETH, EthHeight, H256, UtxoPos};
+use plasma_core::wire::{
+    Address, Blknum, Block, BlockHash, Currency, ETH, EthHeight, H256, U256, UtxoPos,
+};
 use plasma_eth::{Deployment, FakeRootChain, FakeSentinelChain, RootChain};
 use plasma_node::startup::store_identity;
 use plasma_node::supervisor::{Published, SupervisorError};
 use plasma_rpc::child_chain::{SubmitAnswer, SubmitParams};
 use plasma_rpc::client::{ClientConfig, ClientError, HttpRpcClient};
 use plasma_rpc::endpoint::Endpoint;
+use plasma_rpc::info::UTXO_GET;
 use plasma_rpc::params::NoParams;
 use plasma_rpc::watcher::{
     ACCOUNT_GET_EXITABLE_UTXOS, ALARM_GET, AccountParams, ByzantineEvent, ChallengeData, ExitData,
@@ -28,7 +32,6 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use watcher::info_api::InfoReads;
 use watcher::tree::{Watcher, WatcherError};
 use watcher::{Node, Setup, WatcherConfig};
 
@@ -67,7 +70,7 @@ pub(crate) struct World {
     pub(crate) operator: Operator,
     pub(crate) config: WatcherConfig,
     /// The database of its watchers, if they have one.
-    pub(crate) info: Option<Arc<dyn InfoReads>>,
+    pub(crate) database: Option<Database>,
     pub(crate) deployment: Deployment,
     next_blknum: Blknum,
     folder: TempDir,
@@ -109,7 +112,7 @@ impl World {
             sentinel: None,
             operator,
             config,
-            info: None,
+            database: None,
             deployment,
             next_blknum,
             folder,
@@ -123,6 +126,17 @@ impl World {
         world
     }
 
+    /// A world whose watchers have a database of their own on a real PostgreSQL, and look at the fees all the time.
+    pub(crate) async fn with_database() -> Self {
+        let mut world = Self::new().await;
+        let database = Database::new().await;
+        world.config.watcher_db = database.config.clone();
+        world.config.info.listen = ([127, 0, 0, 1], 0).into();
+        world.config.info.fees_poll_ms = 20;
+        world.database = Some(database);
+        world
+    }
+
     /// The next process gets an empty store. Returns the folder of the ones before.
     pub(crate) fn another_folder(&mut self) -> TempDir {
         std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
@@ -132,7 +146,12 @@ impl World {
 
     /// A deposit, with the confirmations it needs.
     pub(crate) fn deposit(&self, who: Who, amount: u64) -> UtxoPos {
-        let blknum = self.chain.deposit(who.address(), ETH, amount.into());
+        self.deposit_of(who, ETH, amount.into())
+    }
+
+    /// The same in any currency.
+    pub(crate) fn deposit_of(&self, who: Who, currency: Currency, amount: U256) -> UtxoPos {
+        let blknum = self.chain.deposit(who.address(), currency, amount);
         self.chain.mine(1);
         UtxoPos::deposit(blknum)
     }
@@ -197,7 +216,7 @@ impl World {
 
     /// Starts a process, and does not wait for it.
     pub(crate) async fn launch(&self) -> Watched {
-        let node = Node::start_with_info(self.setup().await, self.info.clone()).await.unwrap();
+        let node = Node::start(self.setup().await).await.unwrap();
         let (addr, info_addr, tree) = (node.local_addr(), node.info_addr(), node.tree());
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::task::spawn_local(node.run(async {
@@ -263,6 +282,15 @@ impl Watched {
 
     pub(crate) fn info_client(&self) -> &HttpRpcClient {
         self.info.as_ref().unwrap()
+    }
+
+    /// Waits until an output is in the database, and with it everything that was known before it.
+    pub(crate) async fn indexed(&self, position: UtxoPos) {
+        let params = UtxoPosParams::new(position);
+        eventually(&format!("{position} is in the database"), async || {
+            self.info(&UTXO_GET, &params).await.ok()
+        })
+        .await;
     }
 
     /// The status, once there is one.

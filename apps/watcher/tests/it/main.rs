@@ -5,8 +5,6 @@ mod api;
 mod broken_databases;
 mod concierge;
 mod crashes;
-#[path = "../watcher_db/database.rs"]
-mod database;
 mod exits;
 mod in_flight;
 mod info;
@@ -16,6 +14,8 @@ mod lies;
 mod openapi;
 mod operator;
 mod outages;
+#[path = "../watcher_db/postgres.rs"]
+mod postgres;
 mod sentinel;
 mod syncing;
 mod users;

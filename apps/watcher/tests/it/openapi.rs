@@ -1,29 +1,26 @@
 //! The watcher answers what its documents say, whatever it is asked, and what docs/api shows.
 
-use crate::info::fake::FakeDb;
 use crate::kit::{Watched, World, eventually};
 use crate::operator::{Taking, hex};
-use crate::users::{Who, at, deposit_tx, domain, output, pay, txhash, unsigned};
+use crate::users::{Who, deposit_tx, domain, output, pay, txhash, unsigned};
 use Who::{Alice, Bob, Carol};
 use plasma_core::root_chain::PiggybackSlot;
-use plasma_core::wire::{
-    Blknum, Block as CoreBlock, ETH, EthHeight, ExitId, H256, OutputIndex, PaymentTx, SignedTx,
-    Transaction, TxIndex, UtxoPos,
-};
+use plasma_core::wire::{Blknum, Block, ETH, ExitId, PaymentTx, SignedTx, Transaction, TxIndex};
 use plasma_rpc::child_chain::SubmitAnswer;
-use plasma_rpc::info::{Block, Deposit, DepositEvent, Tx, TypedData, UtcTime, Utxo};
-use plasma_tests::openapi::{Driven, Known, check_examples, drive};
+use plasma_rpc::info::{FEES_HISTORY, FeeHistoryParams, Paging, TypedData};
+use plasma_tests::openapi::{
+    Driven, Known, check_examples, check_told, drive, drive_subscriptions,
+};
 use serde_json::json;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 /// A chain on which everything that can be asked for is there.
 struct Scene {
     /// The root chain and the operator, which have to be there.
-    _world: World,
+    world: World,
     watched: Watched,
     /// The one block.
-    block: CoreBlock,
+    block: Block,
     /// Signed bytes of a payment that leaves in flight.
     in_flight: Box<[u8]>,
     /// Signed bytes of a payment that the child chain takes.
@@ -59,7 +56,7 @@ impl Scene {
         let (blknum, txindex) = (Blknum::new(2_000), TxIndex::new(0));
         let txhash = txhash(&payment);
         world.operator.take(Taking::Accepts(SubmitAnswer { blknum, txindex, txhash }));
-        Self { _world: world, watched, block, in_flight, payment }
+        Self { world, watched, block, in_flight, payment }
     }
 
     fn known(&self) -> Known {
@@ -78,7 +75,7 @@ impl Scene {
         .into()
     }
 
-    fn known_to_info(&self, tx: &Tx) -> Known {
+    fn known_to_info(&self) -> Known {
         let text = |text: &str| format!("\"{text}\"");
         let mut known = self.known();
         let alice = hex(Alice.address().as_bytes());
@@ -86,6 +83,7 @@ impl Scene {
         let zero = hex(ETH.as_bytes());
         let typed = TypedData::of(&payment_of(&self.payment), domain().verifying_contract());
         let signature = SignedTx::decode(&self.payment).unwrap().signatures().next().unwrap();
+        let txhash = hex(txhash(&self.block.transactions[0]).as_bytes());
         let more = [
             ("owner", vec![text(&alice)]),
             ("currency", vec![text(&zero)]),
@@ -93,8 +91,9 @@ impl Scene {
             ("payments", vec![json!([{"amount": 6, "currency": zero, "owner": bob}]).to_string()]),
             ("fee", vec![json!({"currency": zero}).to_string()]),
             ("blknum", vec!["1000".to_owned()]),
-            ("id", vec![text(&hex(tx.txhash.as_bytes()))]),
-            ("txhash", vec![text(&hex(tx.txhash.as_bytes()))]),
+            ("hash", vec![text(&hex(self.block.hash.as_bytes()))]),
+            ("id", vec![text(&txhash)]),
+            ("txhash", vec![text(&txhash)]),
             ("utxo_positions", vec!["[1000000000001,1000000010000]".to_owned()]),
             ("tx_types", vec!["[]".to_owned(), "[1]".to_owned()]),
             ("currencies", vec![format!("[\"{zero}\"]")]),
@@ -120,9 +119,6 @@ impl Scene {
     }
 }
 
-/// When a row was written.
-const NOTED: UtcTime = UtcTime(1_700_000_060);
-
 fn payment_of(signed: &[u8]) -> PaymentTx {
     match SignedTx::decode(signed).unwrap().transaction() {
         Transaction::Payment(payment) => payment.clone(),
@@ -130,7 +126,7 @@ fn payment_of(signed: &[u8]) -> PaymentTx {
     }
 }
 
-/// The same with a database that has the payments, Alice's outputs, and the deposit she spent.
+/// The same, with all of it in a database.
 struct InfoScene {
     scene: Scene,
     addr: SocketAddr,
@@ -139,65 +135,17 @@ struct InfoScene {
 
 impl InfoScene {
     async fn new() -> Self {
-        let mut world = World::new().await;
-        let db = Arc::new(FakeDb::default());
-        world.config.info.listen = ([127, 0, 0, 1], 0).into();
-        world.info = Some(db.clone());
-        let scene = Scene::in_world(world).await;
-        let at = |txindex, oindex| at(Blknum::new(1_000), txindex, oindex);
-        db.utxo(at(0, 1), Alice, ETH, 4);
-        db.utxo(at(1, 0), Alice, ETH, 5);
-        let block = Block {
-            blknum: Blknum::new(1_000),
-            hash: scene.block.hash,
-            eth_height: EthHeight::new(5),
-            timestamp: 1_700_000_060,
-            tx_count: 2,
-            inserted_at: NOTED,
-            updated_at: NOTED,
-        };
-        let deposit = db.change(|rows| {
-            let output = rows.utxos[&at(0, 1)].clone();
-            let spent = Some(txhash(&scene.block.transactions[0]));
-            Utxo {
-                blknum: Blknum::new(1),
-                oindex: OutputIndex::new(0),
-                amount: 10.into(),
-                spending_txhash: spent,
-                utxo_pos: UtxoPos::deposit(Blknum::new(1)),
-                ..output
-            }
-        });
-        let tx = db.change(|rows| Tx {
-            txindex: TxIndex::new(0),
-            txhash: txhash(&scene.block.transactions[0]),
-            txtype: 1,
-            txbytes: scene.block.transactions[0].to_vec(),
-            metadata: Some(H256::zero()),
-            block: block.clone(),
-            inputs: vec![deposit.clone()],
-            outputs: vec![rows.utxos[&at(0, 1)].clone()],
-            inserted_at: NOTED,
-            updated_at: NOTED,
-        });
-        let known = scene.known_to_info(&tx);
-        db.change(|rows| {
-            rows.txs.push(tx);
-            rows.blocks.push(block);
-            rows.deposits.push(Deposit {
-                event_type: DepositEvent::Deposit,
-                root_chain_txhash: H256::repeat_byte(0xde),
-                log_index: 0,
-                eth_height: EthHeight::new(1),
-                txoutputs: vec![deposit.clone()],
-                inserted_at: NOTED,
-                updated_at: NOTED,
-            });
-            rows.utxos.insert(deposit.utxo_pos, deposit);
-        });
-        let noted = async || db.change(|rows| !rows.fees.is_empty()).then_some(());
-        eventually("the fees are noted", noted).await;
-        let addr = scene.watched.info_addr.unwrap();
+        let scene = Scene::in_world(World::with_database().await).await;
+        let watched = &scene.watched;
+        // Whatever happened before is in the database when this is.
+        watched.indexed(scene.world.deposit(Carol, 3)).await;
+        let fees = FeeHistoryParams { currency: None, paging: Paging::first(1) };
+        eventually("the fees are noted", async || {
+            let noted = watched.info(&FEES_HISTORY, &fees).await.ok()?;
+            (!noted.data.is_empty()).then_some(())
+        })
+        .await;
+        let (addr, known) = (watched.info_addr.unwrap(), scene.known_to_info());
         Self { scene, addr, known }
     }
 }
@@ -218,6 +166,34 @@ async fn no_request_for_information_gets_an_answer_that_is_not_documented() {
     info.scene.stop().await;
 }
 
+#[actix::test]
+async fn no_subscriber_is_told_what_is_not_documented() {
+    let info = InfoScene::new().await;
+    let mut known = info.known;
+    let alice = hex(Alice.address().as_bytes());
+    let topics =
+        ["byzantine", "blocks", "deposits", "exits", "status", &format!("transfer:{alice}")];
+    known.insert("topic", topics.map(|topic| format!("\"{topic}\"")).to_vec());
+    let starts = [
+        "null",
+        r#"{"sequence":1}"#,
+        r#"{"sequence":2}"#,
+        r#"{"sequence":18446744073709551615}"#,
+        r#"{"blknum":0}"#,
+        r#"{"blknum":1000}"#,
+        r#"{"blknum":18446744073709551615}"#,
+    ];
+    known.insert("from", starts.map(ToOwned::to_owned).to_vec());
+    known.insert("subscription", (1..9).map(|id| format!("\"{id}\"")).collect());
+    for (document, addr) in [("watcher-info", info.addr), ("watcher", info.scene.watched.addr)] {
+        let subscribed = drive_subscriptions(document, addr, &known).await;
+        assert!(subscribed.calls > 500 && subscribed.granted > 100, "{subscribed:?}");
+        assert!(subscribed.events > 100, "{subscribed:?}");
+        assert!(subscribed.streams > 1_000 && subscribed.opened > 50, "{subscribed:?}");
+    }
+    info.scene.stop().await;
+}
+
 /// What this chain has no answer for: a Sentinel, and proof about a payment that is in no block.
 const WITHOUT_ANSWER: [&str; 3] = [
     "/in_flight_exit.get_output_challenge_data",
@@ -234,7 +210,7 @@ fn assert_answered(driven: &Driven, without: &[&str]) {
 }
 
 /// How far the root chain is when the question comes, and when a watcher saw something, is nobody's promise.
-const VOLATILE: [&str; 9] = [
+const VOLATILE: [&str; 10] = [
     "height",
     "last_seen_eth_block_number",
     "last_seen_eth_block_timestamp",
@@ -244,6 +220,7 @@ const VOLATILE: [&str; 9] = [
     "advice",
     "at",
     "inserted_at",
+    "updated_at",
 ];
 
 #[actix::test]
@@ -252,6 +229,8 @@ async fn the_examples_of_the_pages_are_what_it_answers() {
     let (addr, names) = (scene.watched.addr, scene.stands_for());
     let shown = check_examples("watcher", 7_434, addr, &names, &VOLATILE).await;
     assert!(shown.examples > 10, "{shown:?}");
+    let shown = check_told("watcher", 7_434, addr, &VOLATILE).await;
+    assert!(shown.examples > 1, "{shown:?}");
     scene.stop().await;
 }
 

@@ -1,7 +1,8 @@
 //! A check finds every row that is not that of a rebuild, and nothing else; it changes nothing and leaves nothing behind.
 
 use crate::journal::{Chain, account};
-use crate::kit::{Database, assert_same, identity};
+use crate::kit::{assert_same, identity};
+use crate::postgres::Database;
 use plasma_core::wire::{ETH, U256};
 use std::sync::Arc;
 use watcher::watcher_db::{

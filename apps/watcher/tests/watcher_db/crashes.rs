@@ -1,7 +1,8 @@
 //! PostgreSQL is killed while blocks are written, again and again.
 
 use crate::journal::{Chain, account};
-use crate::kit::{Database, assert_same, config, identity, start_server};
+use crate::kit::{assert_same, identity};
+use crate::postgres::{Database, config, start_server};
 use plasma_core::wire::{ETH, U256};
 use std::sync::Arc;
 use tempfile::TempDir;

@@ -1,7 +1,8 @@
 //! What an operator and a reorganised root chain may do, and a database that goes silent: nothing of it stops the writer for good.
 
 use crate::journal::{Chain, account};
-use crate::kit::{Database, assert_same};
+use crate::kit::assert_same;
+use crate::postgres::Database;
 use plasma_core::root_chain::RootChainEvent;
 use plasma_core::wire::{Blknum, ETH, ExitId, Transaction, U256};
 use plasma_rpc::info::{Paging, TransactionsParams};

@@ -1,8 +1,7 @@
-//! What tests of the database are made of: a journal that is followed into one, and every row of it.
-
-pub(crate) use crate::database::{Database, config, repository, start_server};
+//! Chains followed into a database, and everything that is in it then.
 
 use crate::journal::Chain;
+use crate::postgres::Database;
 use sqlx::Row;
 use std::sync::Arc;
 use std::time::Duration;

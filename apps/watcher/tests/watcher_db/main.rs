@@ -3,12 +3,12 @@
 
 mod checks;
 mod crashes;
-mod database;
 mod hostile;
 mod journal;
 mod kit;
 mod offline_data;
 mod outages;
 mod plans;
+mod postgres;
 mod questions;
 mod rebuilds;

@@ -1,7 +1,7 @@
 //! What queries were checked against when the program was compiled is what the database says today.
 
 use crate::journal::Chain;
-use crate::kit::{Database, repository};
+use crate::postgres::{Database, repository};
 use serde_json::Value;
 use sqlx::{Executor, SqlSafeStr};
 use std::path::Path;

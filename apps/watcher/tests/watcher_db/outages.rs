@@ -1,7 +1,8 @@
 //! A database that cannot be used is told, harms nobody, and is used again when it can be.
 
 use crate::journal::{Chain, account};
-use crate::kit::{Database, Follower, assert_same, identity};
+use crate::kit::{Follower, assert_same, identity};
+use crate::postgres::Database;
 use plasma_core::wire::{Blknum, ETH, U256};
 use std::sync::Arc;
 use watcher::watcher_db::{WatcherDbError, start_watcher_db};
@@ -29,14 +30,12 @@ async fn reason(follower: &Follower) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_absent_database_is_told_and_used_when_it_comes() {
     let chain = some_chain();
-    let mut database = Database::new().await;
-    let url = database.config.database_url.clone();
-    let (server, name) = url.rsplit_once('/').unwrap();
-    database.config.database_url = format!("{server}/{name}_later");
+    let database = Database::new().await;
+    database.remove().await;
     let follower = database.follow(&chain);
     let told = reason(&follower).await;
     assert!(told.contains("no such database"), "{told}");
-    Database::at(url.clone()).run(&format!("CREATE DATABASE {name}_later")).await;
+    database.create().await;
     follower.caught_up(&chain).await;
     follower.db.balance(account(1)).await.unwrap();
     assert!(follower.db.status().lag_blocks() == 0);

@@ -1,7 +1,7 @@
 //! No question scans a table that grows.
 
 use crate::journal::{Chain, account};
-use crate::kit::Database;
+use crate::postgres::{Database, repository};
 use plasma_core::wire::{ETH, U256};
 use serde_json::Value;
 use sqlx::{Connection, Row};
@@ -62,7 +62,7 @@ async fn no_question_and_no_write_scans_a_table_that_grows() {
     let database = Database::rebuilt(&chain, 1_000).await;
     let mut db = database.connect().await;
     let mut checked = 0;
-    for file in std::fs::read_dir(crate::kit::repository().join(".sqlx")).unwrap() {
+    for file in std::fs::read_dir(repository().join(".sqlx")).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
         let query: Value = serde_json::from_str(&text).unwrap();
         let mut sql = query["query"].as_str().unwrap().to_owned();

@@ -1,7 +1,7 @@
 //! Answers, compared with what the chain itself knows.
 
 use crate::journal::{Chain, account, token};
-use crate::kit::Database;
+use crate::postgres::Database;
 use plasma_core::wire::{ETH, H256, U256, UtxoPos};
 use plasma_rpc::info::{Cursor, FeeHistoryParams, Page, Paging, TransactionsParams};
 use std::future::Future;
@@ -167,6 +167,8 @@ async fn blocks_deposits_and_statistics_are_told() {
     assert!(blocks.is_sorted_by(|newer, older| newer.blknum > older.blknum));
     assert_eq!(db.block(blocks[3].blknum).await.unwrap().as_ref(), Some(&blocks[3]));
     assert_eq!(db.block(plasma_core::wire::Blknum::new(5)).await.unwrap(), None);
+    assert_eq!(db.block_of_hash(blocks[3].hash).await.unwrap().as_ref(), Some(&blocks[3]));
+    assert_eq!(db.block_of_hash(plasma_core::wire::H256::zero()).await.unwrap(), None);
     let deposits = all(7, |paging| async move { db.deposits(None, &paging).await.unwrap() }).await;
     assert_eq!(deposits.len(), 40);
     let mine: Vec<_> = deposits

@@ -1,7 +1,8 @@
 //! A rebuild gives the very same rows, however the journal was cut while it grew.
 
 use crate::journal::Chain;
-use crate::kit::{Database, assert_same};
+use crate::kit::assert_same;
+use crate::postgres::Database;
 
 async fn check(seed: u64, batches: [usize; 2]) {
     let mut chain = Chain::new(seed);

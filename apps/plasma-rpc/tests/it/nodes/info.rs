@@ -63,7 +63,7 @@ fn lists(table: MethodTable<Context>) -> MethodTable<Context> {
             Ok(params.paging.answer(vec![block()], |_| vec![1_000]))
         })
         .on(&info::BLOCK_GET, |_, params| async move {
-            match params.blknum == block().blknum {
+            match params == info::BlockParams::number(block().blknum) {
                 true => Ok(block()),
                 false => Err(RpcError::reason("block_not_found")),
             }

@@ -3,7 +3,7 @@
 use super::records::{BlockRecord, OutputRecord, hash, number, select_blocks, time};
 use super::{limit_and_offset, part};
 use crate::watcher_db::{WatcherDb, WatcherDbError};
-use plasma_core::wire::{Address, Blknum, EthHeight};
+use plasma_core::wire::{Address, Blknum, BlockHash, EthHeight};
 use plasma_rpc::info::{Block, Count, Deposit, DepositEvent, Interval, Page, Paging, Stats};
 use sqlx::Error;
 
@@ -87,6 +87,23 @@ impl WatcherDb {
                 select_blocks!("FROM blocks b WHERE b.blknum = $1", part(blknum.get(), i64::MAX),)
                     .fetch_optional(&self.pool)
                     .await?;
+            row.map(BlockRecord::told).transpose()
+        })
+        .await
+    }
+
+    /// The newest block of transactions with this root; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`WatcherDbError::Unavailable`]
+    pub async fn block_of_hash(&self, hash: BlockHash) -> Result<Option<Block>, WatcherDbError> {
+        self.ask(async {
+            let row = select_blocks!(
+                "FROM blocks b WHERE b.hash = $1 ORDER BY b.blknum DESC LIMIT 1",
+                hash.as_bytes(),
+            )
+            .fetch_optional(&self.pool)
+            .await?;
             row.map(BlockRecord::told).transpose()
         })
         .await

@@ -1,4 +1,4 @@
-//! One PostgreSQL for all tests of a process, and a database for each. Also for tests of whole nodes (`../it`).
+//! One PostgreSQL for all tests of a process, and a database for each. Both test binaries of the watcher have it.
 
 use sqlx::{Connection, Executor, PgConnection};
 use std::path::PathBuf;
@@ -58,18 +58,14 @@ pub(crate) fn config(url: String) -> WatcherDbConfig {
 }
 
 impl Database {
-    /// One that is somewhere else.
-    pub(crate) fn at(url: String) -> Self {
-        Self { config: config(url), _server: None }
-    }
-
     pub(crate) async fn new() -> Self {
         let server = tokio::task::spawn_blocking(shared_server).await.unwrap();
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let mut db = PgConnection::connect(&server.postgres.url("postgres")).await.unwrap();
-        db.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
-        Self { config: config(server.postgres.url(&name)), _server: Some(server) }
+        let url = server.postgres.url(&name);
+        let database = Self { config: config(url), _server: Some(server) };
+        database.create().await;
+        database
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {
@@ -81,6 +77,19 @@ impl Database {
         self.connect().await.execute(sqlx::raw_sql(sql)).await.unwrap();
     }
 
+    /// Ends it, whoever uses it: there is no such database any more.
+    pub(crate) async fn remove(&self) {
+        let (server, name) = self.config.database_url.rsplit_once('/').unwrap();
+        let server = Self::at(format!("{server}/postgres"));
+        server.run(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    }
+
+    /// Makes an empty one after [`Self::remove`].
+    pub(crate) async fn create(&self) {
+        let (server, name) = self.config.database_url.rsplit_once('/').unwrap();
+        Self::at(format!("{server}/postgres")).run(&format!("CREATE DATABASE {name}")).await;
+    }
+
     /// What a full disk looks like to a client: no batch can be written, everything else works.
     pub(crate) async fn take_writes_away(&self) {
         self.run("CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$; CREATE TRIGGER disk_is_full BEFORE UPDATE ON cursor FOR EACH ROW EXECUTE FUNCTION disk_is_full()").await;
@@ -89,5 +98,10 @@ impl Database {
     /// Somebody made room.
     pub(crate) async fn give_writes_back(&self) {
         self.run("DROP TRIGGER disk_is_full ON cursor; DROP FUNCTION disk_is_full()").await;
+    }
+
+    /// One that is somewhere else.
+    pub(crate) fn at(url: String) -> Self {
+        Self { config: config(url), _server: None }
     }
 }
