@@ -35,6 +35,13 @@ fn root_chain(event: RootChainEvent) -> JournalFact {
     }))
 }
 
+fn event_of(fact: JournalFact) -> EthEvent {
+    match fact {
+        JournalFact::RootChain(event) => *event,
+        other => panic!("{other:?} is not of the root chain"),
+    }
+}
+
 fn deposit(blknum: u64) -> JournalFact {
     root_chain(RootChainEvent::DepositCreated {
         depositor: primitive(1),
@@ -187,7 +194,7 @@ fn deposits_count_by_their_own_number_and_exits_by_the_block_before_them() {
 }
 
 #[test]
-fn open_conditions_and_the_last_status_survive_a_restart() {
+fn open_conditions_the_last_status_and_the_newest_exits_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let mut journal = Journal::restore(store.journal_record().unwrap());
@@ -197,13 +204,16 @@ fn open_conditions_and_the_last_status_survive_a_restart() {
         journal.on_findings(7, events, (true, Blknum::new(0)), &mut updates);
         store.commit(&updates).unwrap();
     }
+    // The second of the same is that of a root chain transaction that was mined again.
+    write(&store, [exit(1), deposit(1), exit(2), exit(1)]);
     drop(store);
     let record = open(folder.path()).journal_record().unwrap();
     let expected = JournalRecord {
-        head: JournalSeq(5),
-        topics: TOPICS.into_iter().zip([4, 0, 0, 0, 1]).collect(),
+        head: JournalSeq(8),
+        topics: TOPICS.into_iter().zip([4, 0, 1, 2, 1]).collect(),
         open: vec![(2, withheld(2)), (4, withheld(3))],
         status: Some(ToldStatus { is_unsafe: true, byzantine_events: 2 }),
+        exits: [exit(1), exit(2)].map(event_of).to_vec(),
     };
     assert_eq!(record, expected);
 }
