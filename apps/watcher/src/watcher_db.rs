@@ -47,7 +47,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use writer::Writer;
 
 /// Answers questions. Clones share the connections.
@@ -60,6 +60,9 @@ pub struct WatcherDb {
     lag_blocks_max: u64,
     /// How long a question may take altogether.
     question_max: Duration,
+    /// Whose database the one that is read has to be, and that it was looked at.
+    identity: Identity,
+    is_checked: Arc<OnceCell<()>>,
 }
 
 /// A question was not answered.
@@ -101,8 +104,12 @@ pub fn start_watcher_db(
     let write_pool = config.write_pool()?;
     let lag_blocks_max = config.lag_blocks_max;
     let question_max = config.question_max();
+    // What is read is what is written, where there is no replica.
+    let is_checked = OnceCell::new_with(config.database_read_url.is_empty().then_some(()));
+    let is_checked = Arc::new(is_checked);
     let writer = Writer { config, identity, source, status: sender };
-    let db = WatcherDb { pool, write_pool, status, lag_blocks_max, question_max };
+    let db =
+        WatcherDb { pool, write_pool, status, lag_blocks_max, question_max, identity, is_checked };
     Ok((db, writer.run(news)))
 }
 

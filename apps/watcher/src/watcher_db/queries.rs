@@ -12,10 +12,14 @@ pub(super) use records::{address, amount, time};
 
 use super::WatcherDb;
 use super::WatcherDbError;
+use super::copy::int8;
 use plasma_rpc::info::Paging;
 use sqlx::{Postgres, Transaction};
 use std::future::Future;
 use tokio::time::timeout;
+
+/// What is wrong with `database_read_url`.
+pub(super) const FOREIGN_REPLICA: &str = "what is read belongs to another deployment";
 
 impl WatcherDb {
     /// Runs a question, if the database can be used.
@@ -24,11 +28,27 @@ impl WatcherDb {
         question: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, WatcherDbError> {
         self.check()?;
+        let answer = async {
+            self.is_checked.get_or_try_init(|| self.check_replica()).await?;
+            question.await
+        };
         // The server's own limit does not count where the server cannot be reached any more.
-        match timeout(self.question_max, question).await {
+        match timeout(self.question_max, answer).await {
             Ok(answer) => answer.map_err(|error| self.failed(&error)),
             Err(_) => Err(self.failed(&sqlx::Error::PoolTimedOut)),
         }
+    }
+
+    /// Whether the database that is read is one of this deployment, as the one that is written is known to be.
+    async fn check_replica(&self) -> Result<(), sqlx::Error> {
+        let found = sqlx::query!("SELECT chain_id, plasma_framework FROM cursor")
+            .fetch_one(&self.pool)
+            .await?;
+        let framework = self.identity.plasma_framework.as_bytes();
+        if found.chain_id == int8(self.identity.chain_id) && found.plasma_framework == framework {
+            return Ok(());
+        }
+        Err(sqlx::Error::Configuration(FOREIGN_REPLICA.into()))
     }
 
     /// A connection that sees one state of the database, for answers that take several queries: replicas are not all equally far.

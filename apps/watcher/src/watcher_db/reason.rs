@@ -1,6 +1,7 @@
 //! What is wrong with the database, in words for everybody: they hold no name, address or text of whoever runs it. The log has those.
 
 use super::connection::WriteError;
+use super::queries::FOREIGN_REPLICA;
 
 /// Why a question was not answered, or a batch not written.
 pub(super) fn reason(error: &sqlx::Error) -> String {
@@ -17,6 +18,7 @@ pub(super) fn reason(error: &sqlx::Error) -> String {
         Some("57P01" | "57P02" | "57P03") => "it is stopping or starting",
         Some(code) => return format!("it fails with SQLSTATE {code}"),
         None => match error {
+            sqlx::Error::Configuration(_) => FOREIGN_REPLICA,
             sqlx::Error::PoolTimedOut => "it takes too long",
             sqlx::Error::RowNotFound | sqlx::Error::Decode(_) => "rows are missing or damaged",
             _ => "it does not answer",

@@ -5,7 +5,7 @@ use crate::kit::{Follower, assert_same, identity};
 use crate::postgres::Database;
 use plasma_core::wire::{Blknum, ETH, U256};
 use std::sync::Arc;
-use watcher::watcher_db::{WatcherDbError, start_watcher_db};
+use watcher::watcher_db::{Identity, WatcherDbError, rebuild, start_watcher_db};
 
 fn some_chain() -> Chain {
     let mut chain = Chain::new(12);
@@ -130,6 +130,27 @@ async fn a_database_of_another_deployment_or_another_store_is_refused() {
         .await;
     drop(third);
     assert_same(&database.rows().await, &rows);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_of_another_deployment_is_not_read() {
+    let chain = some_chain();
+    let source = || Arc::new(chain.journal.clone());
+    let (ours, foreign) = (Database::new().await, Database::new().await);
+    let other = Identity { chain_id: 1, ..identity() };
+    rebuild(foreign.config.clone(), other, source(), |_| {}).await.unwrap();
+    for (replica, is_read) in [(&foreign, false), (&ours, true)] {
+        let mut database = Database::at(ours.config.database_url.clone());
+        database.config.database_read_url = replica.config.database_url.clone();
+        let follower = database.follow(&chain);
+        follower.caught_up(&chain).await;
+        match follower.db.stats(0).await {
+            Ok(_) => assert!(is_read),
+            Err(WatcherDbError::Unavailable { reason, .. }) => {
+                assert!(!is_read && reason.contains("another deployment"), "{reason}");
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
