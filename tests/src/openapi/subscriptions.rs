@@ -51,6 +51,9 @@ pub async fn drive_subscriptions(name: &str, addr: SocketAddr, known: &Known) ->
     for method in ["subscribe", "unsubscribe"] {
         driver.method(method, known).await;
     }
+    for topic in &known["topic"] {
+        driver.events(topic).await;
+    }
     driver.nonsense().await;
     driver.streams(known).await;
     // Whatever was sent, it goes on.
@@ -143,6 +146,27 @@ impl Driver {
         self.subscribed.granted += usize::from(answer.get("result").is_some());
         self.socket = Some((socket, calls + 1));
         answer
+    }
+
+    /// Listens to everything that a topic has.
+    async fn events(&mut self, topic: &str) {
+        let mut socket = Socket::open(self.addr).await;
+        let subscribe = |from: u64| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"subscribe","params":{{"topic":{topic},"from":{{"sequence":{from}}}}}}}"#
+            )
+        };
+        let beyond: Value = serde_json::from_str(&socket.ask(&subscribe(u64::MAX)).await).unwrap();
+        let head = beyond["error"]["data"]["messages"]["head"].as_u64();
+        let head = head.unwrap_or_else(|| panic!("{topic}: {beyond}"));
+        socket.ask(&subscribe(1)).await;
+        for sequence in 1..=head {
+            let told = socket.next().await;
+            let parsed: Value = serde_json::from_str(&told).unwrap();
+            self.judge_event(&parsed).unwrap_or_else(|fault| panic!("{told}: {fault}"));
+            assert_eq!(parsed["params"]["result"]["sequence"], sequence, "{told}");
+            self.subscribed.events += 1;
+        }
     }
 
     fn judge_event(&mut self, told: &Value) -> Result<(), String> {

@@ -188,7 +188,8 @@ async fn no_subscriber_is_told_what_is_not_documented() {
     for (document, addr) in [("watcher-info", info.addr), ("watcher", info.scene.watched.addr)] {
         let subscribed = drive_subscriptions(document, addr, &known).await;
         assert!(subscribed.calls > 500 && subscribed.granted > 100, "{subscribed:?}");
-        assert!(subscribed.events > 100, "{subscribed:?}");
+        // The block, three deposits, and what happened to three exits, at least.
+        assert!(subscribed.events > 10, "{subscribed:?}");
         assert!(subscribed.streams > 1_000 && subscribed.opened > 50, "{subscribed:?}");
     }
     info.scene.stop().await;
