@@ -4,7 +4,7 @@
 npm_stamps = $(1:%=%/node_modules/.package-lock.json)
 export PENNING_ANVIL ?= $(CURDIR)/contracts/node_modules/.bin/anvil
 
-.PHONY: help tools testtools build devnet test bench benchexits benchdatabase queries fuzz lint docs contracts clean
+.PHONY: benchpayments benchsubscribers help tools testtools build devnet test bench benchexits benchdatabase queries fuzz lint docs contracts clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -32,14 +32,19 @@ test: tools testtools ## Run every test: contracts, core, nodes, end to end agai
 	npm --prefix tests/omg-js test
 	npm --prefix tests/explorer test
 
-bench: tools ## Measure, and write docs/performance.md
-	cargo run --locked --release -p penning -- bench --out docs/performance.md $(ARGS)
+bench: benchpayments benchexits benchdatabase benchsubscribers ## Measure everything: half an hour on a machine with nothing else to do
+
+benchpayments: tools ## Measure operator, watcher and store, and write docs/performance-payments.md
+	cargo run --locked --release -p penning -- bench --out docs/performance-payments.md $(ARGS)
 
 benchexits: tools ## Measure a watcher with 10,000 open exits, and write docs/performance-exits.md
 	cargo run --locked --release -p penning -- bench --exits --out docs/performance-exits.md $(ARGS)
 
 benchdatabase: tools ## Measure the WatcherDB, and write docs/performance-database.md
 	cargo run --locked --release -p penning -- bench --database --out docs/performance-database.md $(ARGS)
+
+benchsubscribers: tools ## Measure 10,000 subscribers, and write docs/performance-subscriptions.md
+	cargo run --locked --release -p penning -- bench --subscribers 10000 --out docs/performance-subscriptions.md $(ARGS)
 
 queries: tools ## Check the queries of the WatcherDB against a real PostgreSQL, and rewrite .sqlx
 	priv/scripts/queries.sh

@@ -1,4 +1,4 @@
-//! `penning bench`: how fast this program is on this machine, as a share of what its processors allow (docs/performance.md).
+//! `penning bench`: how fast this program is on this machine, as a share of what its processors allow (docs/performance-payments.md).
 //!
 //! Every transaction costs a signature recovery, and nothing makes that cheaper, so the recoveries that all cores manage together
 //! are the bound. Nothing may be measured that users do not get: real nodes, real stores on disk, real sockets, and an answer only
@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! operator + watcher in this process ─► rounds ┐
-//! a store with millions of outputs ─► store    ├─► report ─► table │ JSON │ docs/performance.md
+//! a store with millions of outputs ─► store    ├─► report ─► table │ JSON │ docs/performance-payments.md
 //! /proc ─► machine                             ┘
 //! ```
 //! With `--exits` it measures something else instead: a watcher with thousands of open exits (docs/performance-exits.md); with

@@ -36,7 +36,6 @@ pub(super) struct DatabaseReport {
     machine: Machine,
     /// Transactions when questions are asked.
     transactions: u64,
-    /// Bytes of the database then.
     first_blocks_txs_per_s: u64,
     last_blocks_txs_per_s: u64,
     all_blocks_txs_per_s: u64,

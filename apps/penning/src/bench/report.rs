@@ -66,7 +66,7 @@ pub(super) enum Aim {
 const STEADY: f64 = 1.25;
 
 const INTRO: &str = "\
-# Performance
+# Performance of payments
 
 Every transaction costs one signature recovery (of one-input payments), and libsecp256k1 recovers as fast as anything does. So the
 first row is the bound, and the column *of bound* says which share of it a part reaches while it does everything else as well:
@@ -77,8 +77,6 @@ processors, ratios say little, and aims in them are not judged; the range of all
 
 *CPU for each* is processor time on all cores together. Other processes disturb it less than the rest: the bound's
 divided by a part's is the share that the part reaches on a quiet machine that never waits for its disk.
-
-How a watcher with many open exits answers is in [performance-exits.md](performance-exits.md).
 ";
 
 const INTRO_EXITS: &str = "\
@@ -158,7 +156,7 @@ impl Report {
         Self { intro: INTRO_SUBSCRIBERS, machine, rounds: None, bound_swing: None, rows, memory }
     }
 
-    /// `docs/performance.md`.
+    /// A document of `docs/`.
     pub(super) fn document(&self) -> String {
         let mut text = format!("{}\n", self.intro);
         if cfg!(debug_assertions) {
