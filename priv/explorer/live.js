@@ -1,7 +1,7 @@
 // News: server-sent events where the server gives them, else polling with back-off. Either way pages hear the same.
 //
-// EventSource resumes by itself after a cut, with the id of the last event. Where it gives up, a new one starts from now, and pages that
-// hear `reset` ask for what they show again: they show how things are, so nothing is missed.
+// EventSource resumes by itself after a cut, with the id of the last event. Where it gives up, a new one goes on from there by `place`.
+// Pages that hear `reset` ask for what they show again: they show how things are, also where the server has forgotten the place.
 
 import { BASE, call } from './api.js';
 import { parse } from './json.js';
@@ -23,6 +23,8 @@ const HIDDEN_MS_MAX = 60000;
 const listeners = new Map();
 const timers = { poll: 0, events: 0, hidden: 0 };
 let source = null;
+/** Id of the last event: where a new stream goes on. */
+let place = '';
 let cuts = 0;
 let openedAt = Infinity;
 let pollMs = POLL_MS_MIN;
@@ -58,6 +60,8 @@ function seen() {
 
 function sleep() {
   source.close();
+  // Whoever comes back after days wants to see how things are, not all that happened since.
+  place = '';
   later('poll', () => {}, 0);
   later('events', () => {}, 0);
   setMode('asleep');
@@ -82,7 +86,7 @@ function setMode(next) {
 function connect() {
   source?.close();
   const url = new URL('events', BASE);
-  url.search = `topics=${TOPICS.join(',')}`;
+  url.search = `topics=${TOPICS.join(',')}${place && `&place=${encodeURIComponent(place)}`}`;
   source = new EventSource(url);
   source.addEventListener('open', () => {
     clearTimeout(timers.poll);
@@ -105,10 +109,13 @@ function hear(topic, event) {
     return;
   }
   cuts = 0;
+  if (event.lastEventId) place = event.lastEventId;
   if (result?.data) tell(topic, result.data, result.sequence);
 }
 
 function lost() {
+  // Refused, perhaps because of the place: a server that was set up anew never had it.
+  if (openedAt === Infinity && source.readyState === EventSource.CLOSED) place = '';
   cuts = Date.now() - openedAt > STEADY_MS ? 1 : cuts + 1;
   openedAt = Infinity;
   if (cuts < CUTS_MAX) {

@@ -41,8 +41,9 @@ export async function open(browser, url, { prepare, ...options } = {}) {
     dialog.dismiss();
   });
   page.on('console', (message) => {
-    // The browser itself says so when an answer does not come; tests of that kind want it.
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) page.mistakes.push(`console: ${message.text()}`);
+    // The browser itself says so when an answer does not come, or refuses a stream; tests of that kind want it.
+    const isExpected = /^(Failed to load resource|EventSource's response has a MIME type)/.test(message.text());
+    if (message.type() === 'error' && !isExpected) page.mistakes.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== origin) page.mistakes.push(`request elsewhere: ${request.url()}`);

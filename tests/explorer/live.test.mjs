@@ -85,6 +85,38 @@ test('a page that was too slow for the server goes on where it was', async () =>
   assert.match(watcher.lastEventIds.at(-1), /^all:\d+$/);
 });
 
+test('a new stream goes on where the last one was', async () => {
+  await start();
+  await mode('live');
+  await newest(watcher.grow().block.blknum);
+  assert.deepEqual(watcher.places, [null]);
+  const { length } = watcher.events;
+  await watcher.stop();
+  try {
+    // By then the page has closed its stream, and will open a new one.
+    await mode('offline');
+    watcher.tell('status', { is_safe: true });
+  } finally {
+    await watcher.start();
+  }
+  await page.evaluate(() => dispatchEvent(new Event('online')));
+  await mode('live');
+  assert.equal(watcher.places.at(-1), `all:${length}`);
+  assert.equal(watcher.lastEventIds.at(-1), undefined);
+});
+
+test('a server that was set up anew is followed from where it is', async () => {
+  await start();
+  await mode('live');
+  await newest(watcher.grow().block.blknum);
+  watcher.events.length = 0;
+  watcher.cut();
+  await until(() => watcher.lastEventIds.includes('all:1') && watcher.streams.size > 0 && watcher.places.length > 2);
+  await mode('live');
+  assert.equal(watcher.places.at(-1), null);
+  await newest(watcher.grow().block.blknum);
+});
+
 test('where there are no events the page asks', async () => {
   watcher.hasEvents = false;
   await start();

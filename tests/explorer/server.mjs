@@ -44,6 +44,7 @@ export class Watcher {
     this.events = [];
     this.calls = [];
     this.lastEventIds = [];
+    this.places = [];
     /** `hold(method, text)` is awaited before an answer is sent. */
     this.hold = null;
   }
@@ -135,8 +136,12 @@ export class Watcher {
   stream(request, params, response) {
     if (!this.hasEvents) return response.writeHead(404, { 'content-type': 'application/json' }).end('{}');
     this.topics = params.get('topics');
-    const last = request.headers['last-event-id'];
-    this.lastEventIds.push(last);
+    const last = request.headers['last-event-id'] ?? params.get('place') ?? undefined;
+    this.lastEventIds.push(request.headers['last-event-id']);
+    this.places.push(params.get('place'));
+    if (last && Number(last.split(':')[1]) > this.events.length) {
+      return response.writeHead(200, { 'content-type': 'application/json' }).end('{"success":false}');
+    }
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     response.write(`retry: 300\nid: ${last ?? `all:${this.events.length}`}\n\n`);
     this.streams.add(response);

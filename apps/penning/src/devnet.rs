@@ -29,8 +29,9 @@ use plasma_core::sentinel::SentinelConfig;
 use plasma_eth::{EthConfig, EthersRootChain, EthersSentinelChain, RetryPolicy, SentinelChain};
 use plasma_node::eth_height_monitor::EthHeightMonitorConfig;
 use plasma_node::telemetry::{LogFormat, init_logging};
-use plasma_rpc::client::{ClientConfig, HttpRpcClient};
-use plasma_rpc::info::STATS_GET;
+use plasma_rpc::client::{ClientConfig, ClientError, HttpRpcClient};
+use plasma_rpc::codes;
+use plasma_rpc::info::{DbLag, STATS_GET};
 use plasma_rpc::params::NoParams;
 use plasma_rpc::watcher::STATUS_GET;
 use plasma_store::NodeKind;
@@ -40,7 +41,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use watcher::watcher_db::WatcherDbConfig;
+use watcher::watcher_db::{IS_BEHIND, NOT_OPENED_YET, WatcherDbConfig};
 use watcher::{EXPLORER_PATH, InfoConfig, WatcherConfig};
 
 /// The fee specification a new devnet starts with.
@@ -273,7 +274,7 @@ impl DevnetArgs {
             },
             info: InfoConfig { listen: local(info_port), fees_poll_ms: 1_000 },
             watcher_db: WatcherDbConfig {
-                database_url: database_url.to_owned(),
+                database_url: database_url.to_owned().into(),
                 retry_ms_max: 2_000,
                 ..WatcherDbConfig::default()
             },
@@ -318,7 +319,7 @@ impl DevnetArgs {
             watcher_url: url(self.watcher_port),
             watcher_info_url: Some(url(info_port)),
             explorer_url: Some(format!("{}{EXPLORER_PATH}", url(info_port))),
-            database_url: Some(database_url.to_owned()),
+            database_url: Some(database_url.to_owned().into()),
         }
     }
 }
@@ -339,23 +340,32 @@ fn url(port: u16) -> String {
 /// Waits until the watcher follows the root chain, writes devnet.json, and says what to try.
 async fn tell_when_ready(file: &DevnetFile, folder: &Folder, out: Out) -> Result<()> {
     let wait = async {
+        let mut without_database = None;
         let info = file.watcher_info_url.iter().map(|url| (url, Kind::Informational));
         let nodes = [(&file.child_chain_url, Kind::Operator), (&file.watcher_url, Kind::Watcher)];
         for (url, kind) in nodes.into_iter().chain(info) {
             let client = HttpRpcClient::new(ClientConfig::new(url.clone()))?;
-            while !kind.is_ready(&client).await {
+            loop {
+                match kind.readiness(&client).await {
+                    Readiness::NotYet => {}
+                    Readiness::Ready => break,
+                    Readiness::WithoutDatabase(reason) => {
+                        without_database = Some(reason);
+                        break;
+                    }
+                }
                 tokio::time::sleep(Duration::from_millis(READY_POLL_MS)).await;
             }
         }
-        Ok::<_, anyhow::Error>(())
+        Ok::<_, anyhow::Error>(without_database)
     };
     let limit = Duration::from_millis(READY_MS_MAX);
     let ready = tokio::time::timeout(limit, wait).await;
-    ready
+    let without_database = ready
         .map_err(|_| anyhow!("the nodes are not ready after {READY_MS_MAX} ms; see the log"))??;
     let path = folder.file(DEVNET_FILE);
     file.write(&path).context("writing devnet.json")?;
-    out.finish(&report::Report::new(file, path)?)
+    out.finish(&report::Report::new(file, path, without_database)?)
 }
 
 /// What answers at a port.
@@ -366,17 +376,76 @@ enum Kind {
     Informational,
 }
 
+/// How far a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Readiness {
+    NotYet,
+    Ready,
+    /// It serves everything that needs no database; why it cannot use the one it has.
+    WithoutDatabase(String),
+}
+
 impl Kind {
-    async fn is_ready(self, client: &HttpRpcClient) -> bool {
+    async fn readiness(self, client: &HttpRpcClient) -> Readiness {
         use plasma_rpc::child_chain::{ALARM_GET, FEES_ALL, FeesAllParams};
-        match self {
+        let is_ready = match self {
             Self::Operator => {
                 let raised = client.call(&ALARM_GET, &NoParams {}).await;
                 raised.is_ok_and(|raised| raised.is_empty())
                     && client.call(&FEES_ALL, &FeesAllParams::default()).await.is_ok()
             }
             Self::Watcher => client.call(&STATUS_GET, &NoParams {}).await.is_ok(),
-            Self::Informational => client.call(&STATS_GET, &NoParams {}).await.is_ok(),
+            Self::Informational => {
+                return informational(client.call(&STATS_GET, &NoParams {}).await.err());
+            }
+        };
+        if is_ready { Readiness::Ready } else { Readiness::NotYet }
+    }
+}
+
+/// How far a node is that answered like this. A database that cannot be used must not end a network that does without it: it may come
+/// back, and payments and exits never ask it.
+fn informational(refusal: Option<ClientError>) -> Readiness {
+    let body = match refusal {
+        None => return Readiness::Ready,
+        Some(ClientError::Api(body)) if body.code == codes::WATCHER_DB_UNAVAILABLE.code => body,
+        Some(_) => return Readiness::NotYet,
+    };
+    let lag = body.messages.and_then(|messages| serde_json::from_str(messages.get()).ok());
+    match lag {
+        Some(DbLag { reason, .. }) if ![NOT_OPENED_YET, IS_BEHIND].contains(&&*reason) => {
+            Readiness::WithoutDatabase(reason)
+        }
+        _ => Readiness::NotYet,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plasma_rpc::ErrorBody;
+
+    fn refused(code: &str, messages: &str) -> Option<ClientError> {
+        let json = format!(r#"{{"object":"error","code":"{code}","messages":{messages}}}"#);
+        let body: ErrorBody = serde_json::from_str(&json).unwrap();
+        Some(ClientError::Api(body))
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_used_keeps_nobody_waiting() {
+        let because = |reason| {
+            let lag = DbLag { reason: String::from(reason), ..DbLag::default() };
+            refused("watcher_db:unavailable", &serde_json::to_string(&lag).unwrap())
+        };
+        for (refusal, expected) in [
+            (None, Readiness::Ready),
+            (because(NOT_OPENED_YET), Readiness::NotYet),
+            (because(IS_BEHIND), Readiness::NotYet),
+            (because("it is full"), Readiness::WithoutDatabase("it is full".to_owned())),
+            (refused("watcher_db:unavailable", "null"), Readiness::NotYet),
+            (refused("operation:service_unavailable", "null"), Readiness::NotYet),
+        ] {
+            assert_eq!(informational(refusal), expected);
         }
     }
 }

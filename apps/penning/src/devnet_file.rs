@@ -13,6 +13,7 @@ use plasma_eth::{ADDRESS_FILE_BYTES_MAX, ContractAddresses, Deployment, RpcUrl};
 use plasma_rpc::json::hex;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use watcher::watcher_db::DatabaseUrl;
 
 /// Folder of a devnet's data, below where it was started.
 pub(crate) const DEVNET_FOLDER: &str = ".penning";
@@ -45,7 +46,7 @@ pub(crate) struct DevnetFile {
     /// Where a browser shows the chain.
     pub(crate) explorer_url: Option<String>,
     /// The database, with its password.
-    pub(crate) database_url: Option<String>,
+    pub(crate) database_url: Option<DatabaseUrl>,
 }
 
 /// The file as it is written: the keys of the address file, and ours.
@@ -153,7 +154,7 @@ impl DevnetFile {
             watcher_url: raw.watcher_url,
             watcher_info_url: raw.watcher_info_url,
             explorer_url: raw.explorer_url,
-            database_url: raw.database_url,
+            database_url: raw.database_url.map(Into::into),
         })
     }
 
@@ -192,7 +193,7 @@ impl DevnetFile {
             watcher_url: self.watcher_url.clone(),
             watcher_info_url: self.watcher_info_url.clone(),
             explorer_url: self.explorer_url.clone(),
-            database_url: self.database_url.clone(),
+            database_url: self.database_url.as_deref().map(str::to_owned),
             min_exit_period_s: deployment.min_exit_period_s,
             plasma_framework_tx_hash: deployment.plasma_framework_tx_hash,
             authority_address: deployment.authority,
@@ -242,7 +243,9 @@ pub(crate) mod tests {
             watcher_url: "http://127.0.0.1:7434".to_owned(),
             watcher_info_url: Some("http://127.0.0.1:7534".to_owned()),
             explorer_url: Some("http://127.0.0.1:7534/explorer/".to_owned()),
-            database_url: Some("postgres://penning:secret@127.0.0.1:5433/penning".to_owned()),
+            database_url: Some(
+                "postgres://penning:secret@127.0.0.1:5433/penning".to_owned().into(),
+            ),
         }
     }
 

@@ -4,6 +4,7 @@
 //! flag and `PENNING_CHILD_CHAIN_BLOCK_QUEUE_FORM_EVERY_MS=500` in the environment. A name or a value that does not exist is an
 //! error wherever it stands, because a setting that is silently ignored is worse than none.
 
+use plasma_node::telemetry::without_password;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -20,8 +21,8 @@ pub(crate) enum SettingsError {
     Io { path: PathBuf, error: std::io::Error },
     #[error("the settings file {} is larger than {SETTINGS_BYTES_MAX} bytes", path.display())]
     TooLarge { path: PathBuf },
-    #[error("the settings file {} is not TOML: {error}", path.display())]
-    Toml { path: PathBuf, error: toml::de::Error },
+    #[error("the settings file {} is not TOML: {reason}", path.display())]
+    Toml { path: PathBuf, reason: String },
     #[error("{origin}: there is no setting `{name}`; `--print-settings` lists them all")]
     Unknown { origin: String, name: String },
     #[error("{origin}: `{name}` wants {wanted}, not {found:?}")]
@@ -74,9 +75,15 @@ pub(crate) fn typed<T: DeserializeOwned>(settings: Table) -> Result<T, SettingsE
     Value::Table(settings).try_into().map_err(wrong)
 }
 
-/// All settings and their values, as lines of `name = value`.
+/// All settings and their values, as lines of `name = value`; passwords in URLs are not shown.
 pub(crate) fn list(settings: &Table) -> Vec<String> {
-    let line = |name: String| find(settings, &name).map(|value| format!("{name} = {value}"));
+    let line = |name: String| {
+        let value = match find(settings, &name)? {
+            Value::String(text) => Value::String(without_password(text)),
+            other => other.clone(),
+        };
+        Some(format!("{name} = {value}"))
+    };
     names(settings, "").into_iter().filter_map(line).collect()
 }
 
@@ -94,7 +101,11 @@ fn read(path: &Path) -> Result<Table, SettingsError> {
     if u64::try_from(text.len()).unwrap_or(u64::MAX) > SETTINGS_BYTES_MAX {
         return Err(SettingsError::TooLarge { path: path.to_owned() });
     }
-    text.parse().map_err(|error| SettingsError::Toml { path: path.to_owned(), error })
+    // The error shows the line, which may be the one with the URL of the database.
+    text.parse().map_err(|error: toml::de::Error| SettingsError::Toml {
+        path: path.to_owned(),
+        reason: without_password(&error.to_string()),
+    })
 }
 
 /// Names of all settings below a table, in the order of the alphabet.
@@ -257,5 +268,15 @@ mod tests {
     fn settings_are_listed_by_the_names_they_are_set_by() {
         let listed = list(&table(&defaults()).unwrap());
         assert_eq!(listed, ["listen = \"a\"", "queue.cors = true", "queue.every_ms = 1"]);
+        let secret = Settings { listen: "postgres://a:geheim@b/c".into(), ..defaults() };
+        let listed = list(&table(&secret).unwrap());
+        assert_eq!(listed.first().unwrap(), "listen = \"postgres://a:***@b/c\"");
+    }
+
+    #[test]
+    fn a_broken_line_is_shown_without_its_password() {
+        let error = load(Some("listen = postgres://a:geheim@b/c"), &[]).unwrap_err();
+        assert!(error.contains("postgres://a:***@b/c"), "{error}");
+        assert!(!error.contains("geheim"), "{error}");
     }
 }

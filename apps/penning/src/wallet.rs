@@ -37,6 +37,7 @@ mod signed_away;
 mod status;
 mod tour;
 mod tx_name;
+mod verify_proof;
 mod view;
 
 pub(crate) use evacuate::MERGES_FILES;
@@ -128,6 +129,8 @@ enum WalletCommand {
     Merge(pay::MergeArgs),
     /// How far a transaction is: pending, in a block, submitted, final
     Status(status::StatusArgs),
+    /// What an answer of `proof.get` proves, without asking anybody; with --on-root-chain only the contract
+    VerifyProof(verify_proof::VerifyProofArgs),
     /// Take money back to the root chain
     Exit(Box<exit::ExitArgs>),
     /// How far all exits of an account are: phase, time left, place in the queue, bond, and what to do next
@@ -162,6 +165,7 @@ impl WalletArgs {
             WalletCommand::Pay(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Merge(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Status(args) => Box::pin(args.run(&session()?)).await,
+            WalletCommand::VerifyProof(args) => Box::pin(args.run(&self.common, out)).await,
             WalletCommand::Exit(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::ExitPack(args) => Box::pin(args.run(&session()?)).await,
             WalletCommand::Exits(args) => Box::pin(args.run(&session()?)).await,

@@ -161,7 +161,8 @@ pub(crate) const fn code(error: &WriteError) -> &'static str {
 /// The settings, with the URL of the environment where they have none.
 pub(crate) fn or_environment(mut config: WatcherDbConfig) -> WatcherDbConfig {
     if config.database_url.is_empty() {
-        config.database_url = crate::secrets::environment(DATABASE_URL_ENV).unwrap_or_default();
+        config.database_url =
+            crate::secrets::environment(DATABASE_URL_ENV).unwrap_or_default().into();
     }
     config
 }

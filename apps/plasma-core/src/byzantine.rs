@@ -186,6 +186,11 @@ impl ByzantineEvent {
     pub const fn makes_chain_unsafe(&self) -> bool {
         matches!(self.remedy(), Remedy::MassExit)
     }
+
+    /// Whether nothing is wrong and nothing has to be done: owners may, if they like.
+    pub const fn is_optional(&self) -> bool {
+        matches!(self.remedy(), Remedy::Piggyback)
+    }
 }
 
 impl Remedy {
@@ -285,6 +290,7 @@ mod tests {
             assert_eq!(event.name(), name);
             assert_eq!(event.remedy(), remedy, "{name}");
             assert_eq!(event.makes_chain_unsafe(), remedy == MassExit, "{name}");
+            assert_eq!(event.is_optional(), name == "piggyback_available", "{name}");
             assert!(last < Some(event.clone()), "{name}");
             last = Some(event);
         }

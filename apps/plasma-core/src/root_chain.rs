@@ -4,7 +4,7 @@
 
 use crate::db_update::TxPos;
 use crate::wire::{
-    Address, Blknum, BlockHash, Currency, EthHeight, ExitId, H256, TxHash, U256, UtxoPos,
+    Address, Blknum, BlockHash, Currency, EthHeight, ExitId, H256, TxHash, U256, UtxoPos, keccak256,
 };
 use std::fmt;
 
@@ -21,6 +21,14 @@ pub struct EthEvent {
     pub log_index: u32,
     /// What happened.
     pub event: RootChainEvent,
+}
+
+impl EthEvent {
+    /// `root_chain_txhash_event`, by which the WatcherDB knows an event (protocol 7.2): the hash of the transaction's hash as text and
+    /// the decimal number of the log.
+    pub fn root_chain_txhash_event(&self) -> H256 {
+        keccak256(format!("{:#x}{}", self.root_chain_txhash, self.log_index).as_bytes())
+    }
 }
 
 /// What happened on the root chain (protocol 5.3).
@@ -399,5 +407,23 @@ impl fmt::Display for SubmitOutcome {
             Self::AccountLocked => f.write_str("account locked"),
             Self::Refused { code, message } => write!(f, "{message} (code {code})"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_an_event_is_the_documented_one() {
+        let event = EthEvent {
+            eth_height: EthHeight::new(7),
+            eth_block_hash: H256::zero(),
+            root_chain_txhash: H256::repeat_byte(0xab),
+            log_index: 12,
+            event: RootChainEvent::BlockSubmitted { blknum: Blknum::new(1_000) },
+        };
+        let text = format!("0x{}12", "ab".repeat(32));
+        assert_eq!(event.root_chain_txhash_event(), keccak256(text.as_bytes()));
     }
 }

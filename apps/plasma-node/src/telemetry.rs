@@ -51,6 +51,28 @@ pub fn init_logging(format: LogFormat, filter: &str) -> Result<(), TryInitError>
     }
 }
 
+/// A URL as logs and people may see it: `***` for the password in it. Takes any text; what may be one is taken for a password.
+pub fn without_password(text: &str) -> String {
+    const PARAMETER: &str = "password=";
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    // A password may have any sign in it, so it ends where the last host may begin.
+    let mut shown = match rest.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((user, _)) => format!("{scheme}://{user}:***@{host}"),
+            None => text.to_owned(),
+        },
+        None => text.to_owned(),
+    };
+    // PostgreSQL takes it as a parameter as well.
+    if let Some(start) = shown.find(PARAMETER).map(|at| at.saturating_add(PARAMETER.len())) {
+        let end = shown[start..].find('&').map_or(shown.len(), |len| start.saturating_add(len));
+        shown.replace_range(start..end, "***");
+    }
+    shown
+}
+
 /// Which service a measurement is about.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ServiceLabel {
@@ -144,5 +166,31 @@ impl Metrics {
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_shown_without_their_password() {
+        for (url, shown) in [
+            ("", ""),
+            ("127.0.0.1:7434", "127.0.0.1:7434"),
+            ("postgres://db.example:5432/penning", "postgres://db.example:5432/penning"),
+            ("postgres://me@db.example/penning", "postgres://me@db.example/penning"),
+            ("postgres://me:a@db.example/penning", "postgres://me:***@db.example/penning"),
+            ("postgres://me:a@b:c/d@e@db.example/penning", "postgres://me:***@db.example/penning"),
+            ("postgres://:a@db.example", "postgres://:***@db.example"),
+            ("https://me:a@l1.example", "https://me:***@l1.example"),
+            (
+                "postgres://db/p?user=me&password=a@b&sslmode=require",
+                "postgres://db/p?user=me&password=***&sslmode=require",
+            ),
+            ("postgres:///p?password=a", "postgres:///p?password=***"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
     }
 }

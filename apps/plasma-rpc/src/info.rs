@@ -13,7 +13,7 @@ mod typed_data;
 
 pub use create::{
     CreateFee, CreateParams, CreatePayment, CreateResult, Created, CreatedFee, CreatedOutput,
-    Creation, MergeParams, Merges, MissingFunds,
+    Creation, MERGED_OUTPUTS_MAX, MergeParams, Merges, MissingFunds,
 };
 pub use extras::{
     AddressWatch, AddressWatchParams, DbLag, FEE_HISTORY_LEN_MAX, FeeChange, FeeHistoryParams,

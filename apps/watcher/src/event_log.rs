@@ -8,7 +8,7 @@ use plasma_core::db_update::TxPos;
 use plasma_core::journal::{JournalBlock, JournalEntry, JournalFact, Topic};
 use plasma_core::root_chain::{RootChainEvent, SubmittedAt};
 use plasma_core::transfers::Transfer;
-use plasma_core::wire::{Blknum, InputPointer, OutputIndex, SignedTx, Transaction, UtxoPos};
+use plasma_core::wire::{Blknum, OutputIndex, SignedTx, Transaction, UtxoPos};
 use plasma_rpc::server::{Event, EventLog, EventLogError};
 use plasma_rpc::subscription::{
     BlockEvent, ConditionEvent, DepositEvent, ExitEventData, StatusEvent, TransferEvent,
@@ -60,8 +60,7 @@ impl StoredEvents {
         let signed = SignedTx::decode(&bytes);
         let signed = signed.map_err(|_| damaged("a transaction does not decode"))?;
         let tx = signed.transaction();
-        let spent: Vec<UtxoPos> =
-            tx.inputs().iter().copied().filter_map(InputPointer::position).collect();
+        let spent: Vec<UtxoPos> = tx.spent_positions().collect();
         let made = self.store.outputs_at(&spent).map_err(failed)?;
         let inputs = spent.into_iter().zip(made);
         let inputs = inputs

@@ -75,10 +75,7 @@ async fn run(
             let is_news =
                 |event: &ByzantineEvent| notifications.iter().any(|news| news.event == *event);
             let open = shown.events.iter().filter(|event| !is_news(event));
-            for event in open {
-                let (name, what_to_do) = (event.name(), what_to_do(event));
-                tracing::error!(name, ?event, what_to_do, "byzantine event, still true");
-            }
+            open.for_each(|event| log_open(event, None, "byzantine event, still true"));
         }
         notifications.iter().for_each(log);
         sender.send_if_modified(|known| {
@@ -97,10 +94,21 @@ async fn run(
 
 fn log(notification: &Notification) {
     let Notification { sequence, change, event, .. } = notification;
-    let (name, what_to_do) = (event.name(), what_to_do(event));
     match change {
-        Change::Appeared => tracing::error!(sequence, name, ?event, what_to_do, "byzantine event"),
-        Change::Resolved => tracing::info!(sequence, name, ?event, "byzantine event resolved"),
+        Change::Appeared => log_open(event, Some(*sequence), "byzantine event"),
+        Change::Resolved => {
+            tracing::info!(sequence, name = event.name(), ?event, "byzantine event resolved");
+        }
+    }
+}
+
+/// Whoever is woken by errors need not hear what owners may do if they like.
+fn log_open(event: &ByzantineEvent, sequence: Option<u64>, text: &str) {
+    let (name, what_to_do) = (event.name(), what_to_do(event));
+    if event.is_optional() {
+        tracing::info!(sequence, name, ?event, what_to_do, "{text}");
+    } else {
+        tracing::error!(sequence, name, ?event, what_to_do, "{text}");
     }
 }
 

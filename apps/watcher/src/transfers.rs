@@ -7,9 +7,7 @@ use crate::journal_news::JournalNews;
 use plasma_core::db_update::TxPos;
 use plasma_core::journal::JournalSeq;
 use plasma_core::transfers::{Page, Transfer, accounts_of, next_pages, number};
-use plasma_core::wire::{
-    Address, DecodeTxError, InputPointer, SignedTx, Transaction, TxIndex, UtxoPos,
-};
+use plasma_core::wire::{Address, DecodeTxError, SignedTx, Transaction, TxIndex, UtxoPos};
 use plasma_node::core_actor::Unanswered;
 use plasma_node::supervisor::{Lease, Nursery};
 use plasma_node::worker::Worker;
@@ -81,7 +79,7 @@ fn index_next(store: &Store) -> Result<bool, IndexError> {
     }
     let owners = owners(store, transactions.iter().map(|(_, tx)| tx))?;
     let concerned = transactions.iter().map(|(transfer, tx)| {
-        let spent = positions(tx).filter_map(|position| owners.get(&position).copied());
+        let spent = tx.spent_positions().filter_map(|position| owners.get(&position).copied());
         (*transfer, accounts_of(tx, spent))
     });
     let concerned: Vec<_> = concerned.collect();
@@ -116,12 +114,8 @@ fn owners<'a>(
     store: &Store,
     transactions: impl Iterator<Item = &'a Transaction>,
 ) -> Result<BTreeMap<UtxoPos, Address>, StoreError> {
-    let spent: Vec<UtxoPos> = transactions.flat_map(positions).collect();
+    let spent: Vec<UtxoPos> = transactions.flat_map(Transaction::spent_positions).collect();
     let outputs = store.outputs_at(&spent)?;
     let owned = spent.into_iter().zip(outputs);
     Ok(owned.filter_map(|(position, output)| Some((position, output?.owner))).collect())
-}
-
-fn positions(tx: &Transaction) -> impl Iterator<Item = UtxoPos> {
-    tx.inputs().iter().copied().filter_map(InputPointer::position)
 }

@@ -16,6 +16,7 @@ mod check;
 mod config;
 mod connection;
 mod copy;
+mod database_url;
 pub mod embedded;
 mod fees;
 mod inspection;
@@ -32,11 +33,12 @@ mod writer;
 pub use check::{CheckError, Checked, Difference, TableChecked, check};
 pub use config::WatcherDbConfig;
 pub use connection::{Identity, Position, WriteError};
+pub use database_url::DatabaseUrl;
 pub use inspection::{Inspection, inspect};
 pub use rebuild::{Rebuilt, rebuild};
 pub use rows::RowsError;
 pub use source::{JournalSource, SourceError};
-pub use status::WatcherDbStatus;
+pub use status::{IS_BEHIND, NOT_OPENED_YET, WatcherDbStatus};
 pub(crate) use task::WatcherDbTask;
 
 use plasma_core::wire::Blknum;
@@ -129,7 +131,7 @@ impl WatcherDb {
         let status = self.status();
         let reason = match &status.reason {
             Some(reason) => reason.clone(),
-            None if status.lag_blocks() > self.lag_blocks_max => "it is behind".to_owned(),
+            None if status.lag_blocks() > self.lag_blocks_max => IS_BEHIND.to_owned(),
             None => return Ok(()),
         };
         Err(unavailable(&status, reason))

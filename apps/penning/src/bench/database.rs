@@ -93,7 +93,7 @@ async fn run(transactions: u64, machine: Machine, url: String, out: Out) -> Resu
     let chain = Arc::new(MadeUp::default());
     let identity = Identity { chain_id: 1, plasma_framework: chain::account(0) };
     let config = WatcherDbConfig {
-        database_url: url,
+        database_url: url.into(),
         lag_blocks_max: u64::MAX,
         ..WatcherDbConfig::default()
     };

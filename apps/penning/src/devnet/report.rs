@@ -13,11 +13,18 @@ pub(super) struct Report<'a> {
     file: &'a DevnetFile,
     json: Box<RawValue>,
     path: PathBuf,
+    /// Why the database cannot be used, if so.
+    without_database: Option<String>,
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(file: &'a DevnetFile, path: PathBuf) -> Result<Self> {
-        Ok(Self { file, json: RawValue::from_string(file.to_json()?)?, path })
+    pub(super) fn new(
+        file: &'a DevnetFile,
+        path: PathBuf,
+        without_database: Option<String>,
+    ) -> Result<Self> {
+        let json = RawValue::from_string(file.to_json()?)?;
+        Ok(Self { file, json, path, without_database })
     }
 }
 
@@ -39,6 +46,17 @@ impl fmt::Display for Report<'_> {
         if let (Some(info), Some(explorer)) = (watcher_info_url, explorer_url) {
             writeln!(f, "  informational {info}  (with everything from the database)")?;
             writeln!(f, "  explorer      {explorer}")?;
+        }
+        if let Some(reason) = &self.without_database {
+            writeln!(f, "  database      CANNOT BE USED: {reason}")?;
+            writeln!(
+                f,
+                "    Payments and exits go on without it, and it is tried again. Where that does not help: stop the devnet and"
+            )?;
+            writeln!(
+                f,
+                "    run `penning watcher-db rebuild` with the watcher's folder, or let DATABASE_URL name another database."
+            )?;
         }
         for (name, address) in [
             ("framework", addresses.plasma_framework),

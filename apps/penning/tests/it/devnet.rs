@@ -81,3 +81,15 @@ fn a_killed_devnet_leaves_an_anvil_that_the_next_start_ends_in_good_order() {
     let paid = chain.wallet(1, "pay --to 0x7777777777777777777777777777777777777777:0.1 --wait");
     assert_eq!(paid["phase"], "final", "{paid}");
 }
+
+#[test]
+fn a_devnet_whose_database_cannot_be_used_does_without_it() {
+    let nobody = format!("postgres://penning:geheim@127.0.0.1:{}/penning", free_port());
+    let chain = TestChain::start_in(60, &[("DATABASE_URL", &nobody)]);
+    assert_eq!(chain.file["database_url"], *nobody);
+    chain.wallet(0, "deposit 1 --wait");
+    assert_eq!(chain.on_child_chain(chain.address(0), ETH), milli(1_000));
+    let log = std::fs::read_to_string(chain.folder.path().join("devnet.log")).unwrap();
+    assert!(log.contains("database"), "{log}");
+    assert!(!log.contains("geheim"), "{log}");
+}

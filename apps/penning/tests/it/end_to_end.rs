@@ -1,5 +1,6 @@
 //! The main job on a real network, with every wei accounted for: deposits, payments, merges and fees.
 
+use crate::kit::penning;
 use crate::test_chain::{TestChain, amount, milli};
 use plasma_core::wire::{
     Address, Blknum, ETH, Output, OutputIndex, PaymentTx, SecretKey, SignedTx, TypedDataDomain,
@@ -8,6 +9,7 @@ use plasma_core::wire::{
 use plasma_eth::RootChain;
 use plasma_rpc::child_chain::{SubmitAnswer, SubmitParams, TRANSACTION_SUBMIT};
 use plasma_rpc::client::{ClientConfig, HttpRpcClient};
+use plasma_rpc::info::{InclusionReference, PROOF_GET, ProofParams};
 use serde_json::Value;
 
 /// How often two payments may miss each other: a block is formed every second, and they come within milliseconds.
@@ -63,6 +65,8 @@ async fn deposits_payments_merges_and_fees_add_up_to_the_wei() {
     assert!(blknums.is_sorted_by(|a, b| a < b), "{blknums:?}");
     assert!([&first, &second, &third].iter().all(|paid| amount(&paid["fee"]) == FEE_WEI.into()));
 
+    assert_proof_is_checked(&chain, &third).await;
+
     // Merges are free.
     for _ in 0..2 {
         chain.wallet(0, &format!("pay --to {bob:?}:0.01 --wait"));
@@ -99,6 +103,45 @@ async fn deposits_payments_merges_and_fees_add_up_to_the_wei() {
     // Two of the five go to Carol, and one is paid to the claimer himself, in a new block.
     assert_eq!(chain.on_child_chain(claimer, ETH), fees - 2);
     assert_eq!(chain.on_child_chain(carol, ETH), milli(100) - FEE_WEI + 2);
+}
+
+/// Whoever was paid keeps the proof, and needs nobody but the contract to check it.
+async fn assert_proof_is_checked(chain: &TestChain, paid: &Value) {
+    let position: u128 =
+        paid["outputs"][0]["output"]["utxo_pos"].as_str().unwrap().parse().unwrap();
+    let url = chain.file["watcher_info_url"].as_str().unwrap();
+    let watcher = HttpRpcClient::new(ClientConfig::new(url)).unwrap();
+    let params = ProofParams { utxo_pos: Some(position.into()), ..ProofParams::default() };
+    let mut proof = watcher.call(&PROOF_GET, &params).await.unwrap();
+    let keep = |proof: &InclusionReference| {
+        let text = serde_json::to_string(proof).unwrap();
+        std::fs::write(chain.folder.path().join("proof.json"), &text).unwrap();
+        text
+    };
+    let text = keep(&proof);
+    let checked = chain.wallet(0, "verify-proof proof.json --on-root-chain");
+    assert_eq!(checked["on_root_chain"], true, "{checked}");
+    assert_eq!(
+        (&checked["txhash"], &checked["outputs"][0]["output"]),
+        (&paid["txhash"], &paid["outputs"][0]["output"])
+    );
+    let nowhere = tempfile::tempdir().unwrap();
+    let alone = penning(nowhere.path(), &["wallet", "verify-proof", "-", "--json"]).stdin(&text);
+    let alone = alone.json();
+    assert!(alone["left_to_check"].as_str().unwrap().contains("blocks("), "{alone}");
+
+    // True of some tree, but not of this block.
+    let real = proof.blknum;
+    proof.blknum = Blknum::new(1_000_000);
+    keep(&proof);
+    chain.wallet(0, "verify-proof proof.json");
+    chain.refused(0, "verify-proof proof.json --on-root-chain", "proof:no_such_block");
+    proof.blknum = Blknum::new(1);
+    keep(&proof);
+    chain.refused(0, "verify-proof proof.json --on-root-chain", "proof:other_root_on_root_chain");
+    (proof.blknum, proof.plasma_framework) = (real, Address::zero());
+    keep(&proof);
+    chain.refused(0, "verify-proof proof.json --on-root-chain", "proof:other_deployment");
 }
 
 /// Signs and submits without asking anybody, as a wallet in a hurry would.

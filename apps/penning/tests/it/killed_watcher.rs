@@ -75,7 +75,7 @@ impl<'a> Victims<'a> {
     }
 
     async fn database(&self) -> Option<Inspection> {
-        let database_url = self.url.clone();
+        let database_url = self.url.clone().into();
         inspect(&WatcherDbConfig { database_url, ..WatcherDbConfig::default() }).await.ok()?
     }
 

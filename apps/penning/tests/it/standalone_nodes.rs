@@ -51,6 +51,18 @@ fn settings_are_printed_in_their_order_of_precedence_and_unknown_ones_refused() 
     let watcher = print_settings(at, "watcher", &[]).run();
     assert!(all(&watcher).contains("listen = \"127.0.0.1:7434\""), "{}", all(&watcher));
 
+    let url = "postgres://penning:geheim@db.example/penning";
+    let set = format!("watcher_db.database_url={url}");
+    let with_database = print_settings(at, "watcher", &["--set", &set])
+        .env("PENNING_WATCHER_WATCHER_DB_DATABASE_READ_URL", url)
+        .run();
+    let printed = all(&with_database);
+    for name in ["database_url", "database_read_url"] {
+        let line = format!("watcher_db.{name} = \"postgres://penning:***@db.example/penning\"");
+        assert!(printed.lines().any(|found| found == line), "{line}: {printed}");
+    }
+    assert!(!printed.contains("geheim"), "{printed}");
+
     for node in ["child-chain", "watcher"] {
         let unknown = refused(print_settings(at, node, &["--set", "fresh_blocks=5"]));
         assert!(unknown.contains("there is no setting `fresh_blocks`"), "{unknown}");

@@ -32,11 +32,16 @@ pub(crate) struct TestChain {
 impl TestChain {
     /// Starts a fresh one whose exits take twice `min_exit_period_s`.
     pub(crate) fn start(min_exit_period_s: u64) -> Self {
+        Self::start_in(min_exit_period_s, &[])
+    }
+
+    /// The same in such an environment.
+    pub(crate) fn start_in(min_exit_period_s: u64, env: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports = [free_port(), free_port(), free_port(), free_port()];
         let period = min_exit_period_s.to_string();
         let arguments = devnet_arguments(ports, &["--min-exit-period-s", &period]);
-        let mut process = Process::start(folder.path(), "devnet", &as_strs(&arguments), &[]);
+        let mut process = Process::start(folder.path(), "devnet", &as_strs(&arguments), env);
         let file = ready(&mut process);
         let deployment = Deployment::from_json(&file.to_string()).unwrap();
         let config = EthConfig::new(file["rpc_url"].as_str().unwrap().parse().unwrap());

@@ -4,7 +4,7 @@ use super::verified::{BlockFault, BlockId, VerifiedBlock};
 use crate::db_update::{BlockHeader, StateUpdate};
 use crate::fees::RequiredFee;
 use crate::state::{ExecError, OutputFacts, State};
-use crate::wire::{Blknum, InputPointer, TxIndex, UtxoPos};
+use crate::wire::{Blknum, TxIndex, UtxoPos};
 use thiserror::Error;
 
 /// Writes that a transaction usually causes: itself, an input that goes and how, two outputs.
@@ -87,8 +87,7 @@ pub fn apply_block(
             state.abandon_block();
             return Err(ApplyError::Invalid { id, fault });
         }
-        let inputs = tx.transaction().inputs().iter().copied();
-        spent.extend(inputs.filter_map(InputPointer::position));
+        spent.extend(tx.transaction().spent_positions());
     }
     let header = state.close_block(&mut updates);
     let closed = BlockId { blknum: header.number, hash: header.hash };

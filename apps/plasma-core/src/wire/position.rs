@@ -2,7 +2,8 @@
 //!
 //! `position = blknum · 10⁹ + txindex · 10⁴ + oindex`
 
-use super::primitives::{Blknum, OutputIndex, TxIndex, U256};
+use super::keccak::keccak256;
+use super::primitives::{Blknum, H256, OutputIndex, TxIndex, U256};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -74,6 +75,12 @@ impl UtxoPos {
     pub fn tx_pos_for_priority(self) -> u128 {
         self.encode().checked_div(TX_OFFSET.into()).unwrap_or_default()
     }
+
+    /// `child_chain_utxohash`, by which the WatcherDB knows an output (protocol 7.2): the hash of its integer form in decimals, in
+    /// angle brackets.
+    pub fn child_chain_utxohash(self) -> H256 {
+        keccak256(format!("<{}>", self.encode()).as_bytes())
+    }
 }
 
 impl fmt::Display for UtxoPos {
@@ -142,6 +149,12 @@ mod tests {
     fn encodes_the_documented_example() {
         assert_eq!(pos(4, 5, 1).encode(), 4_000_050_001);
         assert_eq!(UtxoPos::decode(4_000_050_001), Some(pos(4, 5, 1)));
+    }
+
+    #[test]
+    fn the_id_of_an_output_is_the_documented_one() {
+        let expected = "67eeedb4464d10caa1e79e0bf8b6cada454b91015788271fa5f599dc5a2ec6e9";
+        assert_eq!(format!("{:x}", pos(1_000, 0, 0).child_chain_utxohash()), expected);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! ```
 
 use super::keccak::{keccak256, keccak256_concat};
-use super::position::InputPointer;
+use super::position::{InputPointer, UtxoPos};
 use super::primitives::{Address, Blknum, Currency, H256, TxHash, U256};
 use super::rlp::append_uint;
 use super::{MAX_INPUTS, MAX_OUTPUTS};
@@ -149,6 +149,11 @@ impl Transaction {
         }
     }
 
+    /// The positions it spends, in the order of its inputs. Inputs that no block can ever have are left out: a valid transaction has none.
+    pub fn spent_positions(&self) -> impl Iterator<Item = UtxoPos> + Clone + '_ {
+        self.inputs().iter().filter_map(|input| input.position())
+    }
+
     /// What it makes.
     pub fn outputs(&self) -> &[Output] {
         match self {
@@ -275,5 +280,19 @@ mod tests {
             fee_claim_nonce(Blknum::new(2000), ETH),
             h256("b4e4c1533acb6b77ba2510826c402b4ab7dfbf964b49bec21194e4ffa2a3666c")
         );
+    }
+
+    #[test]
+    fn what_is_spent_is_listed_in_the_order_of_the_inputs() {
+        let spends = |inputs: [InputPointer; 2]| {
+            let inputs = inputs.into_iter().collect();
+            let payment = PaymentTx { inputs, outputs: ArrayVec::new(), metadata: H256::zero() };
+            Transaction::Payment(payment).spent_positions().collect::<Vec<_>>()
+        };
+        let [new, old] = [9, 1].map(|blknum| UtxoPos::deposit(Blknum::new(blknum)));
+        assert_eq!(spends([new.into(), old.into()]), [new, old]);
+        assert_eq!(spends([InputPointer::from_bytes([0xff; 32]), old.into()]), [old]);
+        let claim = Transaction::fee_claim(Blknum::new(1000), Address::zero(), ETH, U256::one());
+        assert_eq!(claim.spent_positions().count(), 0);
     }
 }

@@ -112,7 +112,7 @@ impl<'a> FakeBlock<'a> {
             initiator,
             started_at_s: self.timestamp_s(),
             tx_bytes: tx_bytes.into(),
-            input_positions: input_positions(tx).collect(),
+            input_positions: tx.transaction().spent_positions().collect(),
             witnesses: witnesses.collect(),
             input_txs: input_txs.iter().map(|bytes| bytes.as_slice().into()).collect(),
         })));
@@ -128,7 +128,11 @@ impl<'a> FakeBlock<'a> {
         exit_target: Address,
     ) -> ExitId {
         let exit_id = ExitId::in_flight(&tx.unsigned_bytes());
-        let youngest = input_positions(tx).max().and_then(|input| self.child_block(input.blknum));
+        let youngest = tx
+            .transaction()
+            .spent_positions()
+            .max()
+            .and_then(|input| self.child_block(input.blknum));
         let exitable_at_s = ids::exitable_at_s(
             self.timestamp_s(),
             youngest.map_or(0, |block| block.timestamp_s),
@@ -221,8 +225,4 @@ impl<'a> FakeBlock<'a> {
             event,
         });
     }
-}
-
-fn input_positions(tx: &SignedTx) -> impl Iterator<Item = UtxoPos> + '_ {
-    tx.transaction().inputs().iter().filter_map(|input| input.position())
 }

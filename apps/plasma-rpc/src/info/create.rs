@@ -147,8 +147,11 @@ pub struct MissingFunds {
     pub missing: U256,
 }
 
-/// Parameters of [`TRANSACTION_MERGE`](super::TRANSACTION_MERGE): positions, or all of an account in one currency. Positions count
-/// when there are both.
+/// Most outputs of an account that [`TRANSACTION_MERGE`](super::TRANSACTION_MERGE) merges in one answer, the smallest first.
+pub const MERGED_OUTPUTS_MAX: usize = 2_000;
+
+/// Parameters of [`TRANSACTION_MERGE`](super::TRANSACTION_MERGE): positions, or the smallest of an account in one currency. Positions
+/// count when there are both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum MergeParams {
@@ -158,7 +161,7 @@ pub enum MergeParams {
         #[serde(serialize_with = "positions")]
         utxo_positions: Vec<Option<UtxoPos>>,
     },
-    /// Everything there is.
+    /// The smallest outputs there are, at most [`MERGED_OUTPUTS_MAX`]: whoever has more asks again when these are merged.
     Account {
         /// Whose.
         #[serde(with = "hex")]
@@ -213,11 +216,11 @@ impl JsonSchema for MergeParams {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "Positions, or all of an account in one currency. Positions count when there are both.",
+            "description": format!("Positions, or the smallest outputs of an account in one currency, at most {MERGED_OUTPUTS_MAX} in one answer. Positions count when there are both."),
             "type": "object",
             "properties": {
                 "utxo_positions": {"description": "These outputs."},
-                "address": {"description": "Whose, of everything there is."},
+                "address": {"description": "Whose smallest outputs."},
                 "currency": {"description": "In which currency."},
             },
             "anyOf": [

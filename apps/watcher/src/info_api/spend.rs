@@ -16,15 +16,15 @@ use plasma_core::wire::{
 use plasma_rpc::child_chain::{self, FeesAllParams, SubmitAnswer, SubmitParams};
 use plasma_rpc::info::{
     self, CreateParams, CreateResult, Created, CreatedFee, CreatedOutput, Creation, FEES_ALL,
-    MergeParams, Merges, MissingFunds, SubmitTypedParams, TRANSACTION_CREATE, TRANSACTION_MERGE,
-    TRANSACTION_SUBMIT_TYPED, TypedData, Utxo,
+    MERGED_OUTPUTS_MAX, MergeParams, Merges, MissingFunds, SubmitTypedParams, TRANSACTION_CREATE,
+    TRANSACTION_MERGE, TRANSACTION_SUBMIT_TYPED, TypedData, Utxo,
 };
 use plasma_rpc::params::{ParamError, Validator};
 use plasma_rpc::server::MethodTable;
 use plasma_rpc::{RpcError, codes};
 use std::collections::BTreeMap;
 
-/// Most outputs of one currency that are looked at for one payment, and merged in one answer.
+/// Most outputs of one currency that are looked at for one payment.
 const CHOSEN_FROM_MAX: usize = 2_000;
 
 pub(super) fn methods(table: MethodTable<InfoApi>) -> MethodTable<InfoApi> {
@@ -109,7 +109,7 @@ impl InfoApi {
                 (merged, by_position(found.into_iter().flatten()))
             }
             MergeParams::Account { address, currency } => {
-                let found = self.reads().smallest(address, currency, CHOSEN_FROM_MAX).await?;
+                let found = self.reads().smallest(address, currency, MERGED_OUTPUTS_MAX).await?;
                 let rows = by_position(found);
                 (merge_account(address, currency, coins(&rows)), rows)
             }

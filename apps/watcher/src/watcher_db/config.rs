@@ -1,5 +1,6 @@
 //! What can be set about the database.
 
+use super::DatabaseUrl;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use std::time::Duration;
 #[serde(default, deny_unknown_fields)]
 pub struct WatcherDbConfig {
     /// Where PostgreSQL answers: `postgres://user:password@host:port/database`, with `?sslmode=verify-full` for TLS. Empty for none.
-    pub database_url: String,
+    pub database_url: DatabaseUrl,
     /// Where queries go instead, such as a replica that only reads. Empty for the same place.
-    pub database_read_url: String,
+    pub database_read_url: DatabaseUrl,
     /// Connections for queries; one more writes.
     pub connections_max: u32,
     /// Longest wait for one of them, and for a new one to open.
@@ -50,8 +51,8 @@ impl WatcherDbConfig {
 impl Default for WatcherDbConfig {
     fn default() -> Self {
         Self {
-            database_url: String::new(),
-            database_read_url: String::new(),
+            database_url: DatabaseUrl::default(),
+            database_read_url: DatabaseUrl::default(),
             connections_max: 10,
             connect_ms_max: 5_000,
             query_ms_max: 10_000,

@@ -6,6 +6,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -119,12 +120,18 @@ pub fn find_postgres(roots: &[PathBuf]) -> Result<PathBuf, EmbeddedError> {
 }
 
 /// A running PostgreSQL.
-#[derive(Debug)]
 pub struct EmbeddedPostgres {
     child: Child,
     port: u16,
     password: String,
     log_file: PathBuf,
+}
+
+/// Without the password.
+impl fmt::Debug for EmbeddedPostgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedPostgres").field("port", &self.port).finish_non_exhaustive()
+    }
 }
 
 impl EmbeddedPostgres {

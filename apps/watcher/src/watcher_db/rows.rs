@@ -5,7 +5,6 @@
 
 use plasma_core::journal::{JournalBlock, JournalEntry, JournalFact, JournalSeq};
 use plasma_core::root_chain::{EthEvent, PiggybackSide, RootChainEvent};
-use plasma_core::wire::keccak::keccak256;
 use plasma_core::wire::{
     Address, Blknum, BlockHash, Currency, DecodeTxError, EthHeight, H256, OutputIndex, SignedTx,
     Transaction, TxHash, TxIndex, U256, UtxoPos,
@@ -154,16 +153,6 @@ pub enum RowsError {
     },
 }
 
-/// Id of an output in `txoutputs` (protocol 7.2): the hash of its position in decimals, in angle brackets.
-pub(super) fn child_chain_utxohash(position: UtxoPos) -> H256 {
-    keccak256(format!("<{}>", position.encode()).as_bytes())
-}
-
-/// Id of an event in `ethevents` (protocol 7.2): the hash of the transaction's hash as text and the decimal number of the log.
-pub(super) fn root_chain_txhash_event(root_chain_txhash: H256, log_index: u32) -> H256 {
-    keccak256(format!("{root_chain_txhash:#x}{log_index}").as_bytes())
-}
-
 impl Batch {
     /// What it changes.
     pub(super) fn rows(self) -> Result<Rows, RowsError> {
@@ -256,7 +245,7 @@ impl Rows {
                 currency: output.currency,
                 creating_txhash: Some(txhash),
                 spent: None,
-                utxohash: child_chain_utxohash(position),
+                utxohash: position.child_chain_utxohash(),
                 inserted_ms: at_ms,
                 updated_ms: at_ms,
             });
@@ -286,7 +275,7 @@ impl Rows {
     }
 
     fn root_chain_event(&mut self, event: &EthEvent, at_ms: u64) {
-        let key = root_chain_txhash_event(event.root_chain_txhash, event.log_index);
+        let key = event.root_chain_txhash_event();
         let mut row = EventRow {
             root_chain_txhash: event.root_chain_txhash,
             log_index: event.log_index,
@@ -338,14 +327,14 @@ impl Rows {
             currency,
             creating_txhash: None,
             spent: None,
-            utxohash: child_chain_utxohash(position),
+            utxohash: position.child_chain_utxohash(),
             inserted_ms: event.at_ms,
             updated_ms: event.at_ms,
         });
     }
 
     fn link(&mut self, event: H256, position: UtxoPos, at_ms: u64) {
-        let utxohash = child_chain_utxohash(position);
+        let utxohash = position.child_chain_utxohash();
         self.links.push(LinkRow { event, position, utxohash, at_ms });
     }
 

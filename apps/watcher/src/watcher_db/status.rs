@@ -4,6 +4,11 @@ use super::connection::Position;
 use plasma_core::wire::{Blknum, CHILD_BLOCK_INTERVAL};
 use tokio::sync::watch;
 
+/// Why it cannot be used while it was not tried yet: who hears that asks again in a moment.
+pub const NOT_OPENED_YET: &str = "the database was not opened yet";
+/// Why it is not used although it can be, which passes by itself.
+pub const IS_BEHIND: &str = "it is behind";
+
 /// How the database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatcherDbStatus {
@@ -37,7 +42,7 @@ impl StatusSender {
         let (sender, receiver) = watch::channel(WatcherDbStatus {
             position: None,
             newest_blknum: Blknum::default(),
-            reason: Some("the database was not opened yet".to_owned()),
+            reason: Some(NOT_OPENED_YET.to_owned()),
         });
         (Self(sender), receiver)
     }

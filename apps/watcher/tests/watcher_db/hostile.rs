@@ -98,7 +98,7 @@ async fn a_database_that_goes_silent_is_not_asked_for_old_answers() {
     let (server, name) = server.split_once('/').unwrap();
     let (port, silent) = silent_proxy(server.to_owned()).await;
     let config = &mut database.config;
-    config.database_url = format!("{before}@127.0.0.1:{port}/{name}");
+    config.database_url = format!("{before}@127.0.0.1:{port}/{name}").into();
     (config.connect_ms_max, config.write_ms_max, config.query_ms_max) = (1_000, 2_000, 500);
     config.lag_blocks_max = 0;
     let follower = database.follow(&chain);

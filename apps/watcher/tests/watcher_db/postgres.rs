@@ -48,7 +48,7 @@ pub(crate) struct Database {
 
 pub(crate) fn config(url: String) -> WatcherDbConfig {
     WatcherDbConfig {
-        database_url: url,
+        database_url: url.into(),
         retry_ms_min: 20,
         retry_ms_max: 200,
         tick_ms: 50,

@@ -127,11 +127,7 @@ fn private() -> OpenOptions {
 
 /// What a payment spends.
 pub(in crate::wallet) fn inputs(merge: &SignedTx) -> impl Iterator<Item = UtxoPos> + '_ {
-    let inputs = match merge.transaction() {
-        plasma_core::wire::Transaction::Payment(payment) => payment.inputs.as_slice(),
-        _ => &[],
-    };
-    inputs.iter().filter_map(|input| input.position())
+    merge.transaction().spent_positions()
 }
 
 /// Whether the root chain shows that a merge is over: what it made exits, which nobody can do before it is in a block; or all that it

@@ -220,8 +220,7 @@ async fn complete(db: &mut PgConnection, records: Vec<TxRecord>) -> Result<Vec<T
     for record in &records {
         let tx = SignedTx::decode(&record.txbytes).map_err(|error| Error::Decode(error.into()))?;
         let transaction = tx.transaction();
-        let inputs = transaction.inputs().iter().filter_map(|input| input.position());
-        spent.push(inputs.collect::<Vec<UtxoPos>>());
+        spent.push(transaction.spent_positions().collect::<Vec<UtxoPos>>());
         let count = u16::try_from(transaction.outputs().len()).unwrap_or(u16::MAX);
         let (blknum, txindex) = (number(record.blknum)?, number(record.txindex)?);
         made.push((0..count).map(move |oindex| position(blknum, txindex, oindex)));

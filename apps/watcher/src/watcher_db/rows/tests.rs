@@ -60,14 +60,6 @@ fn at(blknum: u64, txindex: u32) -> UtxoPos {
 }
 
 #[test]
-fn ids_are_the_documented_ones() {
-    let expected = "67eeedb4464d10caa1e79e0bf8b6cada454b91015788271fa5f599dc5a2ec6e9";
-    assert_eq!(format!("{:x}", child_chain_utxohash(at(1_000, 0))), expected);
-    let text = format!("0x{}12", "ab".repeat(32));
-    assert_eq!(root_chain_txhash_event(H256::repeat_byte(0xab), 12), keccak256(text.as_bytes()));
-}
-
-#[test]
 fn what_is_spent_in_its_own_batch_is_spent_in_its_row() {
     let body = vec![payment(UtxoPos::deposit(Blknum::new(1)), BOB), payment(at(1_000, 0), ALICE)];
     let rows = batch([deposit(), block(1_000, 2, body)]).rows().unwrap();
