@@ -140,7 +140,7 @@ async fn a_replica_of_another_deployment_is_not_read() {
     let other = Identity { chain_id: 1, ..identity() };
     rebuild(foreign.config.clone(), other, source(), |_| {}).await.unwrap();
     for (replica, is_read) in [(&foreign, false), (&ours, true)] {
-        let mut database = Database::at(ours.config.database_url.clone());
+        let mut database = Database::at(ours.config.database_url.to_string());
         database.config.database_read_url = replica.config.database_url.clone();
         let follower = database.follow(&chain);
         follower.caught_up(&chain).await;
