@@ -258,11 +258,11 @@ proptest! {
         entries_max in 0..45_usize,
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let (mut blocks, mut deposits) = (0, 0);
+        let (mut blocks, mut deposits, mut exits) = (0, 0, 0);
         let facts: Vec<JournalFact> = kinds.iter().map(|kind| match kind {
             0 => { blocks += 1; block(blocks * 1000) }
             1 => { deposits += 1; deposit(deposits) }
-            2 => exit(*kind),
+            2 => { exits += 1; exit(exits) }
             _ => JournalFact::Status { is_unsafe: false, byzantine_events: 0, last_validated: Blknum::new(0) },
         }).collect();
         let half = facts.len() / 2;

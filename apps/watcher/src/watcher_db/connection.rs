@@ -114,6 +114,8 @@ impl WatcherDbConfig {
         let options = self.options(url, self.query_ms_max)?.options([
             ("plan_cache_mode", "force_custom_plan"),
             ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
             ("jit", "off"),
         ]);
         Ok(PgPoolOptions::new()

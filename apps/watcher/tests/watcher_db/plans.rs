@@ -85,8 +85,8 @@ async fn no_question_and_no_write_scans_a_table_that_grows() {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN (FORMAT JSON) {sql}"));
         let mut tx = db.begin().await.unwrap();
         // As all connections of the watcher have it. Where there is no index, a scan is planned all the same.
-        let setting = "SET LOCAL enable_seqscan = off";
-        sqlx::query(setting).execute(&mut *tx).await.unwrap();
+        let settings = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+        sqlx::raw_sql(settings).execute(&mut *tx).await.unwrap();
         let plan: String = sqlx::query(explain)
             .fetch_one(&mut *tx)
             .await
