@@ -204,3 +204,16 @@ async fn a_lie_is_told_and_exits_are_served_when_the_database_is_of_somebody_els
     story.database.run("DROP TABLE blocks").await;
     story.answers_again().await;
 }
+
+#[actix::test]
+async fn a_watcher_goes_on_where_the_port_of_the_informational_methods_is_taken() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut world = World::with_database().await;
+    world.config.info.listen = taken.local_addr().unwrap();
+    let deposit = world.deposit(Alice, 10);
+    let watched = world.start().await;
+    assert_eq!(watched.info_addr, None);
+    assert_eq!(exit_data(&watched.client, deposit).await.utxo_pos, deposit);
+    watched.assert_quiet().await;
+    watched.stop().await;
+}
