@@ -6,14 +6,23 @@
 
 use crate::db_update::TxPos;
 use crate::root_chain::{EthEvent, EventKind, RootChainEvent};
-use crate::wire::{H256, U256};
+use crate::wire::{Currency, H256, U256};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Exit events that are remembered: more than fit into the root chain blocks that any reorganisation ever replaced.
 pub const TOLD_EXIT_EVENTS_MAX: usize = 4_096;
 
 /// What makes an event the one it is: its transaction, and what happened to what.
-type Name = (H256, EventKind, U256, Option<U256>);
+type Name = (H256, EventKind, U256, Detail);
+
+/// What else tells events of one kind and one exit apart. The kind tells inputs from outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Detail {
+    Nothing,
+    Slot(u16),
+    Shown(Option<TxPos>),
+    Queue(Currency),
+}
 
 /// The newest ones.
 #[derive(Clone, Debug, Default)]
@@ -42,43 +51,31 @@ fn name(event: &EthEvent) -> Name {
     use RootChainEvent as Event;
     let (subject, detail) = match &event.event {
         Event::DepositCreated { blknum, .. } | Event::BlockSubmitted { blknum } => {
-            (U256::from(blknum.get()), None)
+            (U256::from(blknum.get()), Detail::Nothing)
         }
-        Event::ExitChallenged { position } => (position.encode().into(), None),
+        Event::ExitChallenged { position } => (position.encode().into(), Detail::Nothing),
         Event::ExitStarted { exit_id, .. }
         | Event::ExitFinalized { exit_id }
         | Event::ExitOmitted { exit_id }
         | Event::InFlightExitDeleted { exit_id }
-        | Event::InFlightExitFinalized { exit_id } => (exit_id.to_u256(), None),
-        Event::InFlightExitStarted(start) => (start.exit_id.to_u256(), None),
-        // The kind tells inputs from outputs.
+        | Event::InFlightExitFinalized { exit_id } => (exit_id.to_u256(), Detail::Nothing),
+        Event::InFlightExitStarted(start) => (start.exit_id.to_u256(), Detail::Nothing),
         Event::InFlightExitPiggybacked { exit_id, slot, .. }
         | Event::InFlightExitPiggybackBlocked { exit_id, slot, .. }
         | Event::InFlightExitPiggybackWithdrawn { exit_id, slot } => {
-            (exit_id.to_u256(), Some(slot.index.into()))
+            (exit_id.to_u256(), Detail::Slot(slot.index))
         }
         Event::InFlightExitChallenged(challenge) => {
-            (challenge.exit_id.to_u256(), challenge.competing_tx_pos.map(place))
+            (challenge.exit_id.to_u256(), Detail::Shown(challenge.competing_tx_pos))
         }
         Event::InFlightExitChallengeResponded { exit_id, tx_pos, .. } => {
-            (exit_id.to_u256(), Some(place(*tx_pos)))
+            (exit_id.to_u256(), Detail::Shown(Some(*tx_pos)))
         }
         Event::InFlightExitOmitted { exit_id, currency } => {
-            (exit_id.to_u256(), Some(U256::from_big_endian(currency.as_bytes())))
+            (exit_id.to_u256(), Detail::Queue(*currency))
         }
     };
     (event.root_chain_txhash, event.event.kind(), subject, detail)
-}
-
-fn place(at: TxPos) -> U256 {
-    let mut number = [0; 32];
-    let (high, low) = number.split_at_mut(16);
-    for (half, part) in [(high, at.blknum.get()), (low, at.txindex.get().into())] {
-        if let Some(bytes) = half.first_chunk_mut() {
-            *bytes = part.to_be_bytes();
-        }
-    }
-    U256::from_big_endian(&number)
 }
 
 #[cfg(test)]
