@@ -59,8 +59,9 @@ pub(super) async fn apply(
     Ok(Position { seq: target.seq, last_blknum })
 }
 
-/// Tables whose rows may be there already: a reorganisation of the root chain can put another event in the place of one.
-const STAGES: &str = "
+/// Where a connection that writes puts rows that may be there already: a reorganisation of the root chain can put another event in the
+/// place of one.
+pub(super) const STAGES: &str = "
     CREATE TEMPORARY TABLE IF NOT EXISTS new_ethevents (LIKE ethevents) ON COMMIT DELETE ROWS;
     CREATE TEMPORARY TABLE IF NOT EXISTS new_ethevents_txoutputs (LIKE ethevents_txoutputs) ON COMMIT DELETE ROWS;
     CREATE TEMPORARY TABLE IF NOT EXISTS new_unlinked_piggybacks (LIKE unlinked_piggybacks) ON COMMIT DELETE ROWS;";
@@ -228,7 +229,6 @@ async fn copy_events(db: &mut PgConnection, rows: &Rows) -> Result<(), WriteErro
     if rows.events.is_empty() {
         return Ok(());
     }
-    sqlx::raw_sql(STAGES).execute(&mut *db).await?;
     let mut copied = Copy::new(rows.events.len().saturating_mul(160));
     for event in &rows.events {
         copied

@@ -2,6 +2,7 @@
 //!
 //! It must never write into a database of somebody else, another deployment or another journal, nor beside another writer.
 
+use super::apply::STAGES;
 use super::config::WatcherDbConfig;
 use super::copy::int8;
 use super::source::{JournalSource, SourceError};
@@ -25,6 +26,13 @@ pub struct Identity {
     pub chain_id: u64,
     /// The framework contract.
     pub plasma_framework: Address,
+}
+
+impl Identity {
+    /// Whether the columns of a cursor say the same.
+    pub(super) fn is(&self, chain_id: i64, plasma_framework: &[u8]) -> bool {
+        chain_id == int8(self.chain_id) && plasma_framework == self.plasma_framework.as_bytes()
+    }
 }
 
 /// How far a database is.
@@ -174,6 +182,7 @@ pub(super) async fn bring_up(
     )
     .execute(&mut *db)
     .await?;
+    sqlx::raw_sql(STAGES).execute(&mut *db).await?;
     cursor(db, identity).await
 }
 
@@ -184,8 +193,7 @@ async fn cursor(db: &mut PgConnection, identity: Identity) -> Result<(Position, 
     )
     .fetch_one(db)
     .await?;
-    let framework = identity.plasma_framework.as_bytes();
-    if cursor.chain_id != int8(identity.chain_id) || cursor.plasma_framework != framework {
+    if !identity.is(cursor.chain_id, &cursor.plasma_framework) {
         let found = <[u8; 20]>::try_from(cursor.plasma_framework.as_slice()).unwrap_or_default();
         return Err(WriteError::ForeignDeployment {
             found: format!("{:?} on chain {}", Address::from(found), cursor.chain_id),

@@ -12,7 +12,6 @@ pub(super) use records::{address, amount, time};
 
 use super::WatcherDb;
 use super::WatcherDbError;
-use super::copy::int8;
 use plasma_rpc::info::Paging;
 use sqlx::{Postgres, Transaction};
 use std::future::Future;
@@ -44,8 +43,7 @@ impl WatcherDb {
         let found = sqlx::query!("SELECT chain_id, plasma_framework FROM cursor")
             .fetch_one(&self.pool)
             .await?;
-        let framework = self.identity.plasma_framework.as_bytes();
-        if found.chain_id == int8(self.identity.chain_id) && found.plasma_framework == framework {
+        if self.identity.is(found.chain_id, &found.plasma_framework) {
             return Ok(());
         }
         Err(sqlx::Error::Configuration(FOREIGN_REPLICA.into()))

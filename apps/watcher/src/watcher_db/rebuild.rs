@@ -43,6 +43,7 @@ pub(super) async fn catch_up_telling(
     mut watch: watch::Receiver<WatcherDbStatus>,
     mut progress: impl FnMut(&WatcherDbStatus),
 ) -> Result<Position, WriteError> {
+    writer.count().await;
     let catching_up = writer.catch_up(db, Position::default());
     tokio::pin!(catching_up);
     loop {

@@ -51,36 +51,29 @@ impl StatusSender {
         self.0.borrow().position
     }
 
-    pub(super) fn opened(&self, position: Position, newest_blknum: Blknum) {
-        self.applied(position, newest_blknum);
-    }
-
-    pub(super) fn applied(&self, position: Position, newest_blknum: Blknum) {
-        self.publish(WatcherDbStatus { position: Some(position), newest_blknum, reason: None });
-    }
-
-    /// What was known of the position stays: the lag grows from there.
-    pub(super) fn failed(&self, reason: String, newest_blknum: Blknum) {
-        let position = self.position();
-        self.publish(WatcherDbStatus { position, newest_blknum, reason: Some(reason) });
-    }
-
-    /// The journal went on, whatever the database does meanwhile.
-    pub(super) fn newest(&self, newest_blknum: Blknum) {
-        self.0.send_if_modified(|known| {
-            let is_new = known.newest_blknum < newest_blknum;
-            known.newest_blknum = known.newest_blknum.max(newest_blknum);
-            is_new
+    pub(super) fn applied(&self, position: Position) {
+        self.change(|known| {
+            known.position = Some(position);
+            known.reason = None;
         });
     }
 
-    fn publish(&self, status: WatcherDbStatus) {
+    /// What was known of the position stays: the lag grows from there.
+    pub(super) fn failed(&self, reason: String) {
+        self.change(|known| known.reason = Some(reason));
+    }
+
+    /// The journal went on, whatever the database does meanwhile. It never gets shorter, also when it cannot be read.
+    pub(super) fn newest(&self, newest_blknum: Blknum) {
+        self.change(|known| known.newest_blknum = known.newest_blknum.max(newest_blknum));
+    }
+
+    /// Nobody is woken when nothing is different.
+    fn change(&self, change: impl FnOnce(&mut WatcherDbStatus)) {
         self.0.send_if_modified(|known| {
-            let is_new = *known != status;
-            if is_new {
-                *known = status;
-            }
-            is_new
+            let before = known.clone();
+            change(known);
+            *known != before
         });
     }
 }

@@ -40,6 +40,8 @@ struct Prepared {
 impl Writer {
     /// Follows for ever.
     pub(super) async fn run(self, news: watch::Receiver<u64>) -> Infallible {
+        // Whatever is told of the database, it is known how far the journal is.
+        self.count().await;
         let (never, _) = tokio::join!(self.write(news.clone()), self.keep_count(news));
         never
     }
@@ -47,8 +49,8 @@ impl Writer {
     /// Tells how far the journal is while the database keeps the writer waiting: nobody takes what it had then for what is now.
     async fn keep_count(&self, mut news: watch::Receiver<u64>) -> Infallible {
         loop {
-            self.status.newest(self.newest().await);
             self.wait(&mut news).await;
+            self.count().await;
         }
     }
 
@@ -75,7 +77,7 @@ impl Writer {
                 pause_ms = self.config.retry_ms_min;
             }
             tracing::warn!(%error, pause_ms, "the WatcherDB cannot be written");
-            self.status.failed(error.reason(), self.newest().await);
+            self.status.failed(error.reason());
             tokio::time::sleep(Duration::from_millis(pause_ms)).await;
             pause_ms = pause_ms.saturating_mul(2).min(self.config.retry_ms_max);
         }
@@ -98,7 +100,7 @@ impl Writer {
         let (db, position, at_ms) = self.in_time(opening).await?;
         let source = self.source.clone();
         run_blocking(move || check_journal(&*source, position, at_ms)).await??;
-        self.status.opened(position, self.newest().await);
+        self.status.applied(position);
         Ok((db, position))
     }
 
@@ -115,10 +117,10 @@ impl Writer {
             let applied = self.in_time(apply(db, position, rows, target));
             let (applied, next) = tokio::join!(applied, next);
             position = applied?;
-            self.status.applied(position, self.newest().await);
+            self.status.applied(position);
             prepared = next?;
         }
-        self.status.applied(position, self.newest().await);
+        self.status.applied(position);
         Ok(position)
     }
 
@@ -152,11 +154,12 @@ impl Writer {
         Ok(tokio::time::timeout(limit, ping).await.map_err(|_| WriteError::Timeout)??)
     }
 
-    /// The newest block of the journal; zero when it cannot be read, which whoever reads the journal next will tell.
-    async fn newest(&self) -> plasma_core::wire::Blknum {
+    /// Tells how far the journal is; nothing when it cannot be read, which whoever reads it next will tell.
+    pub(super) async fn count(&self) {
         let source = self.source.clone();
-        let newest = run_blocking(move || source.newest_blknum()).await;
-        newest.ok().and_then(Result::ok).unwrap_or_default()
+        if let Ok(Ok(newest)) = run_blocking(move || source.newest_blknum()).await {
+            self.status.newest(newest);
+        }
     }
 }
 
